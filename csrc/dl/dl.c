@@ -1,0 +1,105 @@
+/* dl.c: the dynamic loader's calls, each together with its dlerror(3) text.
+ *
+ * dlerror's text belongs to the thread that made the failing call and is gone
+ * with that thread's next call, so it is copied out before the C function
+ * returns. A failure without a text is a case of its own: *error* is then "".
+ *
+ * Every function here runs without the GIL and calls no Python. Constructors of
+ * the plugin run inside np_dl_open. Handles are owned by the caller; nothing is
+ * allocated here and nothing is kept.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* dladdr1, dlinfo */
+#endif
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    NP_DL_FOUND = 0,   /* *address is the symbol's address; it may be NULL */
+    NP_DL_ABSENT = 1,  /* no such symbol; *error has the loader's text */
+    NP_DL_FOREIGN = 2, /* only a dependency defines it; *error has its path */
+};
+
+/* Copy *text*, cut to *size* bytes with the final NUL. */
+static void
+copy_text(const char *text, char *out, size_t size)
+{
+    snprintf(out, size, "%s", text == NULL ? "" : text);
+}
+
+/* Load *path* and run its constructors. Returns a handle that the caller owns,
+ * or NULL with the loader's text in *error*. [no gil] */
+static void *
+np_dl_open(const char *path, int flags, char *error, size_t size)
+{
+    void *handle = dlopen(path, flags);
+
+    copy_text(handle == NULL ? dlerror() : NULL, error, size);
+    return handle;
+}
+
+/* Return the link map of the object that defines *address*, or NULL when the
+ * loader cannot tell (an absolute symbol, for one). [no gil] */
+static const struct link_map *
+defining_object(const void *address)
+{
+    Dl_info info;
+    void *map = NULL;
+
+    if (dladdr1(address, &info, &map, RTLD_DL_LINKMAP) == 0) {
+        return NULL;
+    }
+    return map;
+}
+
+/* Find *name* in the object of *handle*. dlsym(3) searches the dependencies of
+ * the object too, so what it finds is checked for whose it is. A symbol whose
+ * address is NULL is found: only dlerror can tell it from an absent one.
+ * Returns one of NP_DL_*. [no gil] */
+static int
+np_dl_symbol(void *handle, const char *name, void **address, char *error,
+             size_t size)
+{
+    const struct link_map *own = NULL;
+    const struct link_map *owner;
+    const char *text;
+
+    copy_text(NULL, error, size);
+    (void)dlerror();
+    *address = dlsym(handle, name);
+    if (*address == NULL) {
+        text = dlerror();
+        copy_text(text, error, size);
+        return text == NULL ? NP_DL_FOUND : NP_DL_ABSENT;
+    }
+    owner = defining_object(*address);
+    if (dlinfo(handle, RTLD_DI_LINKMAP, &own) != 0 || owner == NULL ||
+        owner == own) {
+        return NP_DL_FOUND;
+    }
+    copy_text(owner->l_name, error, size);
+    return NP_DL_FOREIGN;
+}
+
+/* Write the path that the loader found the object of *handle* at. Returns 0, or
+ * -1 when the loader cannot tell. [no gil] */
+static int
+np_dl_path(void *handle, char *path, size_t size)
+{
+    const struct link_map *map = NULL;
+
+    if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0) {
+        return -1;
+    }
+    copy_text(map->l_name, path, size);
+    return 0;
+}
+
+/* Return the address of libc's free, for callers that are given one. [no gil] */
+static void *
+np_dl_free_address(void)
+{
+    return (void *)(size_t)free;
+}

@@ -1,0 +1,79 @@
+"""
+Make the environment in which ``go build`` runs.
+
+``GOFLAGS``, ``GOPROXY`` and the rest of the user's settings are passed on as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nativeplug.programs import GoToolchain
+
+__all__ = ["environment"]
+
+
+def environment(toolchain: GoToolchain, compiler: Sequence[str]) -> dict[str, str]:
+    """
+    Make the environment for a build by *toolchain* with the C *compiler*.
+
+    Args:
+        toolchain: The Go toolchain.
+        compiler: The C compiler for cgo, which otherwise looks for ``gcc`` alone.
+
+    Returns:
+        The whole environment, that of this process included.
+    """
+    return {
+        **_caches(),
+        **os.environ,
+        **toolchain.environment,
+        "CC": shlex.join(compiler),
+        "CGO_ENABLED": "1",
+        "GOTOOLCHAIN": "local",  # never download another Go
+    }
+
+
+def _caches() -> dict[str, str]:
+    """
+    Give Go a place for its caches where the user has none.
+
+    Go finds it through ``XDG_CACHE_HOME`` and ``HOME`` (``go help cache``) and refuses to work
+    when both are unset or cannot be written.
+    """
+    home = os.environ.get("HOME")
+    cache = os.environ.get("XDG_CACHE_HOME") or (home and str(Path(home, ".cache")))
+    if home and cache and _writable(Path(home)) and _writable(Path(cache)):
+        return {}
+    folder = _private_folder()
+    return {"GOCACHE": str(folder / "cache"), "GOPATH": str(folder / "path")}
+
+
+def _writable(folder: Path) -> bool:
+    """
+    Tell whether *folder* can be written, or made.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK)
+
+
+def _private_folder() -> Path:
+    """
+    Make a directory for caches that outlives this process and that nobody else can write.
+    """
+    folder = Path(tempfile.gettempdir(), f"nativeplug-go-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
+        return folder
+    # Somebody else was faster, in a directory that is open to all: do not build from their files.
+    return Path(tempfile.mkdtemp(prefix="nativeplug-go-"))

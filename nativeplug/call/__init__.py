@@ -1,0 +1,23 @@
+"""A declaration and an address -> a Function or Variable."""
+
+from __future__ import annotations
+
+from nativeplug.call.callback import Callback, PendingErrors
+from nativeplug.call.cffi_invoker import bind
+from nativeplug.call.function import Function
+from nativeplug.call.plan import CallPlan, check_free, compile_plan, refuse_go_result
+from nativeplug.call.signature import Signature
+from nativeplug.call.variable import Variable
+
+__all__ = [
+    "CallPlan",
+    "Callback",
+    "Function",
+    "PendingErrors",
+    "Signature",
+    "Variable",
+    "bind",
+    "check_free",
+    "compile_plan",
+    "refuse_go_result",
+]

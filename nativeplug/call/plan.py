@@ -1,0 +1,182 @@
+"""
+The call plan: a signature compiled for calling.
+
+Plain data, decided once when the symbol is resolved, and apart from the invoker that
+executes it: what kind of conversion each argument and the result take, and who frees the
+result.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+from nativeplug.call.signature import Signature
+from nativeplug.errors import DeclarationError
+
+
+class Kind(enum.Enum):
+    """How values of a C type cross the border."""
+
+    VOID = enum.auto()
+    """No value."""
+    BOOL = enum.auto()
+    """``_Bool`` <-> bool."""
+    CHAR = enum.auto()
+    """``char`` <-> bytes of length 1."""
+    INTEGER = enum.auto()
+    """Every integer type and enum <-> int, range-checked."""
+    FLOAT = enum.auto()
+    """``float``, ``double`` <-> float."""
+    TEXT = enum.auto()
+    """``char *`` <-> str; also from bytes, buffers, cdata; None is NULL."""
+    POINTER = enum.auto()
+    """Pointers <-> cdata; also from buffers; None is NULL."""
+    CALLBACK = enum.auto()
+    """Function pointers <-> cdata; also from callables; None is NULL."""
+    GO_STRING = enum.auto()
+    """Go's ``string`` from str, bytes, buffers."""
+    GO_SLICE = enum.auto()
+    """Go's slices from buffers."""
+    GO_REFERENCE = enum.auto()
+    """Go's maps, channels and interfaces: nothing outside of Go can make one."""
+    OTHER = enum.auto()
+    """Structs, unions, ``long double``, complex: as cffi converts them."""
+
+
+_NOT_INTEGERS = {
+    "_Bool": Kind.BOOL,
+    "char": Kind.CHAR,
+    "float": Kind.FLOAT,
+    "double": Kind.FLOAT,
+    "long double": Kind.OTHER,
+    "wchar_t": Kind.OTHER,
+    "char16_t": Kind.OTHER,
+    "char32_t": Kind.OTHER,
+    "_cffi_float_complex_t": Kind.OTHER,
+    "_cffi_double_complex_t": Kind.OTHER,
+}
+_GO_TYPES = {
+    "_GoString_": Kind.GO_STRING,
+    "GoSlice": Kind.GO_SLICE,
+    "GoInterface": Kind.GO_REFERENCE,
+    "struct GoMap_ *": Kind.GO_REFERENCE,
+    "struct GoChan_ *": Kind.GO_REFERENCE,
+}
+_WIDE = {"wchar_t", "char16_t", "char32_t"}
+
+
+def kind_of(ctype: Any) -> Kind:
+    """Return how values of a type, as cffi describes it, cross the border."""
+    if ctype.cname in _GO_TYPES:
+        return _GO_TYPES[ctype.cname]
+    if ctype.kind == "primitive":
+        return _NOT_INTEGERS.get(ctype.cname, Kind.INTEGER)
+    if ctype.kind == "pointer":
+        if ctype.item.cname == "char":
+            return Kind.TEXT
+        return Kind.OTHER if ctype.item.cname in _WIDE else Kind.POINTER
+    return {"void": Kind.VOID, "enum": Kind.INTEGER, "function": Kind.CALLBACK}.get(
+        ctype.kind, Kind.OTHER
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A parameter or result: its C type and how it crosses the border."""
+
+    #: The C type, as cffi describes it.
+    ctype: Any
+    kind: Kind
+    #: What error messages call it.
+    label: str
+    #: It is a pointer whose target is const: a read-only buffer will do.
+    readonly: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """A signature compiled for calling."""
+
+    signature: Signature
+    #: The type of a pointer to the function, as cffi describes it.
+    pointer: Any
+    parameters: tuple[Value, ...]
+    result: Value
+    #: The fields of a result that is a tuple: Go's multiple results. None for any other.
+    fields: tuple[tuple[str, Value], ...] | None
+
+
+def compile_plan(signature: Signature, pointer: Any) -> CallPlan:
+    """
+    Compile a signature.
+
+    Args:
+        signature: The signature.
+        pointer: The type of a pointer to the function, as cffi describes it.
+    """
+    parameters = tuple(
+        Value(ctype, kind_of(ctype), signature.label(index), signature.parameters[index].readonly)
+        for index, ctype in enumerate(pointer.args)
+    )
+    label = f"{signature.name}() result"
+    result = Value(pointer.result, kind_of(pointer.result), label)
+    return CallPlan(signature, pointer, parameters, result, _go_fields(signature.name, result))
+
+
+def _go_fields(name: str, result: Value) -> tuple[tuple[str, Value], ...] | None:
+    """Return the results of a Go function with several: cgo calls the fields r0, r1 ..."""
+    if result.ctype.cname != f"struct {name}_return" or result.ctype.fields is None:
+        return None
+    fields = result.ctype.fields
+    if [field for field, _ in fields] != [f"r{index}" for index in range(len(fields))]:
+        return None
+    return tuple(
+        (field, Value(about.type, kind_of(about.type), f"{result.label} {field!r}"))
+        for field, about in fields
+    )
+
+
+def results_of(plan: CallPlan) -> tuple[Value, ...]:
+    """Return what a call gives back: one value, or each of several."""
+    return (plan.result,) if plan.fields is None else tuple(value for _, value in plan.fields)
+
+
+def check_free(plan: CallPlan) -> None:
+    """
+    Refuse to release a result that is no text.
+
+    Raises:
+        DeclarationError: The result, and each of several, is something else.
+    """
+    if not any(value.kind is Kind.TEXT for value in results_of(plan)):
+        raise DeclarationError(
+            f"cannot release the result of {str(plan.signature)!r}: "
+            "free= is for functions that return 'char *'"
+        )
+
+
+_GO_RESULTS = {Kind.GO_STRING, Kind.GO_SLICE, Kind.GO_REFERENCE}
+
+
+def refuse_go_result(plan: CallPlan, place: str) -> None:
+    """
+    Refuse a Go function whose result is, or holds, a value of Go's own memory.
+
+    cgo's rules for passing pointers: the Go runtime aborts the whole process when a Go
+    function returns memory of the Go heap to C.
+
+    Raises:
+        DeclarationError: It does; says what to write instead.
+    """
+    if not any(value.kind in _GO_RESULTS for value in results_of(plan)):
+        return
+    name = plan.signature.name
+    raise DeclarationError(
+        f"cannot call Go function {name!r} ({plan.signature}, declared at {place}): its result "
+        "is a Go value, and the Go runtime aborts the process when that lies in Go memory; "
+        f"return a *C.char made by C.CString instead and open with free={{{name!r}: 'free'}}, or "
+        f"fill a buffer of the caller's; if {name} returns nothing but constants, open with "
+        f"allow_go_results=[{name!r}]"
+    )

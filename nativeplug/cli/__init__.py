@@ -1,0 +1,32 @@
+"""
+The command line: ``nativeplug`` and ``python -m nativeplug``.
+
+Built on click and rich, which only the extra ``nativeplug[cli]`` installs.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+_NEEDED = {"click", "rich"}
+
+
+def main() -> None:
+    """
+    Run the command line, and end the process.
+
+    The exit status is 0 for success, 1 for a foreseeable error (one line on stderr) and
+    2 for a command that was not written as ``--help`` says.
+    """
+    try:
+        from nativeplug.cli.app import app
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _NEEDED:
+            raise
+        sys.stderr.write(
+            "nativeplug's command line needs click and rich: pip install 'nativeplug[cli]'\n"
+        )
+        sys.exit(1)
+    app(prog_name="nativeplug")

@@ -1,0 +1,35 @@
+"""The command ``nativeplug`` itself, which holds the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+import nativeplug
+from nativeplug.cli.build import build
+from nativeplug.cli.call import call
+from nativeplug.cli.console import Failure
+from nativeplug.cli.demo import demo
+from nativeplug.cli.inspect import inspect
+from nativeplug.errors import PluginError
+
+
+class _Commands(click.Group):
+    """Commands whose foreseeable errors are one line and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+        try:
+            return super().invoke(ctx)
+        except PluginError as error:
+            raise Failure(str(error)) from error
+
+
+@click.group(cls=_Commands)
+@click.version_option(nativeplug.__version__, message="%(prog)s %(version)s")
+def app() -> None:
+    """Look into, call and build compiled plugins (C, Go, Rust)."""
+
+
+for command in (inspect, call, build, demo):
+    app.add_command(command)

@@ -1,0 +1,84 @@
+"""C text -> Declarations."""
+
+from __future__ import annotations
+
+import os
+
+from nativeplug.declare import compiled, sources
+from nativeplug.declare.declarations import (
+    Declarations,
+    FunctionDeclaration,
+    Parameter,
+    SymbolDeclaration,
+    TypeDeclaration,
+    VariableDeclaration,
+)
+from nativeplug.declare.preprocess import Preprocessed, preprocess
+from nativeplug.declare.sources import Source
+from nativeplug.declare.unit import Unit
+
+__all__ = [
+    "Declarations",
+    "FunctionDeclaration",
+    "Parameter",
+    "SymbolDeclaration",
+    "TypeDeclaration",
+    "VariableDeclaration",
+    "extend",
+    "find",
+    "read",
+]
+
+
+def read(declarations: str | os.PathLike[str]) -> Declarations:
+    """
+    Read the declarations that a caller gives.
+
+    Args:
+        declarations: A ``str`` is C text, an ``os.PathLike`` is a header file.
+
+    Raises:
+        DeclarationError: They cannot be read; with file, line and column.
+        TypeError: *declarations* is neither.
+    """
+    return extend(Declarations(), sources.from_caller(declarations))
+
+
+def find(plugin: str) -> Declarations | None:
+    """
+    Read the declarations found with a plugin's file: the header beside it.
+
+    Returns:
+        None when there is no such header.
+
+    Raises:
+        DeclarationError: There is one, and it cannot be read.
+    """
+    source = sources.beside(plugin)
+    return None if source is None else extend(Declarations(), source)
+
+
+def extend(base: Declarations, source: Source) -> Declarations:
+    """
+    Return *base* and what *source* declares after it.
+
+    Raises:
+        DeclarationError: *source* cannot be read, or contradicts *base*.
+    """
+    prepared = preprocess(source)
+    known = {declaration: None for declaration in base.types.values()}
+    key = compiled.key_of(
+        source.name,
+        prepared.text,
+        prepared.with_system,
+        repr(prepared.macros),
+        repr(base.constants),
+        *(declaration.text for declaration in known),
+    )
+    return base.plus(compiled.load_or_parse(key, lambda: _parse(prepared, source.name, base)))
+
+
+def _parse(prepared: Preprocessed, origin: str, base: Declarations) -> Unit:
+    from nativeplug.declare.ctext import parse  # noqa: PLC0415 - it imports pycparser
+
+    return parse(prepared, origin, base.types, base.constants)

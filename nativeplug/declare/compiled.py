@@ -1,0 +1,95 @@
+"""
+Parsed declarations, kept on disk under the user's cache directory.
+
+A file is named by the SHA-256 of all that its contents depend on, and holds the SHA-256 of
+those contents: a damaged file is noticed and written anew. Writers put a whole file in
+place at once (rename(2)), so readers and other writers never see half of one. A cache that
+cannot be written to costs time, never an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import _cffi_backend
+
+from nativeplug.declare.unit import Unit
+
+_log = logging.getLogger(__name__)
+
+# Changes whenever the meaning of the files does.
+_FORMAT = "1"
+_DIGEST_SIZE = hashlib.sha256().digest_size
+
+
+def cache_directory() -> Path:
+    """
+    Return where parsed declarations are kept.
+
+    ``$NATIVEPLUG_CACHE_DIR``, else ``nativeplug`` in the user's cache directory as the XDG
+    Base Directory Specification has it.
+    """
+    if own := os.environ.get("NATIVEPLUG_CACHE_DIR"):
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - no error without a home
+    return Path(base, "nativeplug")
+
+
+def key_of(*parts: str) -> str:
+    """Return the name for declarations that depend on *parts* and on cffi's version."""
+    digest = hashlib.sha256()
+    for part in (_FORMAT, _cffi_backend.__version__, *parts):
+        data = part.encode("utf-8", "surrogateescape")
+        digest.update(b"%d:" % len(data))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def load_or_parse(key: str, parse: Callable[[], Unit]) -> Unit:
+    """
+    Return the unit kept under *key*, or parse it and keep it.
+
+    Safe to call from several threads and processes.
+
+    Raises:
+        DeclarationError: As *parse* does; nothing is kept then.
+    """
+    path = cache_directory() / "declarations" / f"{key}.json"
+    unit = _load(path)
+    if unit is None:
+        unit = parse()
+        _store(path, unit)
+    return unit
+
+
+def _load(path: Path) -> Unit | None:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    digest, payload = data[:_DIGEST_SIZE], data[_DIGEST_SIZE:]
+    if hashlib.sha256(payload).digest() != digest:
+        _log.warning("parsed declarations in %r are damaged; parsing them anew", str(path))
+        return None
+    return Unit.from_bytes(payload)
+
+
+def _store(path: Path, unit: Unit) -> None:
+    payload = unit.to_bytes()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(hashlib.sha256(payload).digest() + payload)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        _log.debug("cannot keep parsed declarations in %r: %s", str(path), error)

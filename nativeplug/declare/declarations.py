@@ -1,0 +1,160 @@
+"""Declarations: C text as values, apart from how it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nativeplug.declare.cffitypes import constants_of, load_types
+from nativeplug.declare.unit import Row, TypeDeclaration, Unit
+from nativeplug.declare.places import contradiction
+from nativeplug.errors import DeclarationError
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a declared function."""
+
+    #: Its name, or None when the declaration gives none.
+    name: str | None
+    #: Its type in C, as C adjusts it: ``const double *``.
+    type: str
+    #: Its declaration in C: ``const double xs[n]``.
+    text: str
+    #: It is a pointer whose target is const: a read-only buffer will do.
+    readonly: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDeclaration:
+    """A declared function."""
+
+    name: str
+    #: The prototype in C, with the parameters' names.
+    text: str
+    #: The type of a pointer to it, in C, without names.
+    pointer: str
+    #: The result's type in C.
+    result: str
+    parameters: tuple[Parameter, ...]
+    #: It takes further arguments (``...``).
+    variadic: bool
+    #: Where it is declared: ``file:line:column``.
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariableDeclaration:
+    """A declared variable."""
+
+    name: str
+    #: The declaration in C, with the name.
+    text: str
+    #: Its type in C.
+    type: str
+    #: It is const: it lies in memory that must not be written to.
+    readonly: bool
+    #: Where it is declared: ``file:line:column``.
+    place: str
+
+
+SymbolDeclaration = FunctionDeclaration | VariableDeclaration
+
+# A symbol's row begins with its kind, name, text and cffi type, and ends with its place.
+KIND, NAME, TEXT, CTYPE, PLACE = 0, 1, 2, 3, -1
+
+
+def symbol_from(row: Row) -> SymbolDeclaration:
+    """Build the declaration of a function or variable from its row."""
+    if row[KIND] == "variable":
+        return VariableDeclaration(*row[1:])
+    _, name, text, pointer, result, parameters, variadic, place = row
+    built = tuple(Parameter(*parameter) for parameter in parameters)
+    return FunctionDeclaration(name, text, pointer, result, built, variadic, place)
+
+
+class Symbols(Mapping[str, SymbolDeclaration]):
+    """
+    The declared functions and variables by name, each built when it is asked for.
+
+    A plugin may declare ten thousand functions of which a program calls three.
+    """
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, rows: Mapping[str, Row]) -> None:
+        self._rows = rows
+
+    def __getitem__(self, name: str) -> SymbolDeclaration:
+        """Build the declaration of *name*; KeyError when there is none."""
+        return symbol_from(self._rows[name])
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether *name* is declared, without building its declaration."""
+        return name in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, in the order of the text."""
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        """Return how many names are declared."""
+        return len(self._rows)
+
+
+class Declarations:
+    """
+    Everything that is declared for one plugin: functions, variables, constants, types.
+
+    Immutable, and safe to use from several threads.
+    """
+
+    __slots__ = ("_rows", "constants", "ffi", "origins", "types")
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Row] = {}
+        #: The integer macros and enumerators.
+        self.constants: dict[str, int] = {}
+        #: The types by each of their names, in an order in which C takes them.
+        self.types: dict[str, TypeDeclaration] = {}
+        #: The cffi ``FFI`` that knows the types.
+        self.ffi: Any = load_types({}, None)
+        #: The texts that were read: header paths, or ``<declarations>``.
+        self.origins: tuple[str, ...] = ()
+
+    @property
+    def symbols(self) -> Mapping[str, SymbolDeclaration]:
+        """The functions and variables by name."""
+        return Symbols(self._rows)
+
+    def plus(self, unit: Unit) -> Declarations:
+        """
+        Return these declarations and those of *unit*, which was read after them.
+
+        Types of these declarations stay the same objects, so that values made with one
+        ``ffi`` are accepted where the other's type is asked for.
+
+        Raises:
+            DeclarationError: *unit* contradicts these declarations.
+        """
+        whole = Declarations()
+        whole.ffi = load_types(unit.ffi, self.ffi if self.origins else None)
+        whole.constants = self.constants | constants_of(unit.ffi)
+        whole.types = dict(self.types)
+        for declaration in unit.types:
+            whole.types.update(dict.fromkeys(declaration.names, declaration))
+        whole._rows = self._rows | unit.symbols
+        whole.origins = tuple(dict.fromkeys((*self.origins, unit.origin)))
+        for name in self._rows.keys() & unit.symbols.keys():
+            old, new = self._rows[name], unit.symbols[name]
+            same = whole.ffi.typeof(old[CTYPE]) is whole.ffi.typeof(new[CTYPE])
+            if old[KIND] != new[KIND] or not same:
+                raise contradiction(new[PLACE], new[TEXT], old[PLACE], old[TEXT])
+        for name in self.constants.keys() & whole.constants.keys():
+            if self.constants[name] != whole.constants[name]:
+                raise DeclarationError(
+                    f"{unit.origin}: the constant {name!r} is {whole.constants[name]}, "
+                    f"but was declared as {self.constants[name]}"
+                )
+        return whole

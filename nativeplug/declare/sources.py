@@ -1,0 +1,71 @@
+"""Where declarations are found: with the caller, in a header, beside the plugin."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from nativeplug.errors import DeclarationError
+
+#: What errors call the text that a program gives to ``open``.
+CALLERS_TEXT = "<declarations>"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """C text and where it comes from."""
+
+    text: str
+    #: The header's path as errors tell it, or ``<declarations>``.
+    name: str
+    #: The header, when there is one.
+    header: Path | None = None
+
+
+def from_caller(declarations: str | os.PathLike[str]) -> Source:
+    """
+    Return the source that the caller of ``open`` gave.
+
+    Args:
+        declarations: A ``str`` is C text, an ``os.PathLike`` is a header file.
+
+    Raises:
+        DeclarationError: The header cannot be read.
+        TypeError: *declarations* is neither.
+    """
+    if isinstance(declarations, str):
+        return Source(declarations, CALLERS_TEXT)
+    if isinstance(declarations, os.PathLike):
+        return _read(Path(declarations))
+    raise TypeError(
+        "declarations must be C text (str) or a header (os.PathLike), "
+        f"not {type(declarations).__name__}"
+    )
+
+
+def beside(plugin: str) -> Source | None:
+    """
+    Return the header of the same stem beside a plugin's file; None when there is none.
+
+    ``greeter.so`` has ``greeter.h``; ``libgreeter.so`` has ``libgreeter.h`` or ``greeter.h``.
+    A symlink's own directory comes before that of the file it names.
+    """
+    for place in dict.fromkeys((Path(plugin), Path(plugin).resolve())):
+        stem = place.name.split(".so", 1)[0]
+        for name in dict.fromkeys((stem, stem.removeprefix("lib"))):
+            header = place.with_name(f"{name}.h")
+            if name and header.is_file():
+                return _read(header)
+    return None
+
+
+def _read(header: Path) -> Source:
+    try:
+        text = header.read_text(encoding="utf-8", errors="surrogateescape")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DeclarationError(
+            f"cannot read header {str(header)!r}: {reason}", file=str(header)
+        ) from None
+    return Source(text, str(header), header)

@@ -1,0 +1,76 @@
+"""A unit: what one C text declares, as plain data that can be kept on disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+#: The declaration of a function or variable as plain data, as JSON has it.
+Row = list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeDeclaration:
+    """A declared struct, union, enum or typedef."""
+
+    #: What it declares: ``struct Options``, ``typedef Options``.
+    names: tuple[str, ...]
+    #: Its C text, without the semicolon.
+    text: str
+    #: Where it is declared: ``file:line:column``.
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one C text declares."""
+
+    #: The text's name: a header's path, or ``<declarations>``.
+    origin: str
+    #: The functions and variables by name.
+    symbols: dict[str, Row]
+    #: The types, in an order in which C takes them.
+    types: list[TypeDeclaration]
+    #: The types and constants as cffi compiled them (see `cffitypes`).
+    ffi: dict[str, Any]
+
+    def to_bytes(self) -> bytes:
+        """Return the unit as JSON, which says nothing that could be executed."""
+        return json.dumps(
+            {
+                "origin": self.origin,
+                "symbols": self.symbols,
+                "types": [[list(kept.names), kept.text, kept.place] for kept in self.types],
+                "ffi": _to_json(self.ffi),
+            }
+        ).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Unit:
+        """Return the unit that *to_bytes* wrote."""
+        fields = json.loads(data)
+        fields["types"] = [
+            TypeDeclaration(tuple(names), text, place) for names, text, place in fields["types"]
+        ]
+        fields["ffi"] = {name: _from_json(value) for name, value in fields["ffi"].items()}
+        return cls(**fields)
+
+
+def _to_json(value: Any) -> Any:
+    """Turn bytes into text (Latin-1 has one character for each byte) and keep the rest."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, dict):
+        return {name: _to_json(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return [_to_json(item) for item in value]
+    return value
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("latin-1")
+    if isinstance(value, list):
+        return tuple(_from_json(item) for item in value)
+    return value

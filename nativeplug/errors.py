@@ -1,0 +1,114 @@
+"""Everything nativeplug raises. Imports nothing.
+
+Every error says what was tried, names the subject in quotes and gives the
+operating system's or the tool's text verbatim, in one line. Wrong arguments of
+a call are not here: they are plain ``TypeError``, ``ValueError`` and
+``OverflowError``, as for any Python function.
+"""
+
+from __future__ import annotations
+
+
+class PluginError(Exception):
+    """
+    Superclass of all nativeplug errors.
+
+    Never raised itself.
+    """
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Support copying and pickling, which know nothing of keyword arguments."""
+        return _restore, (type(self), self.args, dict(vars(self)))
+
+
+def _restore(
+    kind: type[PluginError], args: tuple[object, ...], attributes: dict[str, object]
+) -> PluginError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(attributes)
+    return error
+
+
+class OpenError(PluginError, OSError):
+    """A plugin's file could not be opened or loaded."""
+
+    def __init__(self, message: str, *, path: str, reason: str, errno: int | None = None) -> None:
+        super().__init__(message)
+        #: The path or soname, as the caller wrote it.
+        self.path = path
+        #: Why it failed: the dynamic loader's or the operating system's words.
+        self.reason = reason
+        #: The operating system's error number, where there is one.
+        self.errno = errno
+        self.filename = path
+
+    def __str__(self) -> str:
+        """Return the message (OSError would put the error number before it)."""
+        return str(self.args[0])
+
+
+class FormatError(OpenError):
+    """The file is not a loadable plugin; found before any of its code ran."""
+
+
+class SymbolNotFoundError(PluginError, AttributeError):
+    """A name is not exported, or exported but not declared, or has no address."""
+
+    def __init__(
+        self, message: str, *, path: str, symbol: str, nearest: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, name=symbol)
+        #: The plugin's path or soname.
+        self.path = path
+        #: The name that was looked up.
+        self.symbol = symbol
+        #: The closest names that do exist, best first.
+        self.nearest = nearest
+
+
+class DeclarationError(PluginError, ValueError):
+    """Declarations could not be read, contradict others, or cannot be served."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        #: The file that holds the text; ``<declarations>`` for text of the caller.
+        self.file = file
+        #: The line in the user's text, counted from 1.
+        self.line = line
+        #: The column in the user's text, counted from 1.
+        self.column = column
+
+
+class ClosedError(PluginError, ValueError):
+    """The plugin was closed, and so was everything that came from it."""
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        #: The plugin's path or soname.
+        self.path = path
+
+
+class ForkError(PluginError, RuntimeError):
+    """A Go plugin was used in a child process of the one that opened it."""
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        #: The plugin's path.
+        self.path = path
+
+
+class BuildError(PluginError, RuntimeError):
+    """A plugin could not be built from its source."""
+
+    def __init__(self, message: str, *, output: str = "") -> None:
+        super().__init__(message)
+        #: What the compiler printed.
+        self.output = output

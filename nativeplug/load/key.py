@@ -1,0 +1,75 @@
+"""The identity of what ``open`` is asked for: a system library or a file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from nativeplug.errors import OpenError
+
+
+@dataclass(frozen=True, slots=True)
+class SystemKey:
+    """A bare soname: the system's own search finds it, and its copy is shared."""
+
+    soname: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileKey:
+    """
+    A file, whichever way its path is spelled: stat(2)'s identity and marks of change.
+
+    Not the time of its last status change: ``ln`` and ``chmod`` move it, and no content.
+    """
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileKey:
+        """Return the identity of the file that *status* describes."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+Key = SystemKey | FileKey
+
+
+def key_of(path: str | os.PathLike[str]) -> Key:
+    """
+    Identify what *path* names.
+
+    Args:
+        path: What the caller of ``open`` wrote. Text without a slash that looks like a
+            soname (``libz.so.1``, ``libz.so``, ``ld-linux.so.2``) names a system library,
+            as dlopen(3) has it; everything else is a file's path.
+
+    Raises:
+        OpenError: The file is missing, or may not be looked at.
+        TypeError: *path* is not a path.
+    """
+    name = os.fsdecode(path)
+    if isinstance(path, str) and _is_soname(name):
+        return SystemKey(name)
+    try:
+        return FileKey.of(os.stat(name))  # noqa: PTH116 - one system call, and its own error
+    except (OSError, ValueError) as error:
+        raise cannot_open(name, error) from None
+
+
+def _is_soname(name: str) -> bool:
+    versioned = ".so." in name
+    return "/" not in name and (versioned or (name.startswith("lib") and name.endswith(".so")))
+
+
+def cannot_open(path: str, error: OSError | ValueError) -> OpenError:
+    """Return the error for a *path* that the operating system refuses."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return OpenError(
+        f"cannot open plugin {path!r}: {reason}",
+        path=path,
+        reason=reason,
+        errno=getattr(error, "errno", None),
+    )

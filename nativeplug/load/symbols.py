@@ -1,0 +1,135 @@
+"""
+The names that a file exports, as the dynamic loader would find them.
+
+Only default versions count: the loader's ``dlsym`` finds no others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
+    from elftools.elf.dynamic import DynamicSegment
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
+    Kind: TypeAlias = Literal["function", "variable", "tls", "ifunc"]
+
+_SYMBOL_KINDS: dict[str, Kind] = {
+    "STT_FUNC": "function",
+    "STT_OBJECT": "variable",
+    "STT_COMMON": "variable",
+    "STT_TLS": "tls",
+    "STT_GNU_IFUNC": "ifunc",
+    "STT_LOOS": "ifunc",  # the same number; pyelftools gives one name or the other
+}
+_EXPORTED_BINDINGS = {"STB_GLOBAL", "STB_WEAK", "STB_LOOS"}  # STB_LOOS is STB_GNU_UNIQUE
+_EXPORTED_VISIBILITIES = {"STV_DEFAULT", "STV_PROTECTED"}
+# What the linker exports on its own account.
+_LINKER_NAMES = {"_init", "_fini", "_end", "_edata", "_etext", "__bss_start"}
+_VERSION_HIDDEN = 0x8000
+_VERSION_INDEX = 0x7FFF
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedSymbol:
+    """One name that a file exports."""
+
+    #: The name, without its version.
+    name: str
+    #: ``function``, ``variable``, ``tls`` (a variable per thread) or ``ifunc`` (a
+    #: function that is chosen when the file is loaded).
+    kind: Kind
+    #: Its address in the file; 0 for a symbol that is there but has no address.
+    address: int
+    #: How many bytes it has; 0 when the file does not say.
+    size: int
+    #: Whether another definition of the same name replaces it.
+    weak: bool
+    #: The version under which it is exported; None for most.
+    version: str | None
+
+
+def read_exported(file: ELFFile, dynamic: DynamicSegment) -> list[ExportedSymbol]:
+    """
+    Return what a file exports, by name.
+
+    Args:
+        file: The file, as pyelftools sees it.
+        dynamic: Its dynamic segment.
+    """
+    table = _find_table(file, dynamic) or dynamic
+    return sorted(_iter_exported(file, table), key=lambda symbol: symbol.name)
+
+
+def _find_table(file: ELFFile, dynamic: DynamicSegment) -> SymbolTableSection | None:
+    # The same symbols as through the segment, which pyelftools reads at half the speed.
+    from elftools.elf.sections import SymbolTableSection
+
+    _, offset = dynamic.get_table_offset("DT_SYMTAB")
+    for section in file.iter_sections():
+        if isinstance(section, SymbolTableSection) and section["sh_offset"] == offset:
+            return section
+    return None
+
+
+def _iter_exported(
+    file: ELFFile, table: SymbolTableSection | DynamicSegment
+) -> Iterator[ExportedSymbol]:
+    indexes, names = _read_versions(file)
+    for number, symbol in enumerate(table.iter_symbols()):
+        entry = symbol.entry
+        index = indexes[number] if number < len(indexes) else 1
+        kind = _symbol_kind(file, entry)
+        marks_version = entry["st_shndx"] == "SHN_ABS" and symbol.name in names.values()
+        if not kind or index & _VERSION_HIDDEN or marks_version or symbol.name in _LINKER_NAMES:
+            continue
+        yield ExportedSymbol(
+            name=symbol.name,
+            kind=kind,
+            address=entry["st_value"],
+            size=entry["st_size"],
+            weak=entry["st_info"]["bind"] == "STB_WEAK",
+            version=names.get(index & _VERSION_INDEX),
+        )
+
+
+def _symbol_kind(file: ELFFile, entry: Any) -> Kind | None:  # noqa: ANN401 - pyelftools' Container
+    if (
+        entry["st_shndx"] == "SHN_UNDEF"
+        or entry["st_info"]["bind"] not in _EXPORTED_BINDINGS
+        or entry["st_other"]["visibility"] not in _EXPORTED_VISIBILITIES
+    ):
+        return None
+    written = _SYMBOL_KINDS.get(entry["st_info"]["type"])
+    if written or entry["st_info"]["type"] != "STT_NOTYPE":
+        return written
+    # Assembly often leaves the type out: what lies in executable memory is a function.
+    executable = (segment for segment in file.iter_segments() if segment["p_flags"] & 1)
+    inside = any(0 <= entry["st_value"] - s["p_vaddr"] < s["p_memsz"] for s in executable)
+    return "function" if inside and entry["st_shndx"] != "SHN_ABS" else "variable"
+
+
+def _read_versions(file: ELFFile) -> tuple[list[int], dict[int, str]]:
+    """Return the version index of each dynamic symbol, and the versions' names."""
+    from elftools.elf.gnuversions import GNUVerDefSection, GNUVerSymSection
+
+    indexes: list[int] = []
+    names: dict[int, str] = {}
+    for section in file.iter_sections():
+        if isinstance(section, GNUVerSymSection):
+            indexes = [_as_index(symbol["ndx"]) for symbol in section.iter_symbols()]
+        elif isinstance(section, GNUVerDefSection):
+            for version, auxiliaries in section.iter_versions():
+                # The one with VER_FLG_BASE names the file itself.
+                if not version["vd_flags"] & 1:
+                    names[version["vd_ndx"]] = next(auxiliaries).name
+    return indexes, names
+
+
+def _as_index(written: int | str) -> int:
+    return written if isinstance(written, int) else {"VER_NDX_LOCAL": 0}.get(written, 1)

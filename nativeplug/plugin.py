@@ -1,0 +1,273 @@
+"""Plugin and open(): the face; the only room that sees all the others."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import TracebackType
+from typing import Any
+
+from nativeplug import declare
+from nativeplug.cache import Cache, ReentrantLoadError
+from nativeplug.call import Callback, Function, Variable
+from nativeplug.declare import Declarations
+from nativeplug.declare.sources import Source, beside, from_caller
+from nativeplug.errors import ClosedError, ForkError, OpenError, PluginError
+from nativeplug.load.generation import Generation, load_file, load_system
+from nativeplug.load.image import FileChangedError
+from nativeplug.load.key import Key, SystemKey, key_of
+from nativeplug.symbols import Options, Symbols
+
+_ATTEMPTS = 100  # to read a file that others go on writing
+
+
+class Plugin:
+    """
+    An opened plugin: one object for one file, shared by all who open it.
+
+    Its functions and variables are its attributes: ``plg.add(2, 3)``, ``plg.calls``,
+    ``plg.calls = 7``; integer macros and enumerators too. A name that this class has itself is
+    found by `lookup`. Made by `nativeplug.open`. Safe to use from several threads.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_symbols")
+
+    _symbols: Symbols
+
+    def __init__(self, generation: Generation) -> None:
+        object.__setattr__(self, "_symbols", Symbols(generation))
+
+    @property
+    def path(self) -> str:
+        """The path or soname that the plugin was first opened by."""
+        return self._symbols.generation.path
+
+    @property
+    def generation(self) -> int:
+        """The number of the generation that serves new calls, counted from 1."""
+        return 1
+
+    @property
+    def closed(self) -> bool:
+        """Whether the plugin was closed."""
+        return self._symbols.error is not None
+
+    @property
+    def ffi(self) -> Any:
+        """
+        The cffi ``FFI`` that knows the plugin's types.
+
+        ``plg.ffi.new("Options *")``, ``plg.ffi.buffer``, ``plg.ffi.gc``: what it makes is taken
+        wherever a pointer or struct is declared.
+
+        Raises:
+            ClosedError: The plugin was closed.
+        """
+        self._symbols.check_open()
+        return self._symbols.declarations.ffi
+
+    def lookup(self, name: str) -> Function | Variable:
+        """
+        Resolve a symbol.
+
+        The same name gives the same object. Safe to call from several threads.
+
+        Raises:
+            SymbolNotFoundError: It is not exported, not declared, or its address is NULL.
+            DeclarationError: It cannot be called as declared.
+            ClosedError: The plugin was closed.
+        """
+        return self._symbols.lookup(name)
+
+    def callback(self, ctype: str, function: Callable[..., object]) -> Callback:
+        """
+        Make a function pointer that calls a Python callable and may outlive a call.
+
+        Args:
+            ctype: The function pointer's type in C: ``"int (*)(int)"``, or a typedef's name.
+            function: What it calls; arguments and result are converted as cffi does.
+
+        Returns:
+            An object to pass where that type is declared. C may call the pointer as long as
+            the object lives: keep it.
+
+        Raises:
+            DeclarationError: *ctype* is no function pointer's type.
+            TypeError: *function* is not callable.
+            ClosedError: The plugin was closed.
+        """
+        return self._symbols.callback(ctype, function)
+
+    def close(self) -> None:
+        """
+        Close the plugin for everyone who holds it; closing it again does nothing.
+
+        Everything that came from it raises `ClosedError` from then on; calls that are under
+        way end as usual. The code stays in memory. The next `open` gives a fresh object.
+        """
+        _cache.discard(self)
+        path = self.path
+        self._symbols.retire(
+            lambda: ClosedError(f"plugin {path!r} is closed; open it again", path=path)
+        )
+        vars(self).clear()
+
+    def __enter__(self) -> Plugin:
+        """Return the plugin; the ``with`` statement closes it at its end."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the plugin."""
+        self.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """Resolve what is not an attribute yet: a function stays one, a variable is read."""
+        if name.startswith("__"):  # Python asks every object for its own special names
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        constants = self._symbols.constants()
+        if name in constants:
+            return constants[name]
+        symbol = self.lookup(name)
+        if isinstance(symbol, Variable):
+            return symbol.value
+        vars(self)[name] = symbol
+        return symbol
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Write a variable."""
+        if hasattr(type(self), name):
+            raise AttributeError(f"attribute {name!r} of a plugin cannot be set")
+        symbol = self.lookup(name)
+        if not isinstance(symbol, Variable):
+            raise AttributeError(f"{name!r} in plugin {self.path!r} is a function: {symbol!r}")
+        symbol.value = value
+
+    def __delattr__(self, name: str) -> None:
+        """Refuse: what a plugin exports stays."""
+        raise AttributeError(f"{name!r} in plugin {self.path!r} cannot be deleted")
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether *name* is declared and exported."""
+        return isinstance(name, str) and self._symbols.is_exported(name)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names that are declared and exported."""
+        return iter(self._symbols.exported())
+
+    def __dir__(self) -> list[str]:
+        """Return what can be written after the dot."""
+        own = [name for name in object.__dir__(self) if name != "_symbols"]
+        if self.closed:
+            return own
+        return sorted({*own, *self, *self._symbols.constants()})
+
+    def __repr__(self) -> str:
+        """Show the path and what serves."""
+        state = "closed" if self.closed else f"generation {self.generation}"
+        return f"<nativeplug.Plugin {self.path!r}, {state}>"
+
+    def __reduce__(self) -> str:
+        """Refuse to be pickled: another process has no such plugin."""
+        raise TypeError(f"cannot pickle {self!r}: open it in the other process")
+
+
+_cache: Cache[Key, Plugin] = Cache()
+
+
+def open(  # noqa: A001 - as in gzip.open and wave.open
+    path: str | os.PathLike[str],
+    declarations: str | os.PathLike[str] | None = None,
+    *,
+    free: Mapping[str, str] | None = None,
+    allow_go_results: Collection[str] | bool = (),
+) -> Plugin:
+    """
+    Open a plugin.
+
+    The same file opened again gives the same object, whichever way its path is spelled; its
+    constructors run once, without the GIL. Safe to call from several threads.
+
+    Args:
+        path: A file's path; or a soname without a slash (``"libz.so.1"``) for a system library.
+        declarations: C text (``str``) or a header file (``os.PathLike``); None for the header
+            of the same stem beside the file, if there is one. What an open plugin is opened
+            with again is added to what it has.
+        free: Functions whose result the caller owns, each with the function that releases it:
+            ``"free"`` for libc's, else one that the plugin exports.
+        allow_go_results: Go functions whose Go strings, slices and the like are all constants
+            (True: all of them). Otherwise Go aborts the process, so they are refused.
+
+    Returns:
+        The open plugin. Dropping it closes nothing.
+
+    Raises:
+        OpenError: The file is missing or cannot be loaded; with the dynamic loader's text.
+        FormatError: It is not a plugin that this process could load.
+        DeclarationError: The declarations cannot be read, or contradict those of the plugin.
+        TypeError: An argument is of the wrong type.
+    """
+    options = Options.of(free, allow_go_results)
+    name = os.fsdecode(path)
+    source = None if declarations is None else from_caller(declarations)
+    for _ in range(_ATTEMPTS):
+        key = key_of(path)
+        try:
+            return _open(name, key, source, options)
+        except FileChangedError:
+            continue
+    raise OpenError(
+        f"cannot open plugin {name!r}: the file changes while it is read",
+        path=name,
+        reason="the file changes while it is read",
+    )
+
+
+def _open(name: str, key: Key, source: Source | None, options: Options) -> Plugin:
+    plugin = _cache.peek(key)
+    fresh = plugin is None or not plugin._symbols.declarations.origins
+    if source is None and fresh and not isinstance(key, SystemKey):
+        source = beside(name)
+    # Before anything of a fresh plugin is loaded: a mistake in the declarations loses nothing.
+    given = None if source is None else declare.extend(Declarations(), source)
+    try:
+        plugin = _cache.get(key, lambda: _load(name, key))
+    except ReentrantLoadError:
+        reason = "its own constructor, or a signal handler meanwhile, opens it"
+        raise OpenError(
+            f"cannot open plugin {name!r}: {reason}", path=name, reason=reason
+        ) from None
+    plugin._symbols.add(source, given, options)
+    return plugin
+
+
+def _load(name: str, key: Key) -> Plugin:
+    if isinstance(key, SystemKey):
+        return Plugin(load_system(key.soname))
+    return Plugin(load_file(name, key))
+
+
+def _after_fork() -> None:
+    """Refuse, in the child, every Go plugin of the parent: its runtime's threads are gone."""
+    _cache.after_fork()
+    for plugin in list(_cache.values()):
+        if plugin._symbols.generation.is_go:
+            _cache.discard(plugin)
+            plugin._symbols.retire(_fork_error(plugin.path))
+            vars(plugin).clear()
+
+
+def _fork_error(path: str) -> Callable[[], PluginError]:
+    return lambda: ForkError(
+        f"plugin {path!r} was opened before fork(), which no Go runtime survives: open it again "
+        "in this process, or start processes by 'spawn'",
+        path=path,
+    )
+
+
+os.register_at_fork(after_in_child=_after_fork)

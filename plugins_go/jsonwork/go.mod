@@ -1,0 +1,3 @@
+module example.com/jsonwork
+
+go 1.21
