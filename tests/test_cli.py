@@ -24,6 +24,7 @@ CHECKOUT = Path(__file__).parents[1]
 HEADER = """
 #include <stdint.h>
 #include <stdbool.h>
+#include <stddef.h>
 #define LIMIT 12
 enum color { RED = 1, BLUE = 7 };
 typedef struct { int x; double y; } Point;
@@ -33,6 +34,7 @@ double half(double x);
 float halff(float x);
 bool negate(bool b);
 char next(char c);
+wchar_t wide(wchar_t c);
 enum color paint(enum color c);
 const char *echo(const char *text);
 char *copy(const char *text);
@@ -58,6 +60,7 @@ uint8_t small(uint8_t n) { return n; }
 double half(double x) { return x / 2; }
 float halff(float x) { return x / 2; }
 bool negate(bool b) { return !b; }
+wchar_t wide(wchar_t c) { return c; }
 char next(char c) { return c + 1; }
 enum color paint(enum color c) { return c; }
 const char *echo(const char *text) { return text; }
@@ -103,7 +106,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bare(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the same plugin without a header."""
-    return shutil.copy(plugin, tmp_path_factory.mktemp("bare") / "kinds.so")
+    return Path(shutil.copy(plugin, tmp_path_factory.mktemp("bare") / "kinds.so"))
 
 
 class TestProgram:
@@ -131,7 +134,9 @@ class TestProgram:
 
     def test_other_missing_module(self) -> None:
         """Any other missing module is a fault of ours, and shown as one."""
-        code = "import sys; sys.modules['json'] = None; import nativeplug.cli as c; c.main()"
+        code = (
+            "import sys, nativeplug.cli as c; sys.modules['nativeplug.cli.demo'] = None; c.main()"
+        )
         assert "ModuleNotFoundError" in self.python("-c", code).stderr
 
     def test_usage(self) -> None:
@@ -172,7 +177,7 @@ class TestInspect:
         header = plugin.with_suffix(".h")
         [found] = (entry for entry in report["functions"] if entry["name"] == "add")
         assert "int64_t add(int64_t a, int64_t b)" == found["declaration"]
-        assert found["place"].startswith(f"{header}:7:")
+        assert found["place"].startswith(f"{header}:8:")
         assert [str(header)] == report["declarations"]["origins"]
         assert 12 == report["constants"]["LIMIT"]
 
@@ -271,6 +276,7 @@ class TestCall:
             ("negate true", "false"),
             ("negate 0", "true"),
             ("next a", "b"),
+            ("wide ß", "ß"),
             ("paint BLUE", "7"),
             ("paint 1", "1"),
             ("echo text", "text"),
@@ -310,12 +316,13 @@ class TestCall:
             ("half much", "half() argument 'x': 'much' is no double"),
             ("negate maybe", "'maybe' is neither true nor false"),
             ("next ab", "'ab' has 2 bytes, a char has one"),
+            ("wide ab", "'ab' has 2 characters, one is needed"),
             ("paint GREEN", "'GREEN' is no enum color"),
             ("same 0x10", "'0x10' is not NULL, the only pointer that can be written"),
             ("apply negate", "is not NULL"),
             ("take 1", "a 'Point' cannot be written on a command line"),
             ("counter 4", "'counter' is a variable, it takes no arguments"),
-            ("varied 1 2", "varied()"),
+            ("varied 1 2", "varied() takes further arguments of undeclared types"),
             ("absent", "absent"),
             ("unheard_of", "unheard_of"),
             ("ad 1 2", "did you mean"),
@@ -328,7 +335,7 @@ class TestCall:
     def test_declarations(self, bare: Path, plugin: Path) -> None:
         """Declarations can be given as text or as a header, not as both."""
         text = ["--declarations", "double half(double);"]
-        header = ["--header", plugin.with_suffix(".h")]
+        header = ["--header", str(plugin.with_suffix(".h"))]
         assert "1.5\n" == run("call", bare, "half", "3", *text).stdout
         assert "4\n" == run("call", *header, bare, "add", "1", "3").stdout
         assert 2 == run("call", bare, "half", "3", *text, *header).exit_code
@@ -361,9 +368,17 @@ class TestCall:
 
     def test_not_utf8(self, plugin: Path) -> None:
         """Text that is not UTF-8 is either printed as it is or refused in one line."""
-        command = [sys.executable, "-m", "nativeplug", "call", plugin, "broken"]
+        command = [sys.executable, "-m", "nativeplug", "call", str(plugin), "broken"]
         done = subprocess.run(command, capture_output=True, check=False)
         assert done.stdout == b"\xff\xfe\n" or done.stderr.count(b"\n") == 1
+
+    @pytest.mark.usefixtures("go")
+    def test_go(self, tmp_path: Path) -> None:
+        """Go's strings are written as text, its several results are printed with names."""
+        greeter = build(CHECKOUT / "plugins_go" / "greeter", tmp_path / "greeter.so")
+        results = build(CHECKOUT / "plugins_go" / "results", tmp_path / "results.so")
+        assert "Hello, you!\n" == run("call", greeter, "Greet", "you", "--free", "Greet").stdout
+        assert "r0: 3\nr1: 1\n" == run("call", results, "DivMod", "10", "3").stdout
 
     def test_missing(self, tmp_path: Path) -> None:
         """A missing plugin is one line."""

@@ -14,7 +14,7 @@ import pytest
 
 from nativeplug import programs
 from nativeplug.errors import FormatError, OpenError
-from nativeplug.load import elf, facts, layout
+from nativeplug.load import elf, facts, layout, producer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,6 +212,11 @@ class TestFindDefect:
         assert expected == elf.find_defect(plugin[: last - 1])
         assert None is elf.find_defect(plugin[:last])
 
+    def test_short_header(self, plugin: bytes) -> None:
+        """A file that ends within the ELF header is truncated."""
+        expected = "truncated: the ELF header has 64 bytes, the file has 40"
+        assert expected == elf.find_defect(plugin[:40])
+
     def test_every_truncation(self, plugin: bytes, tmp_path: Path) -> None:
         """A truncated plugin either has a defect or can be loaded; none kills the process."""
         target = tmp_path / "truncated.so"
@@ -284,6 +289,14 @@ class TestIsGo:
         assert not elf.is_go(plugin)
         constant = 'const char text[] = "\\xff Go buildinf:";'
         assert not elf.is_go(compile_c(constant).read_bytes())
+
+    def test_32_bit(self) -> None:
+        """The layout of 32 bit files is known too."""
+        header = struct.pack("<4sBB10xHHIIIIIHHHHHH", b"\x7fELF", 1, 1, *(0,) * 4, 52, *(0,) * 8)
+        header = patched(patched(header, 42, "<HH", 32, 1), 18, "<H", 3)
+        segment = struct.pack("<8I", layout.PT_LOAD, 84, 0, 0, 20, 20, layout.PF_W, 4)
+        assert elf.is_go(header + segment + b"\xff Go buildinf:" + b"\0" * 6)
+        assert not elf.is_go(header + segment + b"\0" * 20)
 
     @pytest.mark.parametrize("data", [b"", b"\xff Go buildinf:"])
     def test_other_files(self, data: bytes) -> None:
@@ -425,6 +438,42 @@ class TestFacts:
         text = 'int x; __asm__(".section .comment\\n.asciz \\"rustc version 1.95.0 (x)\\"\\n");'
         found = facts.read(compile_c(text, "-g0"))
         assert ("Rust", "rustc version 1.95.0 (x)") == (found.language, found.toolchain)
+
+    @pytest.mark.parametrize(
+        ("written", "text", "language", "toolchain"),
+        [
+            ("C", "GNU C17 12.2.0 -mtune=generic -g", "C", "GNU C17 12.2.0"),
+            ("C", "zig 0.13.0", "Zig", "zig 0.13.0"),
+            (
+                "Rust",
+                "clang LLVM (rustc version 1.95.0 (5 2026))",
+                "Rust",
+                "rustc version 1.95.0 (5 2026)",
+            ),
+            ("C++", "", "C++", None),
+        ],
+    )
+    def test_debug_producers(
+        self, written: str, text: str, language: str, toolchain: str | None
+    ) -> None:
+        """Of what compilers write of themselves, name and version are kept."""
+        expected = producer.Producer(language, toolchain)
+        assert expected == producer._describe_unit(written, text)
+
+    @pytest.mark.parametrize(
+        ("rest", "toolchain"),
+        [
+            (b"\x08go1.99.9", "Go go1.99.9"),
+            (b"\x88\x00go1.99.9", "Go go1.99.9"),
+            (b"\xff" * 300, None),
+            (b"", None),
+        ],
+    )
+    def test_go_version(self, rest: bytes, toolchain: str | None) -> None:
+        """The length before Go's version has any number of bytes, but not endless ones."""
+        header = b"\xff Go buildinf:\x08\x02" + b"\0" * 16
+        assert toolchain == producer._go_version(header + rest, 0)
+        assert None is producer._go_version(header[:20], 0)
 
     def test_other_machine(self, plugin: bytes) -> None:
         """A file for another machine is read like any other, and its defect is told."""

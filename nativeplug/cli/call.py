@@ -83,6 +83,12 @@ def _split_free(item: str) -> tuple[str, str]:
 
 def _call(plg: Plugin, function: Function, args: tuple[str, ...]) -> Any:  # noqa: ANN401
     signature = function.signature
+    if signature.variadic and len(args) > len(signature.parameters):
+        # As text they would reach C as pointers, whatever C takes them for.
+        raise Failure(
+            f"{function.name}() takes further arguments of undeclared types (...), "
+            "which cannot be written on a command line"
+        )
     values = [
         convert(text, plg.ffi.typeof(parameter.type), signature.label(index))
         for index, (text, parameter) in enumerate(zip(args, signature.parameters, strict=False))

@@ -51,7 +51,7 @@ def demo(folder: Path) -> None:
                 "or name one with --plugins"
             )
     with tempfile.TemporaryDirectory(prefix="nativeplug-demo-") as room:
-        _show(_run(_build_c(folder / _C_SOURCE, Path(room, "c")), "C", {}))
+        _show(_run(_build_c(folder / _C_SOURCE, Path(room, "c")), _C_SOURCE, {}))
         if programs.go_toolchain() is None:
             click.echo(
                 "no Go toolchain found, so there is no Go plugin to show: install Go 1.21 or "
@@ -60,7 +60,8 @@ def demo(folder: Path) -> None:
             )
             return
         # The Go greeter makes a copy for each caller, who has to free it.
-        _show(_run(_build_go(folder / _GO_SOURCE, Path(room, "go")), "Go", {"GetName": "free"}))
+        plugin = _build_go(folder / _GO_SOURCE, Path(room, "go"))
+        _show(_run(plugin, _GO_SOURCE, {"GetName": "free"}))
 
 
 def _build_c(source: Path, room: Path) -> Path:
@@ -83,17 +84,15 @@ def _build(source: Path, room: Path, step: str) -> Path:
         raise
 
 
-def _run(plugin: Path, language: str, free: dict[str, str]) -> _Story:
-    story = _Story(f"A plugin written in {language}")
-    story.tell("build", f"nativeplug.build.build(source, {plugin.name!r})", plugin.name)
+def _run(plugin: Path, source: Path, free: dict[str, str]) -> _Story:
+    story = _Story(f"A plugin written in {'C' if source == _C_SOURCE else 'Go'}")
+    story.tell("build", f"build('{source}', './{plugin.name}')", plugin.name)
     options = f", free={free}" if free else ""
     plg = nativeplug.open(plugin, free=free)
-    story.tell("open", f"plg = nativeplug.open({plugin.name!r}{options})", ", ".join(plg))
-    function = plg.lookup("GetName")
-    story.tell("look up a function", "plg.lookup('GetName').signature", function.signature)
-    story.tell("call it", "plg.GetName()", repr(function()))
-    variable = plg.lookup("Name")
-    story.tell("look up a variable", "plg.lookup('Name').type", variable.type)
+    story.tell("open", f"plg = nativeplug.open('./{plugin.name}'{options})", ", ".join(plg))
+    story.tell("look up a function", "plg.lookup('GetName')", plg.lookup("GetName"))
+    story.tell("call it", "plg.GetName()", repr(plg.GetName()))
+    story.tell("look up a variable", "plg.lookup('Name')", plg.lookup("Name"))
     story.tell("read it", "plg.Name", repr(plg.Name))
     plg.Name = "nativeplug"
     story.tell("write it, read it back", "plg.Name = 'nativeplug'; plg.Name", repr(plg.Name))

@@ -1,0 +1,114 @@
+"""Plugins for the tests, built from `plugins_c` and `plugins_go` by the real compilers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nativeplug import build, programs
+
+ROOT = Path(__file__).parent.parent
+PLUGINS_C = ROOT / "plugins_c"
+PLUGINS_GO = ROOT / "plugins_go"
+
+CPlugin = Callable[[str], Path]
+BuildC = Callable[..., Path]
+RunPython = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,  # noqa: ARG001 - the hook's signature
+    call: pytest.CallInfo[None],  # noqa: ARG001
+) -> Iterator[None]:
+    """Make a skipped test a failed one where everything that tests need must be there."""
+    report = yield
+    if report.skipped and os.environ.get("NATIVEPLUG_FORBID_SKIPS") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep parsed declarations apart from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def c_plugin(tmp_path_factory: pytest.TempPathFactory) -> CPlugin:
+    """Give a function that builds ``plugins_c/<name>.c``, once, with its header beside it."""
+    directory = tmp_path_factory.mktemp("plugins_c")
+
+    def get(name: str) -> Path:
+        plugin = directory / f"{name}.so"
+        if not plugin.exists():
+            header = PLUGINS_C / f"{name}.h"
+            if header.exists():
+                shutil.copy(header, directory)
+            build.build(PLUGINS_C / f"{name}.c", plugin)
+        return plugin
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def go_toolchain() -> programs.GoToolchain:
+    """Give the Go toolchain; without one the test is skipped."""
+    toolchain = programs.go_toolchain()
+    if toolchain is None:
+        pytest.skip("no Go toolchain: install Go 1.21 or later, or nativeplug[go]")
+    return toolchain
+
+
+@pytest.fixture(scope="session")
+def go_plugin(go_toolchain: programs.GoToolchain, tmp_path_factory: pytest.TempPathFactory) -> CPlugin:
+    """Give a function that builds ``plugins_go/<name>``, once, with its header beside it."""
+    directory = tmp_path_factory.mktemp("plugins_go")
+
+    def get(name: str) -> Path:
+        plugin = directory / f"{name.replace('/', '_')}.so"
+        if not plugin.exists():
+            build.build(PLUGINS_GO / name, plugin)
+        return plugin
+
+    return get
+
+
+@pytest.fixture
+def build_c(tmp_path: Path) -> BuildC:
+    """Give a function that builds C text: ``build_c(text, "name", *flags)`` -> the plugin."""
+
+    def make(text: str, name: str = "plugin", *flags: str) -> Path:
+        source = tmp_path / f"{name}.c"
+        source.write_text(textwrap.dedent(text))
+        return build.build(source, tmp_path / f"{name}.so", flags=flags)
+
+    return make
+
+
+@pytest.fixture
+def run_python() -> RunPython:
+    """Give a function that runs Python code in a process of its own: what may crash, or forks."""
+
+    def run(
+        code: str, *args: str | Path, env: dict[str, str] | None = None, timeout: float = 50
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code), *map(str, args)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+            env={**os.environ, **(env or {})},
+        )
+
+    return run
