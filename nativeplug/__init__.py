@@ -1,17 +1,24 @@
-"""Load compiled plugins by path, and call their functions and variables."""
+"""
+Load compiled plugins by path, and use their functions and variables.
 
-from nativeplug.call import Callback, Function, Signature, Variable
+Importing this costs next to nothing: what opens plugins is imported when it is first used.
+"""
+
 from nativeplug.errors import (
     BuildError,
     ClosedError,
     DeclarationError,
-    FormatError,
     ForkError,
+    FormatError,
     OpenError,
     PluginError,
     SymbolNotFoundError,
 )
-from nativeplug.plugin import Plugin, open  # noqa: A004 - as gzip.open and wave.open
+
+TYPE_CHECKING = False  # as type checkers know it; importing typing costs more than all of this
+if TYPE_CHECKING:
+    from nativeplug.call import Callback, Function, Signature, Variable
+    from nativeplug.plugin import Plugin, open
 
 __all__ = [
     "BuildError",
@@ -31,3 +38,19 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Import what opens plugins, when a public name of it is first asked for (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from nativeplug import call, plugin
+
+    value: object = getattr(plugin, name, None) or getattr(call, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, whether they were used already or not."""
+    return [*globals(), *(name for name in __all__ if name not in globals())]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, final
 
 from nativeplug import declare
 from nativeplug.cache import Cache, ReentrantLoadError
@@ -22,6 +21,7 @@ from nativeplug.symbols import Options, Symbols
 _ATTEMPTS = 100  # to read a file that others go on writing
 
 
+@final
 class Plugin:
     """
     An opened plugin: one object for one file, shared by all who open it.
@@ -144,8 +144,10 @@ class Plugin:
         if hasattr(type(self), name):
             raise AttributeError(f"attribute {name!r} of a plugin cannot be set")
         symbol = self.lookup(name)
-        if not isinstance(symbol, Variable):
-            raise AttributeError(f"{name!r} in plugin {self.path!r} is a function: {symbol!r}")
+        if isinstance(symbol, Function):
+            raise AttributeError(  # noqa: TRY004 - what Python raises for attributes
+                f"{name!r} in plugin {self.path!r} is a function: {symbol!r}"
+            )
         symbol.value = value
 
     def __delattr__(self, name: str) -> None:
@@ -180,7 +182,7 @@ class Plugin:
 _cache: Cache[Key, Plugin] = Cache()
 
 
-def open(  # noqa: A001 - as in gzip.open and wave.open
+def open(
     path: str | os.PathLike[str],
     declarations: str | os.PathLike[str] | None = None,
     *,
@@ -212,7 +214,7 @@ def open(  # noqa: A001 - as in gzip.open and wave.open
         DeclarationError: The declarations cannot be read, or contradict those of the plugin.
         TypeError: An argument is of the wrong type.
     """
-    options = Options.of(free, allow_go_results)
+    options = Options.of(free=free, allow_go_results=allow_go_results)
     name = os.fsdecode(path)
     source = None if declarations is None else from_caller(declarations)
     for _ in range(_ATTEMPTS):

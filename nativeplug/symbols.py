@@ -9,8 +9,8 @@ from typing import Any
 
 from nativeplug import declare
 from nativeplug.call import (
-    CallPlan,
     Callback,
+    CallPlan,
     Function,
     PendingErrors,
     Signature,
@@ -39,7 +39,7 @@ class Options:
 
     @classmethod
     def of(
-        cls, free: Mapping[str, str] | None, allow_go_results: Collection[str] | bool
+        cls, *, free: Mapping[str, str] | None, allow_go_results: Collection[str] | bool
     ) -> Options:
         """
         Check what the caller of ``open`` gave.
@@ -72,7 +72,7 @@ class Options:
         if self.allow_go_results is True or more.allow_go_results is True:
             allowed: frozenset[str] | bool = True
         else:
-            allowed = frozenset(self.allow_go_results or ()) | frozenset(more.allow_go_results or ())
+            allowed = frozenset((*(self.allow_go_results or ()), *(more.allow_go_results or ())))
         return Options({**self.free, **more.free}, allowed)
 
     def allows_go_result(self, name: str) -> bool:
@@ -120,20 +120,32 @@ class Symbols:
         """
         with self._lock:
             self.check_open()
-            declarations, whole = self.declarations, self._options.plus(options)
-            if given is not None and source is not None and source not in self._sources:
-                first = not declarations.origins
-                declarations = given if first else declare.extend(declarations, source)
-            stale = [name for name in options.free if options.free[name] != self._options.free.get(name)]
-            for name in stale:
-                if name in self._resolved:
-                    raise DeclarationError(
-                        f"{name!r} was looked up as a function whose result is borrowed; "
-                        "give free= before it is looked up"
-                    )
+            options = self._options.plus(options)
+            declarations = self._declarations_with(source, given)
+            self._check_names(options, declarations)
             if source is not None:
                 self._sources.add(source)
-            self.declarations, self._options = declarations, whole
+            self.declarations, self._options = declarations, options
+
+    def _declarations_with(self, source: Source | None, given: Declarations | None) -> Declarations:
+        if source is None or given is None or source in self._sources:
+            return self.declarations
+        if not self.declarations.origins:
+            return given
+        return declare.extend(self.declarations, source)
+
+    def _check_names(self, options: Options, declarations: Declarations) -> None:
+        """Refuse an option that names no function, or comes too late for one."""
+        allowed = options.allow_go_results
+        for name in [*options.free, *(() if isinstance(allowed, bool) else allowed)]:
+            if name not in declarations.symbols:
+                raise DeclarationError(f"no declaration of {name!r}, which an option of open names")
+        for name in options.free.keys() - self._options.free.keys():
+            if name in self._resolved:
+                raise DeclarationError(
+                    f"free= for {name!r} comes too late: it was looked up as a function whose "
+                    "result is borrowed"
+                )
 
     def lookup(self, name: str) -> Function | Variable:
         """Resolve a symbol; see `Plugin.lookup`."""

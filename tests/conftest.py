@@ -7,30 +7,23 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from support import PLUGINS_C, PLUGINS_GO, BuildC, CPlugin, RunPython
 
 from nativeplug import build, programs
-
-ROOT = Path(__file__).parent.parent
-PLUGINS_C = ROOT / "plugins_c"
-PLUGINS_GO = ROOT / "plugins_go"
-
-CPlugin = Callable[[str], Path]
-BuildC = Callable[..., Path]
-RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,  # noqa: ARG001 - the hook's signature
     call: pytest.CallInfo[None],  # noqa: ARG001
-) -> Iterator[None]:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Make a skipped test a failed one where everything that tests need must be there."""
     report = yield
-    if report.skipped and os.environ.get("NATIVEPLUG_FORBID_SKIPS") and not hasattr(report, "wasxfail"):
+    if report.skipped and os.environ.get("NATIVEPLUG_FORBID_SKIPS"):
         report.outcome = "failed"
     return report
 
@@ -70,8 +63,11 @@ def go_toolchain() -> programs.GoToolchain:
 
 
 @pytest.fixture(scope="session")
-def go_plugin(go_toolchain: programs.GoToolchain, tmp_path_factory: pytest.TempPathFactory) -> CPlugin:
+def go_plugin(
+    go_toolchain: programs.GoToolchain, tmp_path_factory: pytest.TempPathFactory
+) -> CPlugin:
     """Give a function that builds ``plugins_go/<name>``, once, with its header beside it."""
+    assert go_toolchain  # or the test was skipped
     directory = tmp_path_factory.mktemp("plugins_go")
 
     def get(name: str) -> Path:
