@@ -7,7 +7,7 @@ import tempfile
 import timeit
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cffi
 from interleaved import Action, report, rounds_of
@@ -67,7 +67,7 @@ def main() -> None:
         ),
         "const char *name(void) -> str": (
             plg.name,
-            lambda: bytes(ffi.string(abi.name())).decode(),
+            lambda: cast("bytes", ffi.string(abi.name())).decode(),
             lambda: lib.name().decode(),
         ),
     }

@@ -67,7 +67,7 @@ def go_plugin(
     go_toolchain: programs.GoToolchain, tmp_path_factory: pytest.TempPathFactory
 ) -> CPlugin:
     """Give a function that builds ``plugins_go/<name>``, once, with its header beside it."""
-    assert go_toolchain  # or the test was skipped
+    assert go_toolchain.command.exists()  # or the test was skipped
     directory = tmp_path_factory.mktemp("plugins_go")
 
     def get(name: str) -> Path:
