@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from nativeplug.errors import PluginError
@@ -34,12 +34,27 @@ class _Entry(Generic[V]):
         self.value: V | None = None
         self.error: PluginError | None = None
 
+    def wait(self) -> None:
+        """
+        Wait until the load is done.
+
+        Raises:
+            ReentrantLoadError: This thread is the one that loads.
+        """
+        # Waiting takes a lock that fork() may have left locked: not for what is done already.
+        if self.done.is_set():
+            return
+        if self.owner == threading.get_ident():
+            raise ReentrantLoadError
+        self.done.wait()
+
 
 class Cache(Generic[K, V]):
     """A map of loaded values. Safe to use from several threads, and after fork()."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler or a finalizer may open a plugin at any point.
+        self._lock = threading.RLock()
         self._entries: dict[K, _Entry[V]] = {}
 
     def get(self, key: K, load: Callable[[], V]) -> V:
@@ -51,59 +66,60 @@ class Cache(Generic[K, V]):
             ReentrantLoadError: This thread is loading *key* already.
         """
         while True:
-            with self._lock:
-                entry = self._entries.get(key)
-                if entry is None:
-                    entry = self._entries[key] = _Entry()
-                    break
-            if entry.owner == threading.get_ident() and not entry.done.is_set():
-                raise ReentrantLoadError
-            entry.done.wait()
+            entry = self._entries.get(key) or self._enter(key, load)
+            entry.wait()
             if entry.error is not None:  # each thread its own copy: raising writes to it
                 raise copy.copy(entry.error)
             if entry.value is not None:
                 return entry.value
-        return self._load(key, entry, load)
+
+    def _enter(self, key: K, load: Callable[[], V]) -> _Entry[V]:
+        """Return the entry of *key*; make it, and load its value, when there is none."""
+        mine: _Entry[V] = _Entry()
+        try:
+            with self._lock:
+                entry = self._entries.setdefault(key, mine)
+            if entry is mine:
+                mine.value = load()
+        except BaseException as error:
+            # An interrupt is this thread's alone: those who wait then try themselves.
+            mine.error = error if isinstance(error, PluginError) else None
+            self._forget(key, mine)
+            raise
+        finally:
+            mine.done.set()
+        return entry
 
     def peek(self, key: K) -> V | None:
         """Return the value of *key* if it is loaded; never load or wait."""
-        with self._lock:
-            entry = self._entries.get(key)
+        entry = self._entries.get(key)
         return None if entry is None else entry.value
-
-    def _load(self, key: K, entry: _Entry[V], load: Callable[[], V]) -> V:
-        try:
-            entry.value = load()
-        except BaseException as error:
-            # An interrupt is this thread's alone: those who wait then try themselves.
-            entry.error = error if isinstance(error, PluginError) else None
-            self._forget(key, entry)
-            raise
-        finally:
-            entry.done.set()
-        return entry.value
 
     def _forget(self, key: K, entry: _Entry[V]) -> None:
         with self._lock:
-            if self._entries.get(key) is entry:
-                del self._entries[key]
+            found = self._entries.pop(key, None)
+            # Taken out and put back, not looked at and deleted: a signal handler may come between.
+            if found is not None and found is not entry:
+                self._entries.setdefault(key, found)
 
     def discard(self, value: V) -> None:
         """Forget *value*; the next to ask for its key loads afresh."""
-        with self._lock:
-            for key, entry in list(self._entries.items()):
-                if entry.value is value:
-                    del self._entries[key]
+        for key, entry in list(self._entries.items()):
+            if entry.value is value:
+                self._forget(key, entry)
 
-    def values(self) -> Iterator[V]:
-        """Iterate over what is loaded now."""
-        with self._lock:
-            entries = list(self._entries.values())
-        return (entry.value for entry in entries if entry.value is not None)
+    def values(self) -> list[V]:
+        """Return what is loaded now."""
+        entries = list(self._entries.values())
+        return [entry.value for entry in entries if entry.value is not None]
 
     def after_fork(self) -> None:
-        """Forget, in a child process, the loads and the lock of threads that it has not."""
-        self._lock = threading.Lock()
-        self._entries = {
-            key: entry for key, entry in self._entries.items() if entry.done.is_set()
-        }
+        """Forget, in a child process, the loads and the locks of threads that it has not."""
+        self._lock = threading.RLock()
+        for key, entry in list(self._entries.items()):
+            if entry.done.is_set():
+                continue
+            if entry.owner == threading.get_ident():  # fork() came from within the load
+                entry.done = threading.Event()
+            else:
+                del self._entries[key]

@@ -1,4 +1,5 @@
-"""Everything nativeplug raises. Imports nothing.
+"""
+Everything nativeplug raises. Imports nothing.
 
 Every error says what was tried, names the subject in quotes and gives the
 operating system's or the tool's text verbatim, in one line. Wrong arguments of
@@ -16,22 +17,24 @@ class PluginError(Exception):
     Never raised itself.
     """
 
+    _details: tuple[str, ...] = ()
+
     def __reduce__(self) -> tuple[object, ...]:
         """Support copying and pickling, which know nothing of keyword arguments."""
-        return _restore, (type(self), self.args, dict(vars(self)))
+        details = {name: getattr(self, name) for name in self._details}
+        return _restore, (type(self), self.args, details), dict(vars(self))
 
 
 def _restore(
-    kind: type[PluginError], args: tuple[object, ...], attributes: dict[str, object]
+    kind: type[PluginError], args: tuple[object, ...], details: dict[str, object]
 ) -> PluginError:
-    error = kind.__new__(kind, *args)
-    error.args = args
-    vars(error).update(attributes)
-    return error
+    return kind(*args, **details)
 
 
 class OpenError(PluginError, OSError):
     """A plugin's file could not be opened or loaded."""
+
+    _details = ("path", "reason", "errno")
 
     def __init__(self, message: str, *, path: str, reason: str, errno: int | None = None) -> None:
         super().__init__(message)
@@ -41,6 +44,7 @@ class OpenError(PluginError, OSError):
         self.reason = reason
         #: The operating system's error number, where there is one.
         self.errno = errno
+        self.strerror = reason
         self.filename = path
 
     def __str__(self) -> str:
@@ -54,6 +58,8 @@ class FormatError(OpenError):
 
 class SymbolNotFoundError(PluginError, AttributeError):
     """A name is not exported, or exported but not declared, or has no address."""
+
+    _details = ("path", "symbol", "nearest")
 
     def __init__(
         self, message: str, *, path: str, symbol: str, nearest: tuple[str, ...] = ()
@@ -69,6 +75,8 @@ class SymbolNotFoundError(PluginError, AttributeError):
 
 class DeclarationError(PluginError, ValueError):
     """Declarations could not be read, contradict others, or cannot be served."""
+
+    _details = ("file", "line", "column")
 
     def __init__(
         self,
@@ -90,6 +98,8 @@ class DeclarationError(PluginError, ValueError):
 class ClosedError(PluginError, ValueError):
     """The plugin was closed, and so was everything that came from it."""
 
+    _details = ("path",)
+
     def __init__(self, message: str, *, path: str) -> None:
         super().__init__(message)
         #: The plugin's path or soname.
@@ -99,6 +109,8 @@ class ClosedError(PluginError, ValueError):
 class ForkError(PluginError, RuntimeError):
     """A Go plugin was used in a child process of the one that opened it."""
 
+    _details = ("path",)
+
     def __init__(self, message: str, *, path: str) -> None:
         super().__init__(message)
         #: The plugin's path.
@@ -107,6 +119,8 @@ class ForkError(PluginError, RuntimeError):
 
 class BuildError(PluginError, RuntimeError):
     """A plugin could not be built from its source."""
+
+    _details = ("output",)
 
     def __init__(self, message: str, *, output: str = "") -> None:
         super().__init__(message)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from types import TracebackType
 from typing import Any, final
 
-from nativeplug import declare
+from nativeplug import declare, symbols
 from nativeplug.cache import Cache, ReentrantLoadError
 from nativeplug.call import Callback, Function, Variable
 from nativeplug.declare import Declarations
@@ -115,6 +116,7 @@ class Plugin:
 
     def __enter__(self) -> Plugin:
         """Return the plugin; the ``with`` statement closes it at its end."""
+        self._symbols.check_open()
         return self
 
     def __exit__(
@@ -221,7 +223,7 @@ def open(
         key = key_of(path)
         try:
             return _open(name, key, source, options)
-        except FileChangedError:
+        except (FileChangedError, ClosedError):  # or another thread closed it meanwhile
             continue
     raise OpenError(
         f"cannot open plugin {name!r}: the file changes while it is read",
@@ -236,7 +238,9 @@ def _open(name: str, key: Key, source: Source | None, options: Options) -> Plugi
     if source is None and fresh and not isinstance(key, SystemKey):
         source = beside(name)
     # Before anything of a fresh plugin is loaded: a mistake in the declarations loses nothing.
-    given = None if source is None else declare.extend(Declarations(), source)
+    alone = None
+    if plugin is None and source is not None:
+        alone = declare.extend(Declarations(), source)
     try:
         plugin = _cache.get(key, lambda: _load(name, key))
     except ReentrantLoadError:
@@ -244,7 +248,7 @@ def _open(name: str, key: Key, source: Source | None, options: Options) -> Plugi
         raise OpenError(
             f"cannot open plugin {name!r}: {reason}", path=name, reason=reason
         ) from None
-    plugin._symbols.add(source, given, options)
+    plugin._symbols.add(source, alone, options)
     return plugin
 
 
@@ -255,9 +259,18 @@ def _load(name: str, key: Key) -> Plugin:
 
 
 def _after_fork() -> None:
-    """Refuse, in the child, every Go plugin of the parent: its runtime's threads are gone."""
+    """
+    Make a child process one in which plugins can be used.
+
+    Locks that other threads held are free, and every Go plugin of the parent is refused: its
+    runtime's threads are gone.
+    """
     _cache.after_fork()
-    for plugin in list(_cache.values()):
+    symbols.after_fork()
+    parser = sys.modules.get("cffi.cparser")
+    if parser is not None:  # another thread may have been reading declarations
+        vars(parser)["lock"] = threading.Lock()
+    for plugin in _cache.values():
         if plugin._symbols.generation.is_go:
             _cache.discard(plugin)
             plugin._symbols.retire(_fork_error(plugin.path))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeGuard
 
 from nativeplug import declare
 from nativeplug.call import (
@@ -38,23 +38,21 @@ class Options:
     allow_go_results: frozenset[str] | bool = frozenset()
 
     @classmethod
-    def of(
-        cls, *, free: Mapping[str, str] | None, allow_go_results: Collection[str] | bool
-    ) -> Options:
+    def of(cls, *, free: object, allow_go_results: object) -> Options:
         """
         Check what the caller of ``open`` gave.
 
         Raises:
             TypeError: It is not a mapping of names, or not a collection of names.
         """
-        given = dict(free or {})
-        if not all(isinstance(name, str) for pair in given.items() for name in pair):
+        given = {} if free is None else free
+        if not isinstance(given, Mapping) or not _are_names((*given.keys(), *given.values())):
             raise TypeError("free must map names of functions to names of functions")
-        if isinstance(allow_go_results, str):
-            raise TypeError("allow_go_results must be a collection of names, not str")
         if isinstance(allow_go_results, bool):
-            return cls(given, allow_go_results)
-        return cls(given, frozenset(allow_go_results))
+            return cls(dict(given), allow_go_results)
+        if not _are_names(allow_go_results):
+            raise TypeError("allow_go_results must be a bool or a collection of names")
+        return cls(dict(given), frozenset(allow_go_results))
 
     def plus(self, more: Options) -> Options:
         """
@@ -81,20 +79,57 @@ class Options:
         return allowed if isinstance(allowed, bool) else name in allowed
 
 
+def _are_names(values: object) -> TypeGuard[Collection[str]]:
+    if isinstance(values, str) or not isinstance(values, Collection):
+        return False
+    return all(isinstance(value, str) for value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What ``open`` was given for a plugin so far. Replaced as a whole, never changed."""
+
+    declarations: Declarations = field(default_factory=Declarations)
+    sources: frozenset[Source] = frozenset()
+    options: Options = field(default_factory=Options)
+
+    def plus(self, source: Source | None, alone: Declarations | None, options: Options) -> _Given:
+        """Return this and more; see `Symbols.add`."""
+        whole = self.options.plus(options)
+        if source is None or source in self.sources:
+            return replace(self, options=whole)
+        if alone is not None and not self.declarations.origins:
+            return _Given(alone, self.sources | {source}, whole)
+        return _Given(declare.extend(self.declarations, source), self.sources | {source}, whole)
+
+
+# Held for steps that neither wait nor run anybody else's code, so one will do for all.
+# Reentrant: a signal handler or a finalizer may use a plugin at any point.
+_lock = threading.RLock()
+
+
+def after_fork() -> None:
+    """Forget, in a child process, the lock that a thread of the parent may have held."""
+    global _lock  # noqa: PLW0603 - there is no other way to unlock it
+    _lock = threading.RLock()
+
+
 class Symbols:
     """The functions and variables of a plugin's generation. Safe to use from several threads."""
 
     def __init__(self, generation: Generation) -> None:
         self.generation = generation
-        self.declarations = Declarations()
         #: Makes the error that every use raises; None while the plugin is open.
         self.error: Callable[[], PluginError] | None = None
-        self._options = Options()
-        self._sources: set[Source] = set()
+        self._given = _Given()
         self._resolved: dict[str, Function | Variable] = {}
         self._pending = PendingErrors()
         self._kept: dict[object, object] = {}
-        self._lock = threading.RLock()
+
+    @property
+    def declarations(self) -> Declarations:
+        """Everything that is declared for the plugin so far."""
+        return self._given.declarations
 
     def check_open(self) -> None:
         """Raise the error of a plugin that was closed."""
@@ -106,41 +141,32 @@ class Symbols:
         self.check_open()
         return self.declarations.constants
 
-    def add(self, source: Source | None, given: Declarations | None, options: Options) -> None:
+    def add(self, source: Source | None, alone: Declarations | None, options: Options) -> None:
         """
         Add declarations and options.
 
         Args:
-            source: Where *given* comes from; None when there are no declarations.
-            given: What *source* declares by itself.
+            source: Where declarations come from; None when there are none to add.
+            alone: What *source* declares by itself, where that is known already.
             options: What ``open`` was told besides.
 
         Raises:
             DeclarationError: They contradict what the plugin has; nothing is added then.
         """
-        with self._lock:
-            self.check_open()
-            options = self._options.plus(options)
-            declarations = self._declarations_with(source, given)
-            self._check_names(options, declarations)
-            if source is not None:
-                self._sources.add(source)
-            self.declarations, self._options = declarations, options
+        while True:
+            before = self._given
+            after = before.plus(source, alone, options)
+            _check_names(after)
+            with _lock:
+                self.check_open()
+                if self._given is before:  # else another thread was faster
+                    self._check_in_time(after.options)
+                    self._given = after
+                    return
 
-    def _declarations_with(self, source: Source | None, given: Declarations | None) -> Declarations:
-        if source is None or given is None or source in self._sources:
-            return self.declarations
-        if not self.declarations.origins:
-            return given
-        return declare.extend(self.declarations, source)
-
-    def _check_names(self, options: Options, declarations: Declarations) -> None:
-        """Refuse an option that names no function, or comes too late for one."""
-        allowed = options.allow_go_results
-        for name in [*options.free, *(() if isinstance(allowed, bool) else allowed)]:
-            if name not in declarations.symbols:
-                raise DeclarationError(f"no declaration of {name!r}, which an option of open names")
-        for name in options.free.keys() - self._options.free.keys():
+    def _check_in_time(self, options: Options) -> None:
+        """Refuse an option that comes too late for its function."""
+        for name in options.free.keys() - self._given.options.free.keys():
             if name in self._resolved:
                 raise DeclarationError(
                     f"free= for {name!r} comes too late: it was looked up as a function whose "
@@ -149,54 +175,65 @@ class Symbols:
 
     def lookup(self, name: str) -> Function | Variable:
         """Resolve a symbol; see `Plugin.lookup`."""
-        with self._lock:
+        if not isinstance(name, str):
+            raise TypeError(f"a symbol's name must be str, not {type(name).__name__}")
+        while True:
             self.check_open()
-            symbol = self._resolved.get(name)
-            if symbol is None:
-                symbol = self._resolved[name] = self._resolve(name)
-            return symbol
+            known = self._resolved.get(name)
+            if known is not None:
+                return known
+            given = self._given
+            symbol = self._resolve(name, given)
+            with _lock:
+                self.check_open()
+                if self._given is given:  # else it may look different now
+                    return self._resolved.setdefault(name, symbol)
 
-    def _resolve(self, name: str) -> Function | Variable:
-        declaration = self.declarations.symbols.get(name)
+    def _resolve(self, name: str, given: _Given) -> Function | Variable:
+        declaration = given.declarations.symbols.get(name)
         if declaration is None:
-            raise self._undeclared(name)
+            raise self._undeclared(name, given.declarations)
         address = self.generation.address(name)
         if isinstance(declaration, FunctionDeclaration):
-            return self._function(declaration, address)
-        return Variable(self.declarations.ffi, declaration, address, self._kept)
+            return self._function(declaration, address, given)
+        return Variable(given.declarations.ffi, declaration, address, self._kept)
 
-    def _function(self, declaration: FunctionDeclaration, address: int) -> Function:
+    def _function(self, declaration: FunctionDeclaration, address: int, given: _Given) -> Function:
+        ffi = given.declarations.ffi
         signature = Signature.of(declaration)
-        plan = compile_plan(signature, self.declarations.ffi.typeof(declaration.pointer))
-        if self.generation.is_go and not self._options.allows_go_result(declaration.name):
+        plan = compile_plan(signature, ffi.typeof(declaration.pointer))
+        if self.generation.is_go and not given.options.allows_go_result(declaration.name):
             refuse_go_result(plan, declaration.place)
-        free = self._release(plan)
-        invoke = bind(self.declarations.ffi, plan, address, free, self._pending)
+        invoke = bind(ffi, plan, address, self._release(plan, given), self._pending)
         origin = f"Declared at {declaration.place}, exported by {self.generation.path}."
         return Function(signature, address, invoke, origin)
 
-    def _release(self, plan: CallPlan) -> Callable[[Any], object] | None:
+    def _release(self, plan: CallPlan, given: _Given) -> Callable[[Any], object] | None:
         """Return what releases the function's result; None when that is borrowed."""
-        name = self._options.free.get(plan.signature.name)
+        name = given.options.free.get(plan.signature.name)
         if name is None:
             return None
         check_free(plan)
         address = libc_free() if name == _LIBC_FREE else self.generation.address(name)
-        ffi = self.declarations.ffi
+        ffi = given.declarations.ffi
         release = ffi.cast("void (*)(void *)", address)
         return lambda pointer: release(ffi.cast("void *", pointer))
 
-    def _undeclared(self, name: str) -> SymbolNotFoundError:
+    def _undeclared(self, name: str, declarations: Declarations) -> SymbolNotFoundError:
         path = self.generation.path
-        if name in self.generation.exports:
+        if name in declarations.constants:
+            reason = f"{name!r} of plugin {path!r} is a constant, not a symbol"
+            return SymbolNotFoundError(reason, path=path, symbol=name)
+        if self.generation.has(name):
             return SymbolNotFoundError(
                 f"symbol {name!r} of plugin {path!r} is exported but not declared: open it with "
-                f"its C declaration as well, such as nativeplug.open({path!r}, 'int {name}(void);')",
+                "its C declaration as well, such as "
+                f"nativeplug.open({path!r}, 'int {name}(void);')",
                 path=path,
                 symbol=name,
             )
         return self.generation.not_found(
-            name, "it is neither declared nor exported", known=self.declarations.symbols
+            name, "it is neither declared nor exported", known=declarations.symbols
         )
 
     def callback(self, ctype: str, function: Callable[..., object]) -> Callback:
@@ -227,9 +264,17 @@ class Symbols:
 
     def retire(self, error: Callable[[], PluginError]) -> None:
         """Make everything that came from the plugin raise what *error* makes."""
-        with self._lock:
+        with _lock:
             if self.error is not None:
                 return
             self.error = error
             for symbol in self._resolved.values():
                 symbol.retire(error)
+
+
+def _check_names(given: _Given) -> None:
+    """Refuse an option that names no declared function."""
+    allowed = given.options.allow_go_results
+    for name in [*given.options.free, *(() if isinstance(allowed, bool) else allowed)]:
+        if name not in given.declarations.symbols:
+            raise DeclarationError(f"no declaration of {name!r}, which an option of open names")

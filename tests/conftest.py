@@ -9,11 +9,24 @@ import sys
 import textwrap
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support import PLUGINS_C, PLUGINS_GO, BuildC, CPlugin, RunPython
 
+import nativeplug
 from nativeplug import build, programs
+from support import (
+    EXPORTS_C,
+    KINDS_C,
+    KINDS_H,
+    PLUGINS_C,
+    PLUGINS_GO,
+    BuildC,
+    Compile,
+    CPlugin,
+    OpenPlugin,
+    RunPython,
+)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -79,6 +92,23 @@ def go_plugin(
     return get
 
 
+@pytest.fixture(scope="module", params=["cffi"])
+def open_plugin(tmp_path_factory: pytest.TempPathFactory) -> OpenPlugin:
+    """
+    Give a function that opens a copy of a plugin, which no other module opens.
+
+    What is tested through it holds for every invoker: each is a parameter of this fixture.
+    """
+
+    def open_copy(path: Path, *args: Any, **options: Any) -> nativeplug.Plugin:
+        folder = tmp_path_factory.mktemp("copy")
+        for file in path.parent.glob(f"{path.stem}.*"):
+            shutil.copy(file, folder)
+        return nativeplug.open(folder / path.name, *args, **options)
+
+    return open_copy
+
+
 @pytest.fixture
 def build_c(tmp_path: Path) -> BuildC:
     """Give a function that builds C text: ``build_c(text, "name", *flags)`` -> the plugin."""
@@ -108,3 +138,42 @@ def run_python() -> RunPython:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def compile_c(tmp_path_factory: pytest.TempPathFactory) -> Compile:
+    """Return a function that compiles C text with further flags and returns the file."""
+    compiler = programs.c_compiler()
+    assert compiler is not None
+
+    def compile_text(text: str, *flags: str, shared: bool = True) -> Path:
+        folder = tmp_path_factory.mktemp("elf")
+        source = folder / "plugin.c"
+        source.write_text(text)
+        target = folder / "plugin.so"
+        options = ["-shared", "-fPIC"] if shared else []
+        subprocess.run([*compiler, *options, "-o", target, source, *flags], check=True)
+        return target
+
+    return compile_text
+
+
+@pytest.fixture(scope="session")
+def elf_bytes(compile_c: Compile) -> bytes:
+    """Return the bytes of a small plugin."""
+    return compile_c(EXPORTS_C).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a plugin with its header beside it."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "kinds.h").write_text(KINDS_H)
+    (folder / "kinds.c").write_text(KINDS_C)
+    return build.build(folder / "kinds.c")
+
+
+@pytest.fixture(scope="session")
+def bare_kinds(kinds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the same plugin without a header."""
+    return Path(shutil.copy(kinds, tmp_path_factory.mktemp("bare") / "kinds.so"))

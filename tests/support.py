@@ -1,10 +1,19 @@
-"""Places and types that the tests share."""
+"""Places, types, texts and helpers that the tests share."""
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    from click.testing import Result
+
+    import nativeplug
 
 ROOT = Path(__file__).parent.parent
 PLUGINS_C = ROOT / "plugins_c"
@@ -12,4 +21,125 @@ PLUGINS_GO = ROOT / "plugins_go"
 
 CPlugin = Callable[[str], Path]
 BuildC = Callable[..., Path]
+Compile = Callable[..., Path]
+OpenPlugin = Callable[..., "nativeplug.Plugin"]
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
+Test = TypeVar("Test", bound=Callable[..., object])
+
+# A plugin that exports symbols of every sort.
+EXPORTS_C = """
+int calls = 3;
+__thread int per_thread;
+int add(int a, int b) { return a + b; }
+__attribute__((weak)) void replaceable(void) {}
+__attribute__((visibility("hidden"))) int hidden(void) { return 1; }
+__attribute__((visibility("protected"))) int guarded(void) { return 1; }
+static int private_one(void) { return 2; }
+int (*const pointer)(void) = private_one;
+"""
+# Offsets in the ELF header of 64 bit files, elf(5).
+E_TYPE, E_MACHINE, E_PHOFF, E_SHOFF, E_PHENTSIZE, E_PHNUM = 16, 18, 32, 40, 54, 56
+# A plugin for the command line, with values of every kind.
+KINDS_H = """
+#include <stdint.h>
+#include <stdbool.h>
+#include <stddef.h>
+#define LIMIT 12
+enum color { RED = 1, BLUE = 7 };
+typedef struct { int x; double y; } Point;
+int64_t add(int64_t a, int64_t b);
+uint8_t small(uint8_t n);
+double half(double x);
+float halff(float x);
+bool negate(bool b);
+char next(char c);
+wchar_t wide(wchar_t c);
+enum color paint(enum color c);
+const char *echo(const char *text);
+char *copy(const char *text);
+int length_or_minus(const char *text);
+void *same(void *pointer);
+int apply(int (*function)(int));
+Point mirror(int x, double y);
+int take(Point point);
+void nothing(void);
+int varied(int count, ...);
+extern int counter;
+extern const char *label;
+extern const char *broken;
+extern int triple[3];
+int absent(void);
+"""
+KINDS_C = """
+#include <stdlib.h>
+#include <string.h>
+#include "kinds.h"
+int64_t add(int64_t a, int64_t b) { return a + b; }
+uint8_t small(uint8_t n) { return n; }
+double half(double x) { return x / 2; }
+float halff(float x) { return x / 2; }
+bool negate(bool b) { return !b; }
+wchar_t wide(wchar_t c) { return c; }
+char next(char c) { return c + 1; }
+enum color paint(enum color c) { return c; }
+const char *echo(const char *text) { return text; }
+char *copy(const char *text) { return strcpy(malloc(strlen(text) + 1), text); }
+int length_or_minus(const char *text) { return text ? (int)strlen(text) : -1; }
+void *same(void *pointer) { return pointer; }
+int apply(int (*function)(int)) { return function ? function(1) : -1; }
+Point mirror(int x, double y) { Point made = {-x, -y}; return made; }
+int take(Point point) { return point.x; }
+void nothing(void) {}
+int varied(int count, ...) { return count; }
+int counter = 3;
+const char *label = "a label";
+const char *broken = "\\xff\\xfe";
+int triple[3] = {1, 2, 3};
+int unheard_of(void) { return 1; }
+"""
+
+
+def needs_go(test: Test) -> Test:
+    """Mark a test that builds a Go plugin: it is skipped without Go, and may take its time."""
+    pytest.mark.usefixtures("go_toolchain")(test)
+    pytest.mark.timeout(300)(test)  # the first build compiles the standard library
+    return test
+
+
+def names(folder: Path) -> set[str]:
+    """
+    Name everything in *folder*.
+    """
+    return {path.name for path in folder.iterdir()}
+
+
+def patched(data: bytes, offset: int, layout_text: str, *values: int) -> bytes:
+    """Return *data* with other values at *offset*."""
+    made = bytearray(data)
+    struct.pack_into(layout_text, made, offset, *values)
+    return bytes(made)
+
+
+def go_build_info(version: str, flags: int = 2) -> str:
+    """Return C text for a file that carries Go's build information."""
+    size = len(version.encode().decode("unicode_escape"))
+    text = f'\\xff" " Go buildinf:" "\\x08\\x{flags:02x}' + "\\0" * 16
+    return f'char info[] = "{text}" "\\x{size:02x}" "{version}";\n'
+
+
+def run(*arguments: str | Path) -> Result:
+    """Run a command in this process."""
+    from click.testing import CliRunner
+
+    from nativeplug.cli.app import app
+
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refused(result: Result) -> str:
+    """Check that a command failed as users may expect it, and return its one line."""
+    assert 1 == result.exit_code, result.output
+    assert "" == result.stdout
+    assert 1 == result.stderr.count("\n"), result.stderr
+    assert result.stderr.startswith("nativeplug: ")
+    return result.stderr

@@ -4,8 +4,8 @@
  * with that thread's next call, so it is copied out before the C function
  * returns. A failure without a text is a case of its own: *error* is then "".
  *
- * Every function here runs without the GIL and calls no Python. Constructors of
- * the plugin run inside np_dl_open. Handles are owned by the caller; nothing is
+ * Every function here runs without the GIL and calls no Python. Constructors
+ * of the plugin run inside np_dl_open. The caller owns the handles; nothing is
  * allocated here and nothing is kept.
  */
 #ifndef _GNU_SOURCE
@@ -17,9 +17,10 @@
 #include <stdlib.h>
 
 enum {
-    NP_DL_FOUND = 0,   /* *address is the symbol's address; it may be NULL */
-    NP_DL_ABSENT = 1,  /* no such symbol; *error has the loader's text */
-    NP_DL_FOREIGN = 2, /* only a dependency defines it; *error has its path */
+    NP_DL_FOUND = 0,     /* *address is the symbol's; it may be NULL */
+    NP_DL_ABSENT = 1,    /* no such symbol; *error has the loader's text */
+    NP_DL_FOREIGN = 2,   /* only a dependency has it; *error is its path */
+    NP_DL_PLACELESS = 3, /* *address is in no object: thread-local, absolute */
 };
 
 /* Copy *text*, cut to *size* bytes with the final NUL. */
@@ -40,10 +41,10 @@ np_dl_open(const char *path, int flags, char *error, size_t size)
     return handle;
 }
 
-/* Return the link map of the object that defines *address*, or NULL when the
- * loader cannot tell (an absolute symbol, for one). [no gil] */
+/* Return the link map of the object that *address* lies in, or NULL when it
+ * lies in none. [no gil] */
 static const struct link_map *
-defining_object(const void *address)
+object_at(const void *address)
 {
     Dl_info info;
     void *map = NULL;
@@ -74,17 +75,19 @@ np_dl_symbol(void *handle, const char *name, void **address, char *error,
         copy_text(text, error, size);
         return text == NULL ? NP_DL_FOUND : NP_DL_ABSENT;
     }
-    owner = defining_object(*address);
-    if (dlinfo(handle, RTLD_DI_LINKMAP, &own) != 0 || owner == NULL ||
-        owner == own) {
+    owner = object_at(*address);
+    if (owner == NULL) {
+        return NP_DL_PLACELESS;
+    }
+    if (dlinfo(handle, RTLD_DI_LINKMAP, &own) != 0 || owner == own) {
         return NP_DL_FOUND;
     }
     copy_text(owner->l_name, error, size);
     return NP_DL_FOREIGN;
 }
 
-/* Write the path that the loader found the object of *handle* at. Returns 0, or
- * -1 when the loader cannot tell. [no gil] */
+/* Write the path at which the loader found the object of *handle*, cut to
+ * *size* bytes. Returns 0, or -1 when the loader cannot tell. [no gil] */
 static int
 np_dl_path(void *handle, char *path, size_t size)
 {
@@ -97,7 +100,7 @@ np_dl_path(void *handle, char *path, size_t size)
     return 0;
 }
 
-/* Return the address of libc's free, for callers that are given one. [no gil] */
+/* Return the address of libc's free, whoever else has that name. [no gil] */
 static void *
 np_dl_free_address(void)
 {

@@ -5,84 +5,109 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from nativeplug.call.plan import Kind, Value, kind_of
+from nativeplug.call.plan import Kind, Value, is_sized, kind_of
 
-_SIGNED, _UNSIGNED, _FLOATS = "bhilqn", "BHILQN", "fd"
-_OTHER_ORDER = ">!" if sys.byteorder == "little" else "<"
+# The formats of native numbers (module struct, PEP 3118), by class; sizes are told apart.
+_CLASSES = {
+    "signed": "b h i l q n",
+    "unsigned": "B H I L Q N",
+    "float": "f d g",
+    "complex": "Zf Zd F D",
+}
+_CLASS_OF = {code: name for name, codes in _CLASSES.items() for code in codes.split()}
+_NATIVE_ORDER = "@=<" if sys.byteorder == "little" else "@=>!"
 
 
-def pointer_to(ffi: Any, value: Value, buffer: Any) -> Any:
+def pointer_to(ffi: Any, value: Value, given: Any, wanted: str) -> Any:
     """
     Return a pointer to a buffer's memory, which it keeps alive, without copying.
+
+    The buffer can be neither resized nor released as long as the pointer lives.
 
     Args:
         ffi: The plugin's ``FFI``.
         value: The pointer parameter.
-        buffer: Any object with the buffer protocol.
+        given: Any object with the buffer protocol.
+        wanted: What the parameter takes, for the message.
 
     Raises:
         TypeError: It is no buffer, not contiguous, read-only where the function may write,
             or its elements are not of the declared type.
-        ValueError: It is smaller than one element.
+        ValueError: It is smaller than the declared struct.
     """
-    try:
-        view = memoryview(buffer)
-    except TypeError:
-        raise TypeError(
-            f"{value.label} must be None, a buffer or cdata {value.ctype.cname!r}, "
-            f"not {type(buffer).__name__}"
-        ) from None
-    if not view.c_contiguous:
-        raise TypeError(f"{value.label} must be a C-contiguous buffer")
+    view = view_of(value, given, wanted)
     if view.readonly and not value.readonly:
         raise TypeError(
-            f"{value.label} must be a read-write bytes-like object, not {type(buffer).__name__}"
+            f"{value.label} must be a read-write bytes-like object, not {type(given).__name__}"
         )
-    _check_elements(ffi, value, view)
-    return ffi.from_buffer(buffer)
+    _check_elements(ffi, value, view, given)
+    # Of the view, not of *given* again: what was checked is what is passed.
+    return ffi.from_buffer(value.ctype, view)
 
 
-def _check_elements(ffi: Any, value: Value, view: memoryview) -> None:
+def view_of(value: Value, given: Any, wanted: str) -> memoryview:
+    """
+    Return a view of a buffer that lies in memory as C expects it.
+
+    Raises:
+        TypeError: It is no buffer, or not contiguous.
+    """
+    try:
+        view = memoryview(given)
+    except TypeError as error:
+        if hasattr(type(given), "__buffer__"):  # Python 3.12, PEP 688: it is one, and fails
+            raise TypeError(f"{value.label}: {error}") from error
+        raise value.wrong_type(wanted, given) from None
+    if not view.c_contiguous:
+        raise TypeError(f"{value.label} must be a C-contiguous buffer")
+    return view
+
+
+def _check_elements(ffi: Any, value: Value, view: memoryview, given: object) -> None:
     item = value.ctype.item
     if item.kind == "void" or (item.kind == "primitive" and ffi.sizeof(item) == 1):
         return  # C lets every object be read as bytes
-    if item.kind in {"struct", "union"} and item.fields:
-        _check_struct(ffi, value, view)
-    elif _element_code(ffi, item) is None or _element_code(ffi, item) != _format_code(view):
+    if item.kind in {"struct", "union"}:
+        _check_struct(ffi, value, view, given)
+        return
+    wanted = _class_of_type(ffi, item)
+    if wanted is None:
+        raise value.wrong_type(f"cdata {value.ctype.cname!r} or None", given)
+    if (wanted, ffi.sizeof(item)) != (_class_of_format(view.format), view.itemsize):
         raise TypeError(
-            f"{value.label} must be a buffer of {item.cname!r}, not one of format {view.format!r}"
+            f"{value.label} must be a buffer of {item.cname!r}, not of format {view.format!r}"
         )
 
 
-def _check_struct(ffi: Any, value: Value, view: memoryview) -> None:
-    size = ffi.sizeof(value.ctype.item)
-    if view.itemsize not in {1, size}:
+def _check_struct(ffi: Any, value: Value, view: memoryview, given: object) -> None:
+    item = value.ctype.item
+    if not is_sized(item):
+        raise value.wrong_type(f"cdata {value.ctype.cname!r} or None", given)
+    size = ffi.sizeof(item)
+    # ctypes gives bytes as the format of unions and of packed structures.
+    is_struct = view.itemsize == size and (view.format or "B").startswith(("T{", "B"))
+    if view.itemsize != 1 and not is_struct:
         raise TypeError(
-            f"{value.label} must be a buffer of {value.ctype.item.cname!r} or of bytes, "
-            f"not one of format {view.format!r}"
+            f"{value.label} must be a buffer of {item.cname!r} or of bytes, "
+            f"not of format {view.format!r}"
         )
     if view.nbytes < size:
         raise ValueError(f"{value.label} must have at least {size} bytes, not {view.nbytes}")
 
 
-def _element_code(ffi: Any, item: Any) -> tuple[str, int] | None:
-    """Return class and size of a C type's values; None when no buffer has such elements."""
+def _class_of_type(ffi: Any, item: Any) -> str | None:
+    """Return the class of a C type's values; None when no buffer has such elements."""
+    if item.cname.endswith("_complex_t"):
+        return "complex"
     kind = kind_of(item)
-    if kind is Kind.FLOAT:
-        return "float", ffi.sizeof(item)
+    if kind in {Kind.FLOAT, Kind.LONG_DOUBLE}:
+        return "float"
     if kind is Kind.INTEGER:
-        signed = int(ffi.cast(item, -1)) < 0
-        return "signed" if signed else "unsigned", ffi.sizeof(item)
+        return "signed" if int(ffi.cast(item, -1)) < 0 else "unsigned"
     return None
 
 
-def _format_code(view: memoryview) -> tuple[str, int] | None:
-    """Return class and size of a buffer's elements; None for any but native numbers."""
-    form = view.format or "B"
-    if form[0] in _OTHER_ORDER:
-        return None
-    code = form.lstrip("@=<>")
-    for name, codes in (("signed", _SIGNED), ("unsigned", _UNSIGNED), ("float", _FLOATS)):
-        if len(code) == 1 and code in codes:
-            return name, view.itemsize
-    return None
+def _class_of_format(text: str) -> str | None:
+    """Return the class of a buffer's elements; None for any but native numbers."""
+    code = text[1:] if text[0] in _NATIVE_ORDER else text
+    return _CLASS_OF.get(code)

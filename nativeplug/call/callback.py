@@ -10,8 +10,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Protocol
+from types import CodeType, FrameType, TracebackType
+from typing import Any, ClassVar, Protocol
+
+from nativeplug.errors import DeclarationError
 
 
 class Errors(Protocol):
@@ -24,65 +26,122 @@ class Errors(Protocol):
         """Tell whether the call that is under way has failed already."""
 
 
-class CallErrors:
-    """What was raised in callbacks that were made for one call, in any thread."""
+class Call:
+    """One call: what must stay alive until it is over, and what its callbacks raised."""
 
-    __slots__ = ("_first",)
+    __slots__ = ("error", "kept")
 
     def __init__(self) -> None:
-        self._first: BaseException | None = None
+        # The first error of the callbacks that were made for this call, in any thread.
+        self.error: BaseException | None = None
+        self.kept: list[object] = []
 
     def add(self, error: BaseException) -> None:
         """Keep the first error."""
-        if self._first is None:
-            self._first = error
+        if self.error is None:
+            self.error = error
 
     def failed(self) -> bool:
         """Tell whether there is an error."""
-        return self._first is not None
+        return self.error is not None
 
-    def raise_first(self) -> None:
-        """Raise the first error, if there is one."""
-        if self._first is not None:
-            raise self._first
+    def finish(self, late: BaseException | None) -> None:
+        """
+        Let go of everything, and raise what callbacks raised, if anything.
+
+        Args:
+            late: What a callback raised in this call that was not made for it.
+        """
+        error, self.error = self.error, None
+        self.kept.clear()
+        try:
+            if late is not None:
+                raise late
+        finally:
+            try:
+                if error is not None:
+                    raise error
+            finally:
+                del error, late  # their tracebacks hold this frame
 
 
 class PendingErrors:
-    """What was raised in callbacks that outlive calls, until this thread's call returns."""
+    """
+    What was raised in callbacks that outlive calls, by the call in which it happened.
 
-    __slots__ = ("_by_thread",)
+    A call is known by the frame of the invoker that makes it: the innermost one below the
+    callback. So nothing is done per call, and neither nested calls nor threads, whose
+    identifiers are used again, are mixed up.
+    """
 
-    def __init__(self) -> None:
-        self._by_thread: dict[int, BaseException] = {}
+    __slots__ = ()
 
-    def __bool__(self) -> bool:
-        """Tell whether the call of any thread has failed."""
-        return bool(self._by_thread)
+    # One table for all plugins: a callback that one of them made may be called by another.
+    by_call: ClassVar[dict[FrameType, BaseException]] = {}
+    _invokers: ClassVar[set[CodeType]] = set()
+
+    def serve(self, invoker: CodeType) -> None:
+        """Note that frames of this code make calls, and take what they find in `by_call`."""
+        self._invokers.add(invoker)
 
     def add(self, error: BaseException) -> None:
-        """Keep the first error; show it at once on a thread that C made, and no call waits."""
-        caller = sys._getframe().f_back  # noqa: SLF001 - of the callback, in this module
-        while caller is not None and caller.f_globals is globals():
-            caller = caller.f_back
-        if caller is not None:
-            self._by_thread.setdefault(threading.get_ident(), error)
+        """Keep the first error; where no call waits, as on a thread of C's, show it at once."""
+        call = self._call_under_way()
+        if call is not None:
+            self.by_call.setdefault(call, error)
             return
         arguments = (type(error), error, error.__traceback__, None)
         threading.excepthook(threading.ExceptHookArgs(arguments))
 
     def failed(self) -> bool:
-        """Tell whether this thread's call has failed."""
-        return threading.get_ident() in self._by_thread
+        """Tell whether the call that is under way in this thread has failed."""
+        return bool(self.by_call) and self._call_under_way() in self.by_call
 
-    def raise_here(self) -> None:
-        """Raise the error of this thread's call, if there is one."""
-        error = self._by_thread.pop(threading.get_ident(), None)
-        if error is not None:
-            raise error
+    def _call_under_way(self) -> FrameType | None:
+        frame: FrameType | None = sys._getframe()  # noqa: SLF001 - there is no other way
+        while frame is not None and frame.f_code not in self._invokers:
+            frame = frame.f_back
+        return frame
 
 
 class _SkippedError(Exception):
     """The call has failed already: the callable is not called, and C gets zero."""
+
+
+def function_pointer(ffi: Any, ctype: Any, function: Callable[..., object], errors: Errors) -> Any:
+    """
+    Return a C function pointer that calls *function*, for as long as the pointer lives.
+
+    Args:
+        ffi: The plugin's ``FFI``.
+        ctype: The type of the function pointer.
+        function: The Python callable.
+        errors: Where to put what it raises.
+
+    Raises:
+        DeclarationError: cffi cannot make a callback of this type.
+    """
+
+    def run(*args: Any) -> object:
+        if errors.failed():
+            raise _SkippedError
+        return function(*args)
+
+    def note(kind: type, error: BaseException, trace: TracebackType | None) -> None:
+        if kind is _SkippedError:
+            return
+        if trace is None:  # it is cffi's own: the result cannot be converted
+            name = getattr(function, "__qualname__", None) or repr(function)
+            error = TypeError(f"result of callback {name}() for {ctype.cname!r}: {error}")
+        errors.add(error.with_traceback(trace))
+
+    try:
+        return ffi.callback(ctype, run, onerror=note)
+    except NotImplementedError:
+        raise DeclarationError(
+            f"cannot make a callback of type {ctype.cname!r}: "
+            "'...', unions and complex numbers cannot be passed to Python"
+        ) from None
 
 
 class Callback:
@@ -94,27 +153,16 @@ class Callback:
     in which it happened; on a thread of C's own it goes to ``threading.excepthook``.
     """
 
-    __slots__ = ("__weakref__", "_errors", "cdata", "function")
+    __slots__ = ("__weakref__", "cdata", "function")
 
     def __init__(
         self, ffi: Any, ctype: Any, function: Callable[..., object], errors: Errors
     ) -> None:
-        self._errors = errors
         #: The Python callable.
         self.function = function
         #: The function pointer, a cffi cdata that this object keeps alive.
-        self.cdata = ffi.callback(ctype, self._run, onerror=self._note)
+        self.cdata = function_pointer(ffi, ctype, function, errors)
 
     def __repr__(self) -> str:
         """Show the C type and the callable."""
-        return f"<nativeplug.Callback {self.cdata!r}>"
-
-    def _run(self, *args: Any) -> object:
-        if self._errors.failed():
-            raise _SkippedError
-        return self.function(*args)
-
-    def _note(self, kind: type, error: BaseException, _trace: TracebackType | None) -> None:
-        """Take what the callable raised, or cffi when it converted the result."""
-        if kind is not _SkippedError:
-            self._errors.add(error)
+        return f"<nativeplug.Callback {self.cdata!r} of {self.function!r}>"

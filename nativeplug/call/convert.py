@@ -1,9 +1,10 @@
 """
 Conversions: one function per parameter, result and variable, chosen when it is resolved.
 
-An argument's conversion takes the value and a list that keeps what must stay alive until
-the call is over. It raises ``TypeError``, ``ValueError`` or ``OverflowError`` in CPython's
-wording, naming the function and the parameter.
+An argument's conversion takes the value and the `Call` that keeps what must stay alive until
+it is over. It raises ``TypeError``, ``ValueError`` or ``OverflowError`` in CPython's wording,
+naming the function and the parameter; what an argument's own methods raise besides stays as
+it is.
 """
 
 from __future__ import annotations
@@ -12,52 +13,42 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from nativeplug.call.buffers import pointer_to
-from nativeplug.call.callback import Callback, CallErrors
-from nativeplug.call.plan import Kind, Value
+import _cffi_backend
 
-ToC = Callable[[Any, list[object]], Any]
+from nativeplug.call.arguments import out_of_range
+from nativeplug.call.buffers import pointer_to, view_of
+from nativeplug.call.callback import Call, Callback, function_pointer
+from nativeplug.call.plan import Kind, Value
+from nativeplug.call.text import decode, encode, to_utf8
+from nativeplug.call.whole import new_value
+
+ToC = Callable[[Any, Call], Any]
 FromC = Callable[[Any], Any]
 
 
 def to_c(ffi: Any, value: Value) -> ToC:
     """Return the conversion of arguments for a parameter, or of values for a variable."""
-    makers: dict[Kind, Callable[[Any, Value], ToC]] = {
-        Kind.BOOL: _bool,
-        Kind.CHAR: _char,
-        Kind.INTEGER: _integer,
-        Kind.FLOAT: _float,
-        Kind.TEXT: _text,
-        Kind.POINTER: _pointer,
-        Kind.CALLBACK: _callback,
-        Kind.GO_STRING: _go_string,
-        Kind.GO_SLICE: _go_slice,
-    }
-    return makers.get(value.kind, _as_cffi)(ffi, value)
-
-
-def _wrong_type(value: Value, wanted: str, given: object) -> TypeError:
-    return TypeError(f"{value.label} must be {wanted}, not {_type_name(given)}")
-
-
-def _type_name(given: object) -> str:
-    return "None" if given is None else type(given).__name__
+    return _MAKERS[value.kind](ffi, value)
 
 
 def _bool(_ffi: Any, value: Value) -> ToC:
-    def convert(given: object, _keep: list[object]) -> bool:
+    def convert(given: object, _call: Call) -> bool:
         if given is True or given is False:
             return given
-        raise _wrong_type(value, "bool", given)
+        raise value.wrong_type("bool", given)
 
     return convert
 
 
 def _char(_ffi: Any, value: Value) -> ToC:
-    def convert(given: object, _keep: list[object]) -> bytes:
-        if isinstance(given, (bytes, bytearray)) and len(given) == 1:
-            return bytes(given)
-        raise _wrong_type(value, "a byte string of length 1", given)
+    def convert(given: object, _call: Call) -> bytes:
+        wanted = "a byte string of length 1"
+        if not isinstance(given, (bytes, bytearray)):
+            raise value.wrong_type(wanted, given)
+        data = bytes(given)
+        if len(data) != 1:
+            raise TypeError(f"{value.label} must be {wanted}, not of length {len(data)}")
+        return data
 
     return convert
 
@@ -67,185 +58,216 @@ def _integer(ffi: Any, value: Value) -> ToC:
     signed = int(ffi.cast(value.ctype, -1)) < 0
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
-    def convert(given: object, _keep: list[object]) -> int:
-        try:
-            number = operator.index(given)  # type: ignore[arg-type]
-        except TypeError:
-            raise _wrong_type(value, "int", given) from None
+    def convert(given: Any, _call: Call) -> int:
+        number: int = given if type(given) is int else _index(value, given)
         if low <= number <= high:
             return number
-        raise OverflowError(
-            f"{value.label} is out of range for {value.ctype.cname!r} ({low} to {high}): {number}"
-        )
+        raise out_of_range(value.label, f"{value.ctype.cname!r} ({low} to {high})", number)
 
     return convert
+
+
+def _index(value: Value, given: Any) -> int:
+    try:
+        return int.__add__(operator.index(given), 0)  # of a subclass, the plain number
+    except TypeError as error:
+        if hasattr(type(given), "__index__"):  # it is its own method that fails
+            raise TypeError(f"{value.label}: {error}") from error
+        raise value.wrong_type("int", given) from None
 
 
 def _float(_ffi: Any, value: Value) -> ToC:
-    def convert(given: Any, _keep: list[object]) -> float:
-        try:
-            return given if type(given) is float else _as_float(given)
-        except TypeError:
-            raise _wrong_type(value, "real number", given) from None
+    def convert(given: Any, _call: Call) -> float:
+        return given if type(given) is float else _real(value, given)
 
     return convert
 
 
-def _as_float(given: Any) -> float:
-    if isinstance(given, (str, bytes, bytearray)):  # float() parses text; a call must not
-        raise TypeError
-    return float(given)
+def _long_double(ffi: Any, value: Value) -> ToC:
+    def convert(given: Any, _call: Call) -> Any:
+        # cdata of the same type has more digits than a float
+        same = isinstance(given, ffi.CData) and ffi.typeof(given) is value.ctype
+        return given if same else _real(value, given)
+
+    return convert
+
+
+def _real(value: Value, given: Any) -> float:
+    """Return ``float(given)``, but not of text, which has none of these methods."""
+    if not (hasattr(type(given), "__float__") or hasattr(type(given), "__index__")):
+        raise value.wrong_type("real number", given)
+    try:
+        return float(given)
+    except (TypeError, OverflowError) as error:
+        if type(error) not in {TypeError, OverflowError}:
+            raise
+        raise type(error)(f"{value.label}: {error}") from error
+
+
+def _cdata(value: Value) -> Callable[[Any], Any]:
+    """Return what lets cdata through that cffi takes for the type."""
+    accepted = {value.ctype}
+    memory = _cffi_backend.new_pointer_type(value.ctype)
+
+    def check(given: Any) -> Any:
+        ctype = _cffi_backend.typeof(given)
+        if ctype not in accepted:
+            try:
+                _cffi_backend.newp(memory, given)
+            except TypeError:
+                raise TypeError(
+                    f"{value.label} must be cdata {value.ctype.cname!r}, not {ctype.cname!r}"
+                ) from None
+            accepted.add(ctype)
+        return given
+
+    return check
 
 
 def _text(ffi: Any, value: Value) -> ToC:
-    def convert(given: Any, _keep: list[object]) -> Any:
+    null, cdata, check = ffi.NULL, ffi.CData, _cdata(value)
+
+    def convert(given: Any, _call: Call) -> Any:
         if isinstance(given, str):
-            if "\0" in given:
-                raise ValueError(f"{value.label}: embedded null character")
-            return given.encode()
+            return encode(given, value.label)
+        if given is None:
+            return null
         if isinstance(given, bytes):
             return given
-        if given is None:
-            return ffi.NULL
-        if isinstance(given, ffi.CData):
-            return given
-        try:
-            return pointer_to(ffi, value, given)
-        except TypeError:
-            if _is_buffer(given):
-                raise
-            raise _wrong_type(value, "str, bytes, a buffer, cdata or None", given) from None
+        if isinstance(given, cdata):
+            return check(given)
+        return pointer_to(ffi, value, given, "str, bytes, a buffer, cdata or None")
 
     return convert
 
 
-def _is_buffer(given: Any) -> bool:
-    try:
-        memoryview(given).release()
-    except TypeError:
-        return False
-    return True
+def _wide_text(ffi: Any, value: Value) -> ToC:
+    array, check = _cffi_backend.new_array_type(value.ctype, None), _cdata(value)
 
-
-def _pointer(ffi: Any, value: Value) -> ToC:
-    def convert(given: Any, _keep: list[object]) -> Any:
+    def convert(given: Any, _call: Call) -> Any:
+        if isinstance(given, str):
+            if "\0" in given:
+                raise ValueError(f"{value.label}: embedded null character")
+            return ffi.new(array, given)
         if given is None:
             return ffi.NULL
         if isinstance(given, ffi.CData):
-            return given
-        return pointer_to(ffi, value, given)
+            return check(given)
+        raise value.wrong_type("str, cdata or None", given)
+
+    return convert
+
+
+def _pointer(ffi: Any, value: Value) -> ToC:
+    null, cdata, check = ffi.NULL, ffi.CData, _cdata(value)
+    wanted = f"None, a buffer or cdata {value.ctype.cname!r}"
+
+    def convert(given: Any, _call: Call) -> Any:
+        if given is None:
+            return null
+        if isinstance(given, cdata):
+            return check(given)
+        return pointer_to(ffi, value, given, wanted)
 
     return convert
 
 
 def _callback(ffi: Any, value: Value) -> ToC:
-    def convert(given: Any, keep: list[object]) -> Any:
+    check = _cdata(value)
+
+    def convert(given: Any, call: Call) -> Any:
         if given is None:
             return ffi.NULL
         if isinstance(given, ffi.CData):
-            return given
+            return check(given)
         if isinstance(given, Callback):
-            return given.cdata
+            return check(given.cdata)
         if not callable(given):
-            raise _wrong_type(value, "a callable, a callback, cdata or None", given)
-        errors = next((kept for kept in keep if isinstance(kept, CallErrors)), None)
-        if errors is None:
-            errors = CallErrors()
-            keep.append(errors)
-        callback = Callback(ffi, value.ctype, given, errors)
-        keep.append(callback)
-        return callback.cdata
+            raise value.wrong_type("a callable, a callback, cdata or None", given)
+        return function_pointer(ffi, value.ctype, given, call)
 
     return convert
 
 
 def _go_string(ffi: Any, value: Value) -> ToC:
-    def convert(given: Any, keep: list[object]) -> Any:
+    check = _cdata(value)
+
+    def convert(given: Any, call: Call) -> Any:
         if isinstance(given, ffi.CData):
-            return given
-        data = given.encode() if isinstance(given, str) else given
-        try:
-            memory = ffi.from_buffer(data)
-        except TypeError:
-            raise _wrong_type(value, "str, bytes or a buffer", given) from None
-        keep.append(memory)
+            return check(given)
+        data = to_utf8(given, value.label) if isinstance(given, str) else given
+        memory = ffi.from_buffer(view_of(value, data, "str, bytes or a buffer"))
+        call.kept.append(memory)
         return {"p": memory, "n": len(memory)}
 
     return convert
 
 
 def _go_slice(ffi: Any, value: Value) -> ToC:
-    def convert(given: Any, keep: list[object]) -> Any:
+    nil, check = _zero(value), _cdata(value)
+
+    def convert(given: Any, call: Call) -> Any:
         if isinstance(given, ffi.CData):
-            return given
-        try:
-            view = memoryview(given)
-        except TypeError:
-            raise _wrong_type(value, "a buffer", given) from None
-        if not view.c_contiguous:
-            raise TypeError(f"{value.label} must be a C-contiguous buffer")
-        memory = ffi.from_buffer(given)
-        keep.append(memory)
-        length = view.nbytes // view.itemsize
+            return check(given)
+        if given is None:
+            return nil
+        view = view_of(value, given, "a buffer or None")
+        memory = ffi.from_buffer(view)
+        call.kept.append(memory)
+        length = view.nbytes // (view.itemsize or 1)
         return {"data": memory, "len": length, "cap": length}
 
     return convert
 
 
-def _as_cffi(_ffi: Any, _value: Value) -> ToC:
-    def convert(given: Any, _keep: list[object]) -> Any:
-        return given
+def _go_reference(ffi: Any, value: Value) -> ToC:
+    nil, check = _zero(value), _cdata(value)
+
+    def convert(given: Any, _call: Call) -> Any:
+        if given is None:
+            return nil
+        if isinstance(given, ffi.CData):
+            return check(given)
+        raise value.wrong_type(f"cdata {value.ctype.cname!r} or None", given)
 
     return convert
 
 
-def further_argument(ffi: Any, label: str, given: Any) -> Any:
-    """
-    Convert an argument that stands for ``...``, which has no declared type.
+def _zero(value: Value) -> Any:
+    return _cffi_backend.newp(_cffi_backend.new_pointer_type(value.ctype))[0]
 
-    int is passed as 64 bits wide, which a callee may also read as ``int`` (its promotions
-    leave the register or stack slot the same), float as ``double``, str and bytes as
-    ``char *``, None as NULL; cdata as the type it has.
-    """
-    if isinstance(given, ffi.CData):
-        return given
-    if isinstance(given, int):
-        if not -(1 << 63) <= given < 1 << 64:
-            raise OverflowError(f"{label} is out of range for 64 bits: {given}")
-        return ffi.cast("int64_t" if given < 1 << 63 else "uint64_t", given)
-    if isinstance(given, float):
-        return ffi.cast("double", given)
-    if given is None:
-        return ffi.NULL
-    if isinstance(given, str):
-        if "\0" in given:
-            raise ValueError(f"{label}: embedded null character")
-        return ffi.new("char[]", given.encode())
-    if isinstance(given, bytes):
-        return ffi.new("char[]", given)
-    raise TypeError(
-        f"{label} must be int, float, str, bytes, cdata or None, not {type(given).__name__}"
-    )
+
+def _whole(ffi: Any, value: Value) -> ToC:
+    check = _cdata(value)
+
+    def convert(given: Any, _call: Call) -> Any:
+        return check(given) if isinstance(given, ffi.CData) else new_value(value, given)
+
+    return convert
+
+
+_MAKERS: dict[Kind, Callable[[Any, Value], ToC]] = {
+    Kind.BOOL: _bool,
+    Kind.CHAR: _char,
+    Kind.INTEGER: _integer,
+    Kind.FLOAT: _float,
+    Kind.LONG_DOUBLE: _long_double,
+    Kind.TEXT: _text,
+    Kind.WIDE_TEXT: _wide_text,
+    Kind.POINTER: _pointer,
+    Kind.CALLBACK: _callback,
+    Kind.GO_STRING: _go_string,
+    Kind.GO_SLICE: _go_slice,
+    Kind.GO_REFERENCE: _go_reference,
+    Kind.OTHER: _whole,
+}
 
 
 def from_c(ffi: Any, value: Value) -> FromC | None:
     """Return the conversion of a result or of a variable's value; None where cffi's will do."""
+    string, label = ffi.string, value.label
     if value.kind is Kind.TEXT:
-        return lambda pointer: None if not pointer else decode(ffi.string(pointer), value.label)
+        return lambda pointer: decode(string(pointer), label) if pointer else None
     if value.kind is Kind.GO_STRING:
-        return lambda text: decode(ffi.buffer(text.p, text.n)[:], value.label)
+        return lambda text: decode(ffi.buffer(text.p, text.n)[:], label)
     return None
-
-
-def decode(data: bytes, label: str) -> str:
-    """
-    Return text that C gave.
-
-    Raises:
-        UnicodeDecodeError: It is not UTF-8; the error's ``object`` has the bytes.
-    """
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        error.reason += f" in {label}; declare it with 'unsigned char' to have the bytes"
-        raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from nativeplug.call.arguments import by_position
 from nativeplug.call.cffi_invoker import Invoke
 from nativeplug.call.signature import Signature
 
@@ -28,7 +29,7 @@ class Function:
         self.__doc__ = f"{signature}\n\n{origin}"
         self.__signature__ = signature.to_python()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """
         Call the function.
 
@@ -39,24 +40,31 @@ class Function:
             TypeError: The number or the type of the arguments is wrong.
             OverflowError: An integer does not fit its parameter's type.
             ValueError: A text has a NUL character, or a buffer is too small.
+            UnicodeDecodeError: The result is no text in UTF-8.
             ClosedError: The plugin was closed.
         """
         if kwargs:
-            args = self._by_position(args, kwargs)
+            args = by_position(self.signature, args, kwargs)
         return self._invoke(*args)
-
-    def _by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        try:
-            return self.__signature__.bind(*args, **kwargs).args
-        except TypeError as error:
-            raise TypeError(f"{self.name}() {error}") from None
 
     def __repr__(self) -> str:
         """Show the prototype."""
         return f"<nativeplug.Function {str(self.signature)!r}>"
 
+    def __copy__(self) -> Function:
+        """Return the function itself, as for any Python function: a copy would not be closed."""
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Function:
+        """Return the function itself."""
+        return self
+
+    def __reduce__(self) -> str:
+        """Refuse to be pickled: it lies at an address of this process."""
+        raise TypeError(f"cannot pickle {self!r}: look it up in the other process")
+
     def retire(self, error: Callable[[], Exception]) -> None:
-        """Make every further call raise what *error* makes."""
+        """Make every further call raise what *error* makes; calls under way go on."""
 
         def refuse(*_args: Any) -> NoReturn:
             raise error()

@@ -12,6 +12,8 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
+import _cffi_backend
+
 from nativeplug.call.signature import Signature
 from nativeplug.errors import DeclarationError
 
@@ -29,8 +31,12 @@ class Kind(enum.Enum):
     """Every integer type and enum <-> int, range-checked."""
     FLOAT = enum.auto()
     """``float``, ``double`` <-> float."""
+    LONG_DOUBLE = enum.auto()
+    """``long double`` from float or cdata; -> cdata, which ``float()`` takes."""
     TEXT = enum.auto()
     """``char *`` <-> str; also from bytes, buffers, cdata; None is NULL."""
+    WIDE_TEXT = enum.auto()
+    """``wchar_t *`` and the like, from str or cdata; None is NULL; -> cdata."""
     POINTER = enum.auto()
     """Pointers <-> cdata; also from buffers; None is NULL."""
     CALLBACK = enum.auto()
@@ -38,11 +44,11 @@ class Kind(enum.Enum):
     GO_STRING = enum.auto()
     """Go's ``string`` from str, bytes, buffers."""
     GO_SLICE = enum.auto()
-    """Go's slices from buffers."""
+    """Go's slices from buffers; None is nil."""
     GO_REFERENCE = enum.auto()
-    """Go's maps, channels and interfaces: nothing outside of Go can make one."""
+    """Go's maps, channels and interfaces: only Go can make one, except None for nil."""
     OTHER = enum.auto()
-    """Structs, unions, ``long double``, complex: as cffi converts them."""
+    """Structs, unions, arrays, wide characters, complex: as cffi converts them."""
 
 
 _NOT_INTEGERS = {
@@ -50,7 +56,7 @@ _NOT_INTEGERS = {
     "char": Kind.CHAR,
     "float": Kind.FLOAT,
     "double": Kind.FLOAT,
-    "long double": Kind.OTHER,
+    "long double": Kind.LONG_DOUBLE,
     "wchar_t": Kind.OTHER,
     "char16_t": Kind.OTHER,
     "char32_t": Kind.OTHER,
@@ -65,6 +71,7 @@ _GO_TYPES = {
     "struct GoChan_ *": Kind.GO_REFERENCE,
 }
 _WIDE = {"wchar_t", "char16_t", "char32_t"}
+_BY_KIND = {"void": Kind.VOID, "enum": Kind.INTEGER, "function": Kind.CALLBACK}
 
 
 def kind_of(ctype: Any) -> Kind:
@@ -76,10 +83,20 @@ def kind_of(ctype: Any) -> Kind:
     if ctype.kind == "pointer":
         if ctype.item.cname == "char":
             return Kind.TEXT
-        return Kind.OTHER if ctype.item.cname in _WIDE else Kind.POINTER
-    return {"void": Kind.VOID, "enum": Kind.INTEGER, "function": Kind.CALLBACK}.get(
-        ctype.kind, Kind.OTHER
-    )
+        return Kind.WIDE_TEXT if ctype.item.cname in _WIDE else Kind.POINTER
+    return _BY_KIND.get(ctype.kind, Kind.OTHER)
+
+
+def is_sized(ctype: Any) -> bool:
+    """
+    Tell whether a type's size is declared: not of an opaque struct, nor of an open array.
+
+    cffi 2.1 aborts the process when it is asked for the fields of an opaque struct.
+    """
+    try:
+        return bool(_cffi_backend.sizeof(ctype) >= 0)
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +110,11 @@ class Value:
     label: str
     #: It is a pointer whose target is const: a read-only buffer will do.
     readonly: bool = False
+
+    def wrong_type(self, wanted: str, given: object) -> TypeError:
+        """Return CPython's error for an argument of another type than *wanted*."""
+        name = "None" if given is None else type(given).__name__
+        return TypeError(f"{self.label} must be {wanted}, not {name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +149,7 @@ def compile_plan(signature: Signature, pointer: Any) -> CallPlan:
 
 def _go_fields(name: str, result: Value) -> tuple[tuple[str, Value], ...] | None:
     """Return the results of a Go function with several: cgo calls the fields r0, r1 ..."""
-    if result.ctype.cname != f"struct {name}_return" or result.ctype.fields is None:
+    if result.ctype.cname != f"struct {name}_return" or not is_sized(result.ctype):
         return None
     fields = result.ctype.fields
     if [field for field, _ in fields] != [f"r{index}" for index in range(len(fields))]:

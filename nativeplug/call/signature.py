@@ -22,6 +22,19 @@ class Signature:
     #: It takes further arguments (``...``).
     variadic: bool
     text: str = field(repr=False, compare=False)
+    #: What Python calls the parameters, each with a name of its own.
+    names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    #: Arguments can be given by name: the declaration names all parameters, and as Python can.
+    by_name: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out the names, once."""
+        given = [parameter.name or "" for parameter in self.parameters]
+        names: list[str] = []
+        for index, name in enumerate(given, 1):
+            names.append(_distinct(name if _is_usable(name) else f"arg{index}", names))
+        object.__setattr__(self, "names", tuple(names))
+        object.__setattr__(self, "by_name", names == given and not self.variadic)
 
     @classmethod
     def of(cls, declaration: FunctionDeclaration) -> Signature:
@@ -44,30 +57,27 @@ class Signature:
         return f"{self.name}() argument {index + 1 if name is None else repr(name)}"
 
     def to_python(self) -> inspect.Signature:
-        """
-        Return the signature as Python sees it; the annotations are C types.
-
-        Arguments can be given by name when the declaration names all its parameters, and
-        none of the names is a keyword of Python's.
-        """
-        names = [parameter.name for parameter in self.parameters]
-        named = all(name is not None and not keyword.iskeyword(name) for name in names)
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD if named and not self.variadic else None
+        """Return the signature as Python sees it; the annotations are C types."""
+        by_position, by_either = (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        )
+        kind = by_either if self.by_name else by_position
         parameters = [
-            inspect.Parameter(
-                (name or "") if named else _positional_name(name, index),
-                kind or inspect.Parameter.POSITIONAL_ONLY,
-                annotation=parameter.type,
-            )
-            for index, (name, parameter) in enumerate(zip(names, self.parameters, strict=True), 1)
+            inspect.Parameter(name, kind, annotation=parameter.type)
+            for name, parameter in zip(self.names, self.parameters, strict=True)
         ]
         if self.variadic:
-            parameters.append(inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL))
+            name = _distinct("args", self.names)
+            parameters.append(inspect.Parameter(name, inspect.Parameter.VAR_POSITIONAL))
         return inspect.Signature(parameters, return_annotation=self.result)
 
 
-def _positional_name(name: str | None, index: int) -> str:
-    """Return a name that Python takes, for a parameter that is given by position only."""
-    if name is None:
-        return f"arg{index}"
-    return f"{name}_" if keyword.iskeyword(name) else name
+def _is_usable(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
+def _distinct(name: str, taken: list[str] | tuple[str, ...]) -> str:
+    while name in taken:
+        name += "_"
+    return name

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import _cffi_backend
 
-from nativeplug.call.callback import Callback
-from nativeplug.call.convert import decode, from_c, to_c
-from nativeplug.call.plan import Kind, Value, kind_of
+from nativeplug.call.callback import Call, Callback
+from nativeplug.call.convert import from_c, to_c
+from nativeplug.call.plan import Kind, Value, is_sized, kind_of
+from nativeplug.call.text import decode, encode
+from nativeplug.call.whole import new_value
 from nativeplug.declare import VariableDeclaration
+
+#: Values that point to nothing: what they were made of need not be kept.
+_PLAIN = {Kind.BOOL, Kind.CHAR, Kind.INTEGER, Kind.FLOAT, Kind.LONG_DOUBLE}
+
+# Held for steps that neither wait nor run anybody else's code, so one will do for all.
+# Reentrant: a signal handler or a finalizer may write a variable at any point.
+_lock = threading.RLock()
 
 
 class Variable:
@@ -18,19 +29,22 @@ class Variable:
     A variable that a plugin exports; its value lives in the plugin's memory.
 
     Numbers, ``char *`` and arrays of ``char`` are read as Python values. Other arrays, structs
-    and unions are read as cffi ``cdata`` that show the variable itself, and written as a whole
-    from lists, dicts or ``cdata``. Reading and writing are as atomic as C makes them.
+    and unions are read as cffi ``cdata`` that show the variable itself (a copy, when it is
+    const), and written as a whole from lists, dicts or ``cdata``. What has no declared size is
+    read as a pointer to it. Safe to use from several threads, as far as the plugin is: reading
+    and writing are as atomic as C makes them.
     """
 
     def __init__(
-        self, ffi: Any, declaration: VariableDeclaration, address: int, kept: dict[object, object]
+        self, ffi: Any, declaration: VariableDeclaration, address: int, kept: dict[Any, Any]
     ) -> None:
-        """*kept* keeps alive what the variable's values point to, as long as the plugin."""
+        """*kept* keeps alive what the variables' values point to, as long as the plugin."""
         ctype = ffi.typeof(declaration.type)
-        label = f"variable {declaration.name!r}"
         self._ffi = ffi
-        self._value = Value(ctype, kind_of(ctype), label)
+        self._value = Value(ctype, kind_of(ctype), f"variable {declaration.name!r}")
         self._pointer = ffi.cast(_cffi_backend.new_pointer_type(ctype), address)
+        self._is_text_array = ctype.kind == "array" and ctype.item.cname == "char"
+        self._is_sized = is_sized(ctype)
         self._read_c = from_c(ffi, self._value)
         self._to_c = to_c(ffi, self._value)
         self._kept = kept
@@ -42,11 +56,16 @@ class Variable:
         self.type = declaration.type
         #: Where it lies in memory.
         self.address = address
+        self._text = declaration.text
         self.__doc__ = f"{declaration.text}\n\nDeclared at {declaration.place}."
 
     def __repr__(self) -> str:
         """Show the declaration."""
-        return f"<nativeplug.Variable {(self.__doc__ or '').partition(chr(10))[0]!r}>"
+        return f"<nativeplug.Variable {self._text!r}>"
+
+    def __reduce__(self) -> str:
+        """Refuse to be copied or pickled: it lies at an address of this process."""
+        raise TypeError(f"cannot pickle {self!r}: look it up in the other process")
 
     @property
     def value(self) -> Any:
@@ -54,7 +73,8 @@ class Variable:
         The value now.
 
         Text that is assigned to a ``char *`` is copied, and stays allocated as long as the
-        program runs: C may have kept the pointer.
+        program runs: C may have kept the pointer. Anything else that is assigned to a pointer
+        is kept alive until something else is.
 
         Raises:
             TypeError: On writing: the type is wrong.
@@ -66,9 +86,11 @@ class Variable:
         self._check_open()
         if self._is_text_array:
             return self._array_text()
-        if self._value.ctype.kind == "array" and self._value.ctype.length is None:
-            item = _cffi_backend.new_pointer_type(self._value.ctype.item)
-            return self._ffi.cast(item, self._pointer)
+        if not self._is_sized:
+            return self._start()
+        if self._readonly and self._value.kind is Kind.OTHER:
+            # Whoever wrote into the variable itself would crash.
+            return new_value(self._value, self._pointer[0])
         value = self._pointer[0]
         return value if self._read_c is None else self._read_c(value)
 
@@ -76,13 +98,15 @@ class Variable:
     def value(self, given: Any) -> None:
         self._check_open()
         if self._readonly:
-            raise AttributeError(f"{self._value.label} is const: {self.type}")
+            raise AttributeError(f"{self._value.label} is const: {self._text}")
+        if not self._is_sized:
+            raise TypeError(f"{self._value.label} cannot be written: its size is not declared")
         if self._is_text_array:
             self._write_text(given)
-        elif self._value.kind is Kind.OTHER:
-            self._write_whole(given)
+        elif self._value.kind in _PLAIN:
+            self._pointer[0] = self._to_c(given, Call())
         else:
-            self._pointer[0] = self._converted(given)
+            self._write(given)
 
     def _check_open(self) -> None:
         if self._error is not None:
@@ -92,74 +116,64 @@ class Variable:
         """Make every further use raise what *error* makes."""
         self._error = error
 
-    @property
-    def _is_text_array(self) -> bool:
-        return self._value.ctype.kind == "array" and self._value.ctype.item.cname == "char"
+    def _start(self) -> Any:
+        """Return a pointer to what has no declared size; of an array, to its first item."""
+        ctype = self._value.ctype
+        if ctype.kind != "array":
+            return self._pointer
+        return self._ffi.cast(_cffi_backend.new_pointer_type(ctype.item), self._pointer)
 
     def _array_text(self) -> str:
-        length = self._value.ctype.length
-        start = self._ffi.cast("char *", self._pointer)
+        start, length = self._ffi.cast("char *", self._pointer), self._value.ctype.length
         data = self._ffi.string(start) if length is None else self._ffi.string(start, length)
         return decode(data, self._value.label)
 
     def _write_text(self, given: object) -> None:
         """Write text and its NUL into an array of ``char``, and NULs up to its end."""
-        data = given.encode() if isinstance(given, str) else given
-        if not isinstance(data, bytes):
-            raise TypeError(
-                f"{self._value.label} must be str or bytes, not {type(given).__name__}"
-            )
-        length = self._value.ctype.length
-        if length is None:
-            raise TypeError(f"{self._value.label} cannot be written: its length is not declared")
-        if isinstance(given, str) and "\0" in given:
-            raise ValueError(f"{self._value.label}: embedded null character")
+        label, length = self._value.label, self._value.ctype.length
+        data = encode(given, label) if isinstance(given, str) else given
+        if not isinstance(data, (bytes, bytearray)):
+            raise self._value.wrong_type("str or bytes", given)
         if len(data) >= length:
-            raise ValueError(
-                f"{self._value.label} has room for {length - 1} bytes and a NUL, not {len(data)}"
-            )
+            raise ValueError(f"{label} has room for {length - 1} bytes and a NUL, not {len(data)}")
         self._ffi.buffer(self._pointer)[:] = data.ljust(length, b"\0")
 
-    def _write_whole(self, given: Any) -> None:
-        """Write a struct, union or array at once: a value that does not fit changes nothing."""
-        ctype = self._value.ctype
-        if ctype.kind == "array":
-            given = self._items(given)
-        try:
-            new = _cffi_backend.newp(_cffi_backend.new_pointer_type(ctype), given)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise type(error)(f"{self._value.label}: {error}") from None
-        self._ffi.memmove(self._pointer, new, self._ffi.sizeof(ctype))
-
-    def _items(self, given: Any) -> list[Any]:
-        """Return the items to write into an array: as many as it has."""
-        length, label = self._value.ctype.length, self._value.label
-        if length is None:
-            raise TypeError(f"{label} cannot be written: its length is not declared")
-        try:
-            items = list(given)
-        except TypeError:
-            raise TypeError(
-                f"{label} must be {length} items, not {type(given).__name__}"
-            ) from None
-        if len(items) != length:
-            raise ValueError(f"{label} has {length} items, not {len(items)}")
-        return items
-
-    def _converted(self, given: Any) -> Any:
-        """Convert a value, and keep alive what a pointer among them points to."""
+    def _write(self, given: Any) -> None:
+        """Write a pointer, struct, union or array, and keep alive what it points to."""
         if self._value.kind is Kind.CALLBACK and callable(given) and not self._is_pointer(given):
             raise TypeError(
                 f"{self._value.label} must be a callback, cdata or None: "
                 f"make one with plg.callback({self.type!r}, {given!r})"
             )
-        converted = self._to_c(given, [])
-        if isinstance(converted, bytes) and self._value.kind is Kind.TEXT:
-            return self._kept.setdefault(converted, self._ffi.new("char[]", converted))
-        if isinstance(converted, self._ffi.CData):
-            self._kept[self.name] = given, converted
-        return converted
+        call = Call()
+        converted = self._to_c(given, call)
+        if isinstance(converted, bytes):
+            converted = self._copy(converted)
+        entry = given, converted, call
+        with _lock:  # or another thread's pointer would be written, and this one's kept
+            self._pointer[0] = converted
+            before = self._kept.get(self.name)
+            self._kept[self.name] = entry
+        del before  # not under the lock: its end may run anybody's code
 
     def _is_pointer(self, given: object) -> bool:
         return isinstance(given, (self._ffi.CData, Callback))
 
+    def _copy(self, text: bytes) -> Any:
+        """Return a copy of text that is never freed; the same for the same text."""
+        with _lock:
+            copies = self._kept.setdefault((self.name, text), [])
+            for copy in copies:
+                if self._ffi.buffer(copy)[:-1] == text:  # C has not written into it
+                    return copy
+            copies.append(self._ffi.new("char[]", text))
+            return copies[-1]
+
+
+def _after_fork() -> None:
+    """Forget, in a child process, the lock that a thread of the parent may have held."""
+    global _lock  # noqa: PLW0603 - there is no other way to unlock it
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -10,12 +10,12 @@ from nativeplug.declare.declarations import (
     FunctionDeclaration,
     Parameter,
     SymbolDeclaration,
-    TypeDeclaration,
     VariableDeclaration,
 )
-from nativeplug.declare.preprocess import Preprocessed, preprocess
+from nativeplug.declare.preprocess import Prepared, preprocess
 from nativeplug.declare.sources import Source
-from nativeplug.declare.unit import Unit
+from nativeplug.declare.unit import TypeDeclaration, Unit
+from nativeplug.errors import DeclarationError
 
 __all__ = [
     "Declarations",
@@ -66,19 +66,17 @@ def extend(base: Declarations, source: Source) -> Declarations:
         DeclarationError: *source* cannot be read, or contradicts *base*.
     """
     prepared = preprocess(source)
-    known = {declaration: None for declaration in base.types.values()}
-    key = compiled.key_of(
-        source.name,
-        prepared.text,
-        prepared.with_system,
-        repr(prepared.macros),
-        repr(base.constants),
-        *(declaration.text for declaration in known),
-    )
+    known = dict.fromkeys(base.types.values())
+    key = compiled.key_of(source.name, *prepared.parts, repr(base.constants), repr([*known]))
     return base.plus(compiled.load_or_parse(key, lambda: _parse(prepared, source.name, base)))
 
 
-def _parse(prepared: Preprocessed, origin: str, base: Declarations) -> Unit:
-    from nativeplug.declare.ctext import parse  # noqa: PLC0415 - it imports pycparser
+def _parse(prepared: Prepared, origin: str, base: Declarations) -> Unit:
+    from nativeplug.declare.ctext import parse  # it imports pycparser
 
-    return parse(prepared, origin, base.types, base.constants)
+    try:
+        return parse(prepared.finish(), origin, base)
+    except DeclarationError:
+        if prepared.fallback is None:
+            raise
+    return parse(prepared.fallback(), origin, base)

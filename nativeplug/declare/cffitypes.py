@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import ast
 import io
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import _cffi_backend
 
-from nativeplug.declare.places import error_in
 from nativeplug.declare.unit import TypeDeclaration
-from nativeplug.errors import DeclarationError
 
 Literals = dict[str, Any]
 
@@ -25,44 +24,136 @@ Literals = dict[str, Any]
 _OP_ENUM, _OP_CONSTANT_INT = 0x0B, 0x1F
 _OP_SIZE = 4
 
+# The structs that stand for what cffi does not have, and why they have no members.
+_PLACEHOLDERS = {
+    "struct __va_list_tag": "a va_list can be made in C only",
+    "struct __long_integer": "cffi has no integers of 128 bits",
+    "struct __long_float": "Python has no such floating-point number",
+    "struct __short_float": "Python has no such floating-point number",
+}
+
+
+# What cffi raises about a type that it has compiled.
+_REFUSALS = (_cffi_backend.FFI.error, TypeError, ValueError, KeyError, NotImplementedError)
+
+
+class RefusedTypeError(Exception):
+    """cffi cannot serve a type."""
+
+    def __init__(self, declaration: TypeDeclaration, reason: str) -> None:
+        super().__init__(reason)
+        self.declaration = declaration
+
 
 def compile_types(
-    base: list[TypeDeclaration],
-    base_constants: Mapping[str, int],
-    types: list[TypeDeclaration],
-    macros: Mapping[str, int],
+    base: Iterable[TypeDeclaration], types: list[TypeDeclaration], constants: Mapping[str, int]
 ) -> Literals:
     """
     Let cffi compile types and constants.
 
     Args:
         base: The types declared before, which *types* may use.
-        base_constants: The constants declared before.
         types: The new types.
-        macros: The new constants that are macros.
+        constants: The new constants that no type of *types* defines.
 
     Returns:
         The arguments of ``_cffi_backend.FFI``; empty when there is nothing to compile.
 
     Raises:
-        DeclarationError: cffi cannot serve one of the types.
+        RefusedTypeError: cffi cannot serve one of the types.
     """
-    new = {name: value for name, value in macros.items() if name not in base_constants}
-    if not types and not new:
+    if not types and not constants:
         return {}
-    import cffi  # noqa: PLC0415 - with its parser: only when declarations are parsed afresh
-
-    included = cffi.FFI()
-    included.set_source("nativeplug_base", None)
-    included.cdef(_text(base))
-    builder = cffi.FFI()
-    builder.include(included)
-    builder.set_source("nativeplug_types", None)
+    builder = _builder(base, "nativeplug_base")
     try:
-        builder.cdef("".join(f"#define {name} {new[name]}\n" for name in new) + _text(types))
-        return _literals(builder)
-    except Exception as error:  # cffi raises many classes, all about the text
-        raise _explain(included, types, error) from None
+        whole = _builder(types, "nativeplug_types", builder)
+        whole.cdef("".join(f"#define {name} {constants[name]}\n" for name in constants))
+        return _literals(whole)
+    except Exception:  # cffi raises many classes, all about the text
+        _refuse_first(builder, types)
+        raise
+
+
+def _builder(types: Iterable[TypeDeclaration], name: str, base: Any = None) -> Any:
+    import cffi  # with its parser: only when declarations are parsed afresh
+
+    builder = cffi.FFI()
+    if base is not None:
+        builder.include(base)
+    builder.set_source(name, None)
+    for packed, some in itertools.groupby(types, lambda declaration: declaration.packed):
+        builder.cdef("".join(f"{declaration.text};\n" for declaration in some), packed=packed)
+    return builder
+
+
+def _literals(builder: Any) -> Literals:
+    """Return the literals that cffi would write into a module."""
+    from cffi import recompiler  # see _builder
+
+    writer: Any = recompiler.Recompiler(builder, "nativeplug_types", target_is_python=True)
+    writer.collect_type_table()
+    writer.collect_step_tables()
+    written = io.StringIO()
+    writer.write_source_to_f(written, None)
+    calls = (node for node in ast.walk(ast.parse(written.getvalue())) if isinstance(node, ast.Call))
+    return {
+        keyword.arg: ast.literal_eval(keyword.value)
+        for keyword in next(calls).keywords
+        if keyword.arg is not None and keyword.arg != "_includes"
+    }
+
+
+def _refuse_first(base: Any, types: list[TypeDeclaration]) -> None:
+    """Find the first type that cffi refuses."""
+    for count, declaration in enumerate(types, 1):
+        try:
+            _literals(_builder(types[:count], "nativeplug_types", base))
+        except Exception as error:  # noqa: BLE001, PERF203 - as in compile_types; the first is it
+            raise RefusedTypeError(declaration, reason(error)) from None
+
+
+def check_types(ffi: Any, types: Iterable[TypeDeclaration]) -> None:
+    """
+    Make cffi lay out the types that have members, which it does late.
+
+    Raises:
+        RefusedTypeError: It cannot.
+    """
+    for declaration in types:
+        try:
+            for name in declaration.names:
+                ctype = ffi.typeof(name.removeprefix("typedef "))
+                if "{" in declaration.text:
+                    ffi.sizeof(ctype)
+        except _REFUSALS as error:  # noqa: PERF203 - it is about one of them
+            raise RefusedTypeError(declaration, reason(error)) from None
+
+
+def problem_with(ffi: Any, ctype: str, *, is_variable: bool) -> str | None:
+    """
+    Tell why the type of a variable, or of a pointer to a function, cannot be served.
+
+    Args:
+        ffi: Knows the types.
+        ctype: The type in C.
+        is_variable: It is a variable's type: its size must be known, but for its items' number.
+    """
+    try:
+        found = ffi.typeof(ctype)
+        if is_variable:
+            ffi.sizeof(found.item if found.kind == "array" and found.length is None else found)
+    except _REFUSALS as error:
+        return reason(error)
+    return None
+
+
+def reason(error: Exception) -> str:
+    """Return what cffi says, in one line."""
+    text, *shown = str(error.args[0] if error.args else error).strip().splitlines()
+    if len(shown) == len(("the type", "a caret under the word that it is about")):
+        text = f"{text}: {shown[0][shown[1].index('^') :].split(' ')[0]!r}"
+    placeholders = (_PLACEHOLDERS[name] for name in _PLACEHOLDERS if name in text)
+    return next(placeholders, text.removeprefix("<cdef source string>:"))
 
 
 def load_types(literals: Literals, base: Any) -> Any:
@@ -75,56 +166,30 @@ def load_types(literals: Literals, base: Any) -> Any:
     """
     if not literals:
         return base if base is not None else _cffi_backend.FFI("nativeplug_types")
-    includes = {} if base is None else {"_includes": (base,)}
-    return _cffi_backend.FFI("nativeplug_types", **literals, **includes)
+    make: Any = _cffi_backend.FFI
+    return make("nativeplug_types", **literals, **({} if base is None else {"_includes": (base,)}))
 
 
 def constants_of(literals: Literals) -> dict[str, int]:
     """Return the macros and enumerators of compiled types."""
+    return {
+        name: value
+        for kind, name, value in _globals(literals)
+        if kind in {_OP_ENUM, _OP_CONSTANT_INT}
+    }
+
+
+def _globals(literals: Literals) -> Iterator[tuple[int, str, int]]:
     entries = literals.get("_globals", ())
-    return {
-        entry[_OP_SIZE:].decode(): value
-        for entry, value in zip(entries[::2], entries[1::2], strict=True)
-        if entry[_OP_SIZE - 1] in {_OP_ENUM, _OP_CONSTANT_INT}
-    }
+    for entry, value in zip(entries[::2], entries[1::2], strict=True):
+        yield entry[_OP_SIZE - 1], entry[_OP_SIZE:].decode(), value
 
 
-def _text(types: Iterable[TypeDeclaration]) -> str:
-    return "".join(f"{declaration.text};\n" for declaration in types)
-
-
-def _literals(builder: Any) -> Literals:
-    """Return the literals that cffi would write into a module."""
-    from cffi.recompiler import Recompiler  # noqa: PLC0415 - see compile_types
-
-    recompiler = Recompiler(builder, "nativeplug_types", target_is_python=True)
-    recompiler.collect_type_table()
-    recompiler.collect_step_tables()
-    written = io.StringIO()
-    recompiler.write_source_to_f(written, None)
-    (call,) = (
-        node for node in ast.walk(ast.parse(written.getvalue())) if isinstance(node, ast.Call)
-    )
-    return {
-        keyword.arg: ast.literal_eval(keyword.value)
-        for keyword in call.keywords
-        if keyword.arg is not None and keyword.arg != "_includes"
-    }
-
-
-def _explain(included: Any, types: list[TypeDeclaration], error: Exception) -> DeclarationError:
-    """Find the first type that cffi refuses, and say where it stands."""
-    import cffi  # noqa: PLC0415 - see compile_types
-
-    builder = cffi.FFI()
-    builder.include(included)
-    for declaration in types:
-        try:
-            builder.cdef(f"{declaration.text};")
-        except Exception as refusal:  # noqa: BLE001 - as above
-            return error_in(declaration.place, _first_line(refusal))
-    return DeclarationError(_first_line(error))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def is_known_as(name: str, text: str) -> bool:
+    """Tell whether a name that cffi knows by itself means to it what *text* is in C."""
+    ffi = _cffi_backend.FFI()
+    try:
+        shapes = [(ffi.sizeof(each), int(ffi.cast(each, -1)) < 0) for each in (name, text)]
+    except (ffi.error, TypeError):  # not numbers, or of types that only the text has
+        return False
+    return shapes[0] == shapes[1]

@@ -23,7 +23,7 @@ from nativeplug.declare.unit import Unit
 _log = logging.getLogger(__name__)
 
 # Changes whenever the meaning of the files does.
-_FORMAT = "1"
+_FORMAT = "2"
 _DIGEST_SIZE = hashlib.sha256().digest_size
 
 
@@ -36,7 +36,7 @@ def cache_directory() -> Path:
     """
     if own := os.environ.get("NATIVEPLUG_CACHE_DIR"):
         return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - no error without a home
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return Path(base, "nativeplug")
 
 
@@ -44,7 +44,7 @@ def key_of(*parts: str) -> str:
     """Return the name for declarations that depend on *parts* and on cffi's version."""
     digest = hashlib.sha256()
     for part in (_FORMAT, _cffi_backend.__version__, *parts):
-        data = part.encode("utf-8", "surrogateescape")
+        data = part.encode("utf-8", "surrogatepass")
         digest.update(b"%d:" % len(data))
         digest.update(data)
     return digest.hexdigest()

@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from nativeplug.errors import DeclarationError
+import _cffi_backend
+from pycparser import CParser, c_ast
+from pycparser.c_generator import CGenerator
+from pycparser.c_parser import ParseError
 
-if TYPE_CHECKING:
-    from pycparser import c_ast
+_INT, _LONG = 32, 64  # bits, on every platform that nativeplug serves (LP64)
+_NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|0[bB][01]+|0[0-7]*|[1-9][0-9]*)([uUlL]*)")
+_CHARACTER = re.compile(
+    r"'(?:(?P<plain>[^'\\])|\\(?P<octal>[0-7]{1,3})|\\x(?P<hex>[0-9a-fA-F]+)|\\(?P<escape>.))'"
+)
+_ESCAPES = {"n": 10, "t": 9, "r": 13, "a": 7, "b": 8, "f": 12, "v": 11} | {
+    character: ord(character) for character in "\\'\"?"
+}
+_ASCII = 127  # above it, the value depends on whether char is signed
 
-_INT, _LONG = 32, 64  # bits, on every platform nativeplug serves (LP64)
-_LITERAL = re.compile(r"(0[xX][0-9a-fA-F]+|0[bB][01]+|0[0-7]*|[1-9][0-9]*)([uUlL]*)")
-_ESCAPES = {"n": 10, "t": 9, "r": 13, "0": 0, "\\": 92, "'": 39, '"': 34, "a": 7, "b": 8}
+# Knows the types of C and of <stdint.h>, and no others: a type's sizes and limits.
+_TYPES = _cffi_backend.FFI()
+_FLOATING = {"float", "double", "long double"}
 
 
-class NotConstantError(DeclarationError):
+class NotConstantError(Exception):
     """The expression is not an integer constant that can be told without a compiler."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
+class Value:
     """A number with its C type: C11 6.3.1.8 decides what the operators do with it."""
 
     number: int
     bits: int = _INT
     unsigned: bool = False
 
-    def wrapped(self) -> _Value:
+    def wrapped(self) -> Value:
         """Return the value as its type holds it."""
         number = self.number & ((1 << self.bits) - 1)
         if not self.unsigned and number >> (self.bits - 1):
             number -= 1 << self.bits
-        return _Value(number, self.bits, self.unsigned)
+        return Value(number, self.bits, self.unsigned)
 
 
 def _divide(left: int, right: int) -> int:
@@ -66,8 +76,6 @@ _COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
-    "&&": lambda left, right: bool(left and right),
-    "||": lambda left, right: bool(left or right),
 }
 _UNARY: Mapping[str, Callable[[int], int]] = {
     "+": operator.pos,
@@ -76,125 +84,209 @@ _UNARY: Mapping[str, Callable[[int], int]] = {
 }
 
 
-def evaluate(node: c_ast.Node, constants: Mapping[str, int]) -> int:
+def _standard_limits() -> dict[str, Value]:
+    """Return what <stdint.h> and <stdbool.h> define: plain text is read without them."""
+    limits = {"false": Value(0), "true": Value(1)}
+    for name in ("int8", "int16", "int32", "int64", "intptr", "intmax", "ptrdiff"):
+        bits = 8 * _TYPES.sizeof(f"{name}_t")
+        low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+        limits[f"{name.upper()}_MIN"] = _fitting(low)
+        limits[f"{name.upper()}_MAX"] = _fitting(high)
+        if name != "ptrdiff":
+            most = (1 << bits) - 1
+            limits[f"U{name.upper()}_MAX"] = _fitting(most, unsigned=bits >= _INT)
+    limits["SIZE_MAX"] = limits["UINTPTR_MAX"]
+    return limits
+
+
+class Constants:
+    """
+    The integer constants that a text can use: macros, enumerators, the standard's limits.
+
+    Macros are worked out when they are asked for, so they may use enumerators and one another
+    whatever order they come in.
+    """
+
+    def __init__(self, known: Mapping[str, int], macros: Mapping[str, str]) -> None:
+        """*known* are the values of names; *macros* are bodies by name."""
+        self._macros = dict(macros)
+        self._values = _standard_limits()
+        for name, value in known.items():
+            self.add(name, value)
+
+    def add(self, name: str, value: int) -> None:
+        """Add an enumerator."""
+        self._values[name] = _fitting(value)
+
+    def macros(self) -> dict[str, int]:
+        """Return the macros that are integer constants, once all enumerators are added."""
+        found = {}
+        for name in tuple(self._macros):
+            with contextlib.suppress(NotConstantError):
+                found[name] = self.value(name).number
+        return found
+
+    def value(self, name: str) -> Value:
+        """
+        Return the value of a name, with its type.
+
+        Raises:
+            NotConstantError: It has none.
+        """
+        body = self._macros.pop(name, None)  # within itself a macro is not expanded
+        if body is not None:
+            try:
+                self._values[name] = _evaluate(_parsed(body), self)
+            finally:
+                self._macros[name] = body
+        if name not in self._values:
+            raise NotConstantError(name)
+        return self._values[name]
+
+
+def _parsed(text: str) -> c_ast.Node:
+    try:
+        return CParser().parse(f"int value = {text};").ext[0].init
+    except (ParseError, RecursionError):
+        raise NotConstantError(text) from None
+
+
+def evaluate(node: c_ast.Node, constants: Constants) -> int:
     """
     Return the value of an integer constant expression.
 
     Args:
         node: The expression, as pycparser reads it.
-        constants: The values of the names that it may use.
+        constants: The names that it may use.
 
     Raises:
-        NotConstantError: It is something else: a call, a cast, a sizeof, a string.
+        NotConstantError: It is something else: a call, a text, the size of a struct.
     """
-    try:
-        return _evaluate(node, constants).number
-    except (ZeroDivisionError, ValueError, OverflowError, MemoryError):
-        raise NotConstantError("not an integer constant") from None
+    return _evaluate(node, constants).number
 
 
-def _evaluate(node: c_ast.Node, constants: Mapping[str, int]) -> _Value:
+def _evaluate(node: c_ast.Node, constants: Constants) -> Value:
     kind = type(node).__name__
     if kind == "Constant":
         return _literal(node.value)
-    if kind == "ID" and node.name in constants:
-        return _fitting(constants[node.name], unsigned=False, least=_INT)
-    if kind == "UnaryOp" and node.op in {*_UNARY, "!"}:
-        return _unary(node.op, _evaluate(node.expr, constants))
+    if kind == "ID":
+        return constants.value(node.name)
+    if kind == "Cast":
+        return _cast(node.to_type, _evaluate(node.expr, constants))
+    if kind == "UnaryOp":
+        return _unary(node, constants)
+    if kind == "BinaryOp" and node.op in {"&&", "||"}:
+        return _logical(node, constants)
     if kind == "BinaryOp":
         return _binary(node.op, _evaluate(node.left, constants), _evaluate(node.right, constants))
     if kind == "TernaryOp":
-        chosen = node.iftrue if _evaluate(node.cond, constants).number else node.iffalse
-        return _evaluate(chosen, constants)
-    raise NotConstantError("not an integer constant")
+        return _conditional(node, constants)
+    raise NotConstantError(kind)
 
 
-def _literal(text: str) -> _Value:
-    if match := _LITERAL.fullmatch(text):
+def _literal(text: str) -> Value:
+    if match := _NUMBER.fullmatch(text):
         digits, suffix = match[1], match[2].lower()
         octal = len(digits) > 1 and digits.isdigit() and digits[0] == "0"
         number = int(digits, 8) if octal else int(digits, 0)
         least = _LONG if "l" in suffix else _INT
         return _fitting(number, unsigned="u" in suffix, least=least, decimal=digits[0] != "0")
-    if text.startswith("'") and text.endswith("'"):
-        body = text[1:-1]
-        if len(body) == 1:
-            return _Value(ord(body))
-        if len(body) == 2 and body[0] == "\\" and body[1] in _ESCAPES:
-            return _Value(_ESCAPES[body[1]])
-    raise NotConstantError("not an integer constant")
+    if match := _CHARACTER.fullmatch(text):
+        plain, octal_digits, hex_digits, escape = match.groups()
+        if octal_digits or hex_digits:
+            code = int(octal_digits, 8) if octal_digits else int(hex_digits, 16)
+        else:
+            code = ord(plain) if plain else _ESCAPES.get(escape, _ASCII + 1)
+        if code <= _ASCII:
+            return Value(code)
+    raise NotConstantError(text)
 
 
-def _fitting(number: int, *, unsigned: bool, least: int, decimal: bool = True) -> _Value:
+def _fitting(
+    number: int, *, unsigned: bool = False, least: int = _INT, decimal: bool = True
+) -> Value:
     """Give *number* the first type that holds it, C11 6.4.4.1."""
     for bits in (_INT, _LONG):
         if bits < least:
             continue
         if not unsigned and -(1 << (bits - 1)) <= number < 1 << (bits - 1):
-            return _Value(number, bits)
-        if (unsigned or not decimal) and 0 <= number < 1 << bits:
-            return _Value(number, bits, unsigned=True)
-    return _Value(number, _LONG, unsigned=True).wrapped()
+            return Value(number, bits)
+        if (unsigned or not decimal or bits == _LONG) and 0 <= number < 1 << bits:
+            return Value(number, bits, unsigned=True)
+    raise NotConstantError(str(number))
 
 
-def _unary(op: str, value: _Value) -> _Value:
-    if op == "!":
-        return _Value(int(not value.number))
-    return _Value(_UNARY[op](value.number), value.bits, value.unsigned).wrapped()
+def _cast(to_type: c_ast.Node, value: Value) -> Value:
+    name = _type_name(to_type)
+    try:
+        number = int(_TYPES.cast(name, value.number))
+        unsigned = int(_TYPES.cast(name, -1)) > 0
+        bits = 8 * _TYPES.sizeof(name)
+    except (_TYPES.error, TypeError, OverflowError):  # not a type that cffi knows, not a number
+        raise NotConstantError(name) from None
+    cname = _TYPES.typeof(name).cname
+    if cname in _FLOATING or (cname == "char" and number > _ASCII):
+        raise NotConstantError(name)
+    if bits < _INT:  # C11 6.3.1.1: what is narrower than int becomes int
+        return Value(number)
+    return Value(number, bits, unsigned)
 
 
-def _binary(op: str, left: _Value, right: _Value) -> _Value:
-    if op in _SHIFTS:
-        if not 0 <= right.number < left.bits:
-            raise NotConstantError("not an integer constant: a shift beyond the type's width")
-        return _Value(_SHIFTS[op](left.number, right.number), left.bits, left.unsigned).wrapped()
+def _type_name(node: c_ast.Node) -> str:
+    return str(CGenerator().visit(node))
+
+
+def _unary(node: c_ast.Node, constants: Constants) -> Value:
+    if node.op == "sizeof" and isinstance(node.expr, c_ast.Typename):
+        try:
+            return Value(_TYPES.sizeof(_type_name(node.expr)), _LONG, unsigned=True)
+        except (_TYPES.error, TypeError, ValueError):  # not a type that cffi knows, incomplete
+            raise NotConstantError("sizeof") from None
+    if node.op == "!":
+        return Value(int(not _evaluate(node.expr, constants).number))
+    if node.op not in _UNARY:
+        raise NotConstantError(node.op)
+    value = _evaluate(node.expr, constants)
+    return Value(_UNARY[node.op](value.number), value.bits, value.unsigned).wrapped()
+
+
+def _logical(node: c_ast.Node, constants: Constants) -> Value:
+    left = bool(_evaluate(node.left, constants).number)
+    if left == (node.op == "||"):  # the right side is not evaluated then
+        return Value(int(left))
+    return Value(int(bool(_evaluate(node.right, constants).number)))
+
+
+def _conditional(node: c_ast.Node, constants: Constants) -> Value:
+    chosen, other = node.iftrue, node.iffalse
+    if not _evaluate(node.cond, constants).number:
+        chosen, other = other, chosen
+    value = _evaluate(chosen, constants)
+    try:  # the other gives no value, but its type counts
+        return _balanced(value, _evaluate(other, constants))[0]
+    except NotConstantError:
+        return value
+
+
+def _balanced(left: Value, right: Value) -> tuple[Value, Value]:
+    """Convert two values to the type they have in common, C11 6.3.1.8."""
     bits = max(left.bits, right.bits)
     unsigned = any(value.unsigned and value.bits == bits for value in (left, right))
-    left, right = (_Value(value.number, bits, unsigned).wrapped() for value in (left, right))
+    return (
+        Value(left.number, bits, unsigned).wrapped(),
+        Value(right.number, bits, unsigned).wrapped(),
+    )
+
+
+def _binary(op: str, left: Value, right: Value) -> Value:
+    if op in _SHIFTS:
+        if not 0 <= right.number < left.bits:
+            raise NotConstantError("a shift beyond the type's width")
+        shifted = _SHIFTS[op](left.number, right.number)
+        return Value(shifted, left.bits, left.unsigned).wrapped()
+    left, right = _balanced(left, right)
     if op in _COMPARISONS:
-        return _Value(int(_COMPARISONS[op](left.number, right.number)))
-    return _Value(_ARITHMETIC[op](left.number, right.number), bits, unsigned).wrapped()
-
-
-def evaluate_text(text: str, constants: Mapping[str, int]) -> int:
-    """
-    Return the value of an integer constant expression given as C text.
-
-    Raises:
-        NotConstantError: As `evaluate`.
-    """
-    from pycparser import CParser  # noqa: PLC0415 - only when declarations are parsed afresh
-    from pycparser.c_parser import ParseError  # noqa: PLC0415
-
-    try:
-        tree = CParser().parse(f"int value = {text};")
-    except ParseError:
-        raise NotConstantError("not an integer constant") from None
-    return evaluate(tree.ext[0].init, constants)
-
-
-def evaluate_macros(macros: Mapping[str, str], constants: Mapping[str, int]) -> dict[str, int]:
-    """
-    Return the macros that are integer constants, whatever order they come in.
-
-    Args:
-        macros: The macros' bodies by name; they may use one another.
-        constants: The values of other names that they may use.
-    """
-    found: dict[str, int] = {}
-    left = dict(macros)
-    while left:
-        known = {**constants, **found}
-        settled = {name for name, body in left.items() if _settle(name, body, known, found)}
-        if not settled:
-            break
-        left = {name: body for name, body in left.items() if name not in settled}
-    return found
-
-
-def _settle(name: str, body: str, known: Mapping[str, int], found: dict[str, int]) -> bool:
-    try:
-        found[name] = evaluate_text(body, known)
-    except NotConstantError:
-        return False
-    return True
+        return Value(int(_COMPARISONS[op](left.number, right.number)))
+    if op in {"/", "%"} and right.number == 0:
+        raise NotConstantError("a division by zero")
+    return Value(_ARITHMETIC[op](left.number, right.number), left.bits, left.unsigned).wrapped()

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nativeplug.declare.cffitypes import constants_of, load_types
-from nativeplug.declare.unit import Row, TypeDeclaration, Unit
-from nativeplug.declare.places import contradiction
-from nativeplug.errors import DeclarationError
+from nativeplug.declare.places import contradiction, error_in
+from nativeplug.declare.unit import CTYPE, KIND, PLACE, TEXT, VARIABLE, Row, TypeDeclaration, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,8 @@ class FunctionDeclaration:
     variadic: bool
     #: Where it is declared: ``file:line:column``.
     place: str
+    #: Why it cannot be served; None when it can.
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +58,32 @@ class VariableDeclaration:
     readonly: bool
     #: Where it is declared: ``file:line:column``.
     place: str
+    #: Why it cannot be served; None when it can.
+    problem: str | None = None
 
 
 SymbolDeclaration = FunctionDeclaration | VariableDeclaration
 
-# A symbol's row begins with its kind, name, text and cffi type, and ends with its place.
-KIND, NAME, TEXT, CTYPE, PLACE = 0, 1, 2, 3, -1
-
 
 def symbol_from(row: Row) -> SymbolDeclaration:
     """Build the declaration of a function or variable from its row."""
-    if row[KIND] == "variable":
+    if row[KIND] == VARIABLE:
         return VariableDeclaration(*row[1:])
-    _, name, text, pointer, result, parameters, variadic, place = row
+    _, name, text, pointer, result, parameters, variadic, place, problem = row
     built = tuple(Parameter(*parameter) for parameter in parameters)
-    return FunctionDeclaration(name, text, pointer, result, built, variadic, place)
+    return FunctionDeclaration(name, text, pointer, result, built, variadic, place, problem)
+
+
+def same_type(ffi: Any, one: Row, other: Row) -> bool:
+    """Tell whether two rows of one symbol declare the same."""
+    if one[KIND] != other[KIND]:
+        return False
+    if one[CTYPE] == other[CTYPE]:
+        return True
+    try:
+        return ffi.typeof(one[CTYPE]) is ffi.typeof(other[CTYPE])
+    except (ffi.error, TypeError, ValueError):  # one that is not served
+        return False
 
 
 class Symbols(Mapping[str, SymbolDeclaration]):
@@ -128,6 +140,22 @@ class Declarations:
         """The functions and variables by name."""
         return Symbols(self._rows)
 
+    def served(self, name: str) -> SymbolDeclaration | None:
+        """
+        Return the declaration of a function or variable that is to be used.
+
+        Returns:
+            None when it is not declared.
+
+        Raises:
+            DeclarationError: Its type is one that only C can handle.
+        """
+        declaration = self.symbols.get(name)
+        if declaration is not None and declaration.problem is not None:
+            text = " ".join(declaration.text.split())
+            raise error_in(declaration.place, f"cannot use {text!r}: {declaration.problem}")
+        return declaration
+
     def plus(self, unit: Unit) -> Declarations:
         """
         Return these declarations and those of *unit*, which was read after them.
@@ -148,13 +176,6 @@ class Declarations:
         whole.origins = tuple(dict.fromkeys((*self.origins, unit.origin)))
         for name in self._rows.keys() & unit.symbols.keys():
             old, new = self._rows[name], unit.symbols[name]
-            same = whole.ffi.typeof(old[CTYPE]) is whole.ffi.typeof(new[CTYPE])
-            if old[KIND] != new[KIND] or not same:
+            if not same_type(whole.ffi, old, new):
                 raise contradiction(new[PLACE], new[TEXT], old[PLACE], old[TEXT])
-        for name in self.constants.keys() & whole.constants.keys():
-            if self.constants[name] != whole.constants[name]:
-                raise DeclarationError(
-                    f"{unit.origin}: the constant {name!r} is {whole.constants[name]}, "
-                    f"but was declared as {self.constants[name]}"
-                )
         return whole

@@ -12,7 +12,6 @@ _PROLOGUES = (
         re.DOTALL,
     ),
 )
-_LINE = re.compile(r"^#line\b.*$", re.MULTILINE)
 
 #: Go's types as C sees them; cgo writes the same at the top of every header, with cases for
 #: other compilers. Maps and channels are opaque here, so that they can be told apart.
@@ -51,12 +50,11 @@ def clean(text: str) -> str:
     Blank out what cgo writes into every header, keeping lines and columns.
 
     What stays is the preamble and the exported functions; `TYPES` stands for the rest.
-    The preamble's ``#line`` directives name the Go file; errors are told in the header.
     """
     for prologue in _PROLOGUES:
-        text = prologue.sub(lambda match: _blank(match[0]), text)
-    return _LINE.sub(lambda match: _blank(match[0]), text)
+        text = prologue.sub(_blanked, text)
+    return text
 
 
-def _blank(text: str) -> str:
-    return re.sub(r"[^\n]", " ", text)
+def _blanked(match: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", match[0])

@@ -1,8 +1,43 @@
-"""Places in the user's text, ``file:line:column``, and the errors that name them."""
+"""
+Places in the user's text, ``file:line:column``, and the errors that name them.
+
+Text on its way to the parser carries line markers, ``# 12 "greeter.h"``, as compilers write
+them: they tell which line of which file comes next.
+"""
 
 from __future__ import annotations
 
+import re
+
 from nativeplug.errors import DeclarationError
+
+#: A line marker: the line's number, the file's name, and flags (3: a header of the system).
+MARKER = re.compile(r'^# (\d+) "((?:\\.|[^"\\])*)"([ \d]*)$', re.MULTILINE)
+_NOT_IN_MARKERS = re.compile(r'["\\\n]')
+
+
+def marker(line: int, file: str) -> str:
+    """Return the line marker for a place, without a newline."""
+    return f'# {line} "{shown(file)}"'
+
+
+def shown(file: str) -> str:
+    """Return a file's name without what no line marker can hold."""
+    return _NOT_IN_MARKERS.sub("?", file)
+
+
+def locate(text: str, offset: int) -> tuple[str, int, int]:
+    """Return file, line and column of an offset into text with line markers."""
+    start = text.rfind("\n", 0, offset) + 1
+    column = offset - start + 1
+    passed = 0
+    while start > 0:
+        end = start - 1
+        start = text.rfind("\n", 0, end) + 1
+        if text.startswith("# ", start) and (found := MARKER.match(text, start, end)):
+            return found[2], int(found[1]) + passed, column
+        passed += 1
+    return "", passed + 1, column
 
 
 def error_at(file: str, line: int, column: int, message: str) -> DeclarationError:

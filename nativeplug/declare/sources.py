@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,15 @@ from nativeplug.errors import DeclarationError
 #: What errors call the text that a program gives to ``open``.
 CALLERS_TEXT = "<declarations>"
 
+_OTHER_NEWLINE = re.compile(r"\r\n?")
+_BYTE_ORDER_MARK = "\ufeff"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """C text and where it comes from."""
 
+    #: The text, with ``\\n`` at the end of each line and no byte order mark.
     text: str
     #: The header's path as errors tell it, or ``<declarations>``.
     name: str
@@ -35,9 +40,9 @@ def from_caller(declarations: str | os.PathLike[str]) -> Source:
         TypeError: *declarations* is neither.
     """
     if isinstance(declarations, str):
-        return Source(declarations, CALLERS_TEXT)
+        return Source(_plain(declarations), CALLERS_TEXT)
     if isinstance(declarations, os.PathLike):
-        return _read(Path(declarations))
+        return _read(Path(os.fsdecode(declarations)))
     raise TypeError(
         "declarations must be C text (str) or a header (os.PathLike), "
         f"not {type(declarations).__name__}"
@@ -50,22 +55,29 @@ def beside(plugin: str) -> Source | None:
 
     ``greeter.so`` has ``greeter.h``; ``libgreeter.so`` has ``libgreeter.h`` or ``greeter.h``.
     A symlink's own directory comes before that of the file it names.
+
+    Raises:
+        DeclarationError: There is one, and it cannot be read.
     """
-    for place in dict.fromkeys((Path(plugin), Path(plugin).resolve())):
+    for place in dict.fromkeys((Path(plugin), Path(os.path.realpath(plugin)))):
         stem = place.name.split(".so", 1)[0]
         for name in dict.fromkeys((stem, stem.removeprefix("lib"))):
-            header = place.with_name(f"{name}.h")
-            if name and header.is_file():
+            header = place.with_name(f"{name}.h") if name else None
+            if header is not None and header.is_file():
                 return _read(header)
     return None
 
 
 def _read(header: Path) -> Source:
     try:
-        text = header.read_text(encoding="utf-8", errors="surrogateescape")
+        data = header.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DeclarationError(
             f"cannot read header {str(header)!r}: {reason}", file=str(header)
         ) from None
-    return Source(text, str(header), header)
+    return Source(_plain(data.decode("utf-8", "surrogateescape")), str(header), header)
+
+
+def _plain(text: str) -> str:
+    return _OTHER_NEWLINE.sub("\n", text.removeprefix(_BYTE_ORDER_MARK))

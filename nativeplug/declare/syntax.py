@@ -1,26 +1,26 @@
 """
-pycparser's tree -> the texts and rows that declarations are made of.
+What pycparser's nodes say: names, definitions, references, constants.
 
-The tree is the reader's own and is changed in place: once a declaration's text is written,
-names are taken out of its type, because cffi reads types without names.
+The tree is the reader's own and is changed in place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from copy import copy
 
 from pycparser import c_ast
 from pycparser.c_generator import CGenerator
 
-from nativeplug.declare.constants import NotConstantError, evaluate
 from nativeplug.declare import places
-from nativeplug.declare.unit import Row
+from nativeplug.declare.constants import Constants, NotConstantError, evaluate
 from nativeplug.errors import DeclarationError
 
 _GENERATOR = CGenerator()
-TAGGED = (c_ast.Struct, c_ast.Union, c_ast.Enum)
-Names = Mapping[str, c_ast.Node]
+_TAGGED = (c_ast.Struct, c_ast.Union, c_ast.Enum)
+# cffi reads the words of a type's name in this order; C takes them in any.
+_ORDER = ("signed", "unsigned", "short", "long", "char", "int", "float", "double", "_Complex")
+Typedefs = Mapping[str, c_ast.Node]
 
 
 def write(node: c_ast.Node) -> str:
@@ -51,13 +51,23 @@ def tag_of(node: c_ast.Node) -> str:
     return f"{type(node).__name__.lower()} {node.name}"
 
 
+def _is_definition(node: c_ast.Node) -> bool:
+    if isinstance(node, c_ast.Enum):
+        return node.values is not None
+    return isinstance(node, _TAGGED) and node.decls is not None
+
+
 def definitions(node: c_ast.Node) -> list[c_ast.Node]:
     """Return the structs, unions and enums that are defined at or below a node."""
-    return [part for part in walk(node) if isinstance(part, TAGGED) and _is_defined(part)]
+    return [part for part in walk(node) if _is_definition(part)]
 
 
-def _is_defined(node: c_ast.Node) -> bool:
-    return (node.values if isinstance(node, c_ast.Enum) else node.decls) is not None
+def _outermost_definitions(node: c_ast.Node) -> Iterator[c_ast.Node]:
+    for _, child in node.children():
+        if _is_definition(child):
+            yield child
+        else:
+            yield from _outermost_definitions(child)
 
 
 def defined_names(node: c_ast.Node) -> list[str]:
@@ -71,7 +81,7 @@ def references(node: c_ast.Node) -> Iterator[str]:
     for part in walk(node):
         if isinstance(part, c_ast.IdentifierType):
             yield from (f"typedef {name}" for name in part.names)
-        elif isinstance(part, TAGGED) and part.name:
+        elif isinstance(part, _TAGGED) and part.name:
             yield tag_of(part)
 
 
@@ -82,50 +92,104 @@ def innermost(node: c_ast.Node) -> c_ast.Node:
     return node
 
 
-def hoist(node: c_ast.Node) -> list[c_ast.Node]:
+class Hoister:
     """
-    Return a top-level node, after the types that it defines by the way.
+    Takes apart declarations that define types by the way.
 
     ``struct P { int x; } origin;`` becomes ``struct P { int x; };`` and ``struct P origin;``.
-    A type without a tag gets one from the declared name.
+    A type without a tag gets one from the declared name, unless a typedef names it.
     """
-    if isinstance(node, c_ast.Typedef) or getattr(node, "name", None) is None:
-        return [node]
-    hoisted: list[c_ast.Node] = []
-    for inline in definitions(node):
-        inline.name = inline.name or f"{node.name}_{type(inline).__name__.lower()}"
-        definition = copy(inline)
-        hoisted.append(c_ast.Decl(None, [], [], [], [], definition, None, None, node.coord))
-        if isinstance(inline, c_ast.Enum):
-            inline.values = None
-        else:
-            inline.decls = None
-    return [*hoisted, node]
+
+    def __init__(self) -> None:
+        self._typedefs: dict[c_ast.Node, str] = {}  # of structs that have no other name
+
+    def parts(self, node: c_ast.Node) -> list[c_ast.Node]:
+        """Return a typedef or declaration, after the types that it defines by the way."""
+        name = getattr(node, "name", None)
+        if name is None:
+            return [node]
+        hoisted: list[c_ast.Node] = []
+        for inline in list(_outermost_definitions(node)):
+            base = innermost(node.type)
+            if inline in self._typedefs:  # typedef struct {...} A, *B: both have this node
+                base.type = c_ast.IdentifierType([self._typedefs[inline]], inline.coord)
+            elif inline.name is None and isinstance(node, c_ast.Typedef) and base is node.type:
+                self._typedefs[inline] = name
+            else:
+                inline.name = inline.name or f"{name}_{type(inline).__name__.lower()}"
+                hoisted.append(_taken_out(inline))
+        return [*hoisted, node]
 
 
-def fold_enumerators(enum: c_ast.Node, constants: dict[str, int]) -> None:
-    """Give every enumerator its value as a plain number, and note it in *constants*."""
+def is_packable(node: c_ast.Node) -> bool:
+    """Tell whether cffi can pack a struct as compilers do: one without bit-fields and structs."""
+    found = definitions(node)
+    return len(found) == 1 and not any(getattr(part, "bitsize", None) for part in walk(node))
+
+
+def _taken_out(inline: c_ast.Node) -> c_ast.Node:
+    """Return a definition as a declaration of its own, and leave its name in its place."""
+    definition = copy(inline)
+    if isinstance(inline, c_ast.Enum):
+        inline.values = None
+    else:
+        inline.decls = None
+    return c_ast.Decl(None, [], [], [], [], definition, None, None, inline.coord)
+
+
+def tidy(node: c_ast.Node) -> None:
+    """Put a node's types into the words and the order that cffi knows."""
+    for part in walk(node):
+        if isinstance(part, c_ast.IdentifierType) and len(part.names) > 1:
+            part.names = sorted(part.names, key=_rank)
+        elif isinstance(part, (c_ast.Struct, c_ast.Union)) and part.decls is not None:
+            part.decls = [member for member in part.decls if isinstance(member, c_ast.Decl)]
+
+
+def _rank(word: str) -> int:
+    return _ORDER.index(word) if word in _ORDER else len(_ORDER)
+
+
+def fold_enumerators(enum: c_ast.Node, constants: Constants) -> dict[str, int]:
+    """
+    Give every enumerator its value as a plain number; return them.
+
+    Raises:
+        DeclarationError: A value cannot be told without a compiler.
+    """
     value = -1
-    for enumerator in enum.values.enumerators:
+    found = {}
+    enumerators = [part for part in enum.values.enumerators if isinstance(part, c_ast.Enumerator)]
+    enum.values.enumerators = enumerators
+    for enumerator in enumerators:
         value += 1
         if enumerator.value is not None:
             value = _constant(enumerator.value, constants, f"the enumerator {enumerator.name}")
         enumerator.value = c_ast.Constant("int", str(value), enumerator.coord)
-        constants[enumerator.name] = value
+        found[enumerator.name] = value
+        constants.add(enumerator.name, value)
+    return found
 
 
-def fold_lengths(node: c_ast.Node, constants: Mapping[str, int]) -> None:
-    """Make the array lengths and bit-field widths at and below a node plain numbers."""
+def fold_lengths(node: c_ast.Node, constants: Constants) -> None:
+    """
+    Make the array lengths and bit-field widths at and below a node plain numbers.
+
+    Raises:
+        DeclarationError: One cannot be told without a compiler.
+    """
     for part in walk(node):
         if isinstance(part, c_ast.ArrayDecl) and part.dim is not None:
             length = _constant(part.dim, constants, "the array's length")
+            if length < 0:
+                raise error_at(part.dim, "the array's length is negative")
             part.dim = c_ast.Constant("int", str(length), part.dim.coord)
         elif isinstance(part, c_ast.Decl) and part.bitsize is not None:
             width = _constant(part.bitsize, constants, "the bit-field's width")
             part.bitsize = c_ast.Constant("int", str(width), part.bitsize.coord)
 
 
-def _constant(node: c_ast.Node, constants: Mapping[str, int], what: str) -> int:
+def _constant(node: c_ast.Node, constants: Constants, what: str) -> int:
     try:
         return evaluate(node, constants)
     except NotConstantError:
@@ -134,71 +198,13 @@ def _constant(node: c_ast.Node, constants: Mapping[str, int], what: str) -> int:
         ) from None
 
 
-def function_row(decl: c_ast.Node, typedefs: Names, fold: Callable[[c_ast.Node], None]) -> Row:
-    """
-    Return a declared function as a row; its nodes lose their names.
-
-    Args:
-        decl: The declaration.
-        typedefs: The typedefs by name, to see through them to a ``const``.
-        fold: Makes array lengths plain numbers.
-    """
-    function = decl.type
-    text = _prototype(decl)
-    given = function.args.params if function.args is not None else []
-    variadic = bool(given) and isinstance(given[-1], c_ast.EllipsisParam)
-    taken = [] if _is_void(given) else given[: len(given) - variadic]
-    parameters = [_parameter(parameter, typedefs) for parameter in taken]
-    fold(function.type)
-    innermost(function).declname = None
-    pointer = c_ast.Typename(None, [], None, c_ast.PtrDecl([], function))
-    result = c_ast.Typename(None, [], None, function.type)
-    return [
-        "function",
-        decl.name,
-        text,
-        write(pointer),
-        write(result),
-        parameters,
-        variadic,
-        place_of(decl),
-    ]
-
-
-def _prototype(decl: c_ast.Node) -> str:
-    """Return a function's declaration as one reads it, without storage classes."""
-    decl.storage, decl.funcspec = [], []
-    return write(decl)
-
-
-def _is_void(parameters: list[c_ast.Node]) -> bool:
-    if len(parameters) != 1 or not isinstance(parameters[0], c_ast.Typename):
-        return False
-    only = parameters[0].type
-    return isinstance(only, c_ast.TypeDecl) and getattr(only.type, "names", None) == ["void"]
-
-
-def _parameter(node: c_ast.Node, typedefs: Names) -> Row:
-    if isinstance(node, c_ast.ID):  # an old-style list of names; no type has that name
-        raise error_at(node, f"unknown type name {node.name!r}")
-    text = write(node)
-    name = node.name
-    if isinstance(node.type, c_ast.ArrayDecl):  # C11 6.7.6.3: adjusted to a pointer
-        node.type = c_ast.PtrDecl(node.type.dim_quals or [], node.type.type)
-    elif isinstance(node.type, c_ast.FuncDecl):
-        node.type = c_ast.PtrDecl([], node.type)
-    node.name = None
-    innermost(node.type).declname = None
-    type_text = write(c_ast.Typename(None, [], None, node.type))
-    return [name, type_text, text, _points_to_const(node.type, typedefs)]
-
-
-def _points_to_const(node: c_ast.Node, typedefs: Names) -> bool:
+def points_to_const(node: c_ast.Node, typedefs: Typedefs) -> bool:
+    """Tell whether a type is a pointer to something const."""
     node = _resolved(node, typedefs)
     return isinstance(node, c_ast.PtrDecl) and is_const(node.type, typedefs)
 
 
-def is_const(node: c_ast.Node, typedefs: Names) -> bool:
+def is_const(node: c_ast.Node, typedefs: Typedefs) -> bool:
     """Tell whether a type is const, also through a typedef and in an array's elements."""
     node = _resolved(node, typedefs)
     if isinstance(node, c_ast.ArrayDecl):
@@ -206,7 +212,7 @@ def is_const(node: c_ast.Node, typedefs: Names) -> bool:
     return "const" in getattr(node, "quals", ())
 
 
-def _resolved(node: c_ast.Node, typedefs: Names) -> c_ast.Node:
+def _resolved(node: c_ast.Node, typedefs: Typedefs) -> c_ast.Node:
     """Follow typedefs to the type they stand for, unless a qualifier was added on the way."""
     while isinstance(node, c_ast.TypeDecl) and isinstance(node.type, c_ast.IdentifierType):
         target = typedefs.get(" ".join(node.type.names))
@@ -214,15 +220,3 @@ def _resolved(node: c_ast.Node, typedefs: Names) -> c_ast.Node:
             break
         node = target.type
     return node
-
-
-def variable_row(decl: c_ast.Node, typedefs: Names, fold: Callable[[c_ast.Node], None]) -> Row:
-    """Return a declared variable as a row; its nodes lose their names."""
-    fold(decl.type)
-    decl.init = None
-    decl.storage = []
-    text = write(decl)
-    readonly = is_const(decl.type, typedefs)
-    innermost(decl.type).declname = None
-    type_text = write(c_ast.Typename(None, [], None, decl.type))
-    return ["variable", decl.name, text, type_text, readonly, place_of(decl)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import re
+from collections.abc import Iterator
 
 from cffi.commontypes import COMMON_TYPES
 from cffi.model import PrimitiveType
@@ -11,8 +13,8 @@ from pycparser.c_parser import ParseError
 
 from nativeplug.declare.extensions import BUILTIN_TYPES, blank_extensions
 from nativeplug.declare.goheader import TYPES as GO_TYPES
-from nativeplug.declare.places import error_at
-from nativeplug.declare.preprocess import Preprocessed
+from nativeplug.declare.places import MARKER, error_at, locate, marker
+from nativeplug.declare.plain import Preprocessed
 from nativeplug.errors import DeclarationError
 
 #: The type names that cffi knows by itself.
@@ -20,17 +22,31 @@ KNOWN_TYPES = frozenset(
     name for name in (*COMMON_TYPES, *PrimitiveType.ALL_PRIMITIVE_TYPES) if name.isidentifier()
 ) - {"char", "short", "int", "long", "float", "double", "_Bool"}
 
-_PRELUDE = "".join(f"typedef int {name};\n" for name in sorted({*KNOWN_TYPES, *BUILTIN_TYPES}))
-_AT = re.compile(r"^(?P<file>.*?):(?P<line>\d+):(?P<column>\d+): (?P<text>.*)$", re.DOTALL)
-_MARKER = re.compile(r'^# (\d+) "((?:\\.|[^"\\])*)"[ \d]*$', re.MULTILINE)
+#: The files of what is declared before every text: what cffi knows, what we add to it, what
+#: was read before.
+CFFI_FILE, PRELUDE_FILE, CONTEXT_FILE = "<cffi>", "<prelude>", "<context>"
+
+_CFFI_TYPES = "".join(f"typedef int {name};\n" for name in sorted(KNOWN_TYPES))
+_PREFIX = (
+    f"{marker(1, CFFI_FILE)}\n{_CFFI_TYPES}"
+    f"{marker(1, PRELUDE_FILE)}\n{BUILTIN_TYPES}{GO_TYPES}"
+    f"{marker(1, CONTEXT_FILE)}\n"
+)
+_AT = re.compile(r"(?P<file>.*?):(?P<line>\d+):(?P<column>\d+): (?P<text>.*)", re.DOTALL)
 _TOP_LEVEL = re.compile(r"[{};]")
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
-# A name in the place of a type: before another name, a pointer, or alone as a parameter.
+_TAG = re.compile(r"\b(?:struct|union|enum)\s+$")
+_CPLUSPLUS = re.compile(r'\s*extern\s*"C')
+_REWORDED = {"Directives not supported yet": "a directive needs a line of its own"}
+_DIRECTIVE = re.compile(r"^#[^\n]*", re.MULTILINE)
+_SPACE = re.compile(r"(?:\s|^#[^\n]*)*", re.MULTILINE)
+# A name in the place of a type: before another name, or before a pointer.
 _TYPE_PLACE = re.compile(r"(?<![\w.])([A-Za-z_]\w*)(?=\s+\**\s*[A-Za-z_]|\s*\*)")
-_KEYWORDS = frozenset(
-    "auto char const double enum extern float inline int long register restrict short signed "
-    "static struct typedef union unsigned void volatile _Bool _Complex _Atomic _Noreturn "
-    "_Static_assert _Alignas _Thread_local return".split()
+_NOT_TYPES = frozenset(
+    {"auto", "char", "const", "double", "enum", "extern", "float", "inline", "int", "long"}
+    | {"register", "restrict", "short", "signed", "static", "struct", "typedef", "union"}
+    | {"unsigned", "void", "volatile", "_Bool", "_Complex", "_Atomic", "_Static_assert"}
+    | {"_Thread_local", "__int128", "sizeof", "return"}
 )
 
 
@@ -38,8 +54,8 @@ def parse_tree(prepared: Preprocessed, name: str, context: str) -> c_ast.FileAST
     """
     Parse preprocessed C text.
 
-    Go's types and those of *context* are declared before it. The system's headers are read
-    only when the text does not parse without their types.
+    Go's types and those of *context* are declared before it. When it is the system's headers
+    that cannot be read, the text is read without them.
 
     Args:
         prepared: The text.
@@ -49,96 +65,116 @@ def parse_tree(prepared: Preprocessed, name: str, context: str) -> c_ast.FileAST
     Raises:
         DeclarationError: It is not C.
     """
-    before = f'# 1 "<cffi>"\n{_PRELUDE}# 1 "<go>"{GO_TYPES}# 1 "<context>"\n{context}'
-    start = f'# 1 "{name}"\n'
-    failures = []
-    for text in dict.fromkeys((prepared.text, prepared.with_system)):
-        prefix, body = before, blank_extensions(start + text)
+    prefix = _PREFIX + context
+    try:
+        return _parse(prefix, prepared.with_system, name)
+    except DeclarationError as error:
+        if error.file not in prepared.system:
+            raise
         try:
-            return _checked(CParser().parse(prefix + body, name))
-        except (ParseError, DeclarationError) as error:
-            failures.append(_explain(error, prefix, body, name))
-    own = [failure for failure in failures if failure.file == name]
-    raise own[-1] if own else failures[0]
+            return _parse(prefix, prepared.text, name)
+        except DeclarationError:
+            raise error from None
 
 
-def _checked(tree: c_ast.FileAST) -> c_ast.FileAST:
-    """Refuse a parameter that is only an unknown name: C took it so before prototypes."""
-    for node in tree.ext:
-        arguments = getattr(getattr(node, "type", None), "args", None)
-        for parameter in arguments.params if arguments is not None else ():
-            if isinstance(parameter, c_ast.ID):
-                coord = parameter.coord
-                raise error_at(
-                    coord.file, coord.line, coord.column, f"unknown type name {parameter.name!r}"
-                )
+def _parse(prefix: str, text: str, name: str) -> c_ast.FileAST:
+    body = blank_extensions(f"\n{marker(1, name)}\n{text}\n")
+    try:
+        tree = CParser().parse(prefix + body)
+    except ParseError as error:
+        raise _explain(str(error), prefix, body) from None
+    if unknown := next(_unknown_parameters(tree), None):
+        coord = unknown.coord
+        raise error_at(coord.file, coord.line, coord.column, _unknown(unknown.name))
     return tree
 
 
-def _explain(
-    error: ParseError | DeclarationError, prefix: str, body: str, name: str
-) -> DeclarationError:
+def _unknown_parameters(node: c_ast.Node) -> Iterator[c_ast.Node]:
+    """Iterate over parameters that are only a name: C took them so before prototypes."""
+    if isinstance(node, c_ast.FuncDecl) and node.args is not None:
+        yield from (part for part in node.args.params if isinstance(part, c_ast.ID))
+    for _, child in node.children():
+        yield from _unknown_parameters(child)
+
+
+def _unknown(name: str) -> str:
+    return f"unknown type name {name!r}"
+
+
+def _explain(message: str, prefix: str, body: str) -> DeclarationError:
     """Say what is wrong and where; the parser does not always."""
-    if isinstance(error, DeclarationError):
-        return error
-    start, end, types = _first_bad_declaration(prefix, body)
-    unknown = _unknown_type(body, start, end, types)
-    if unknown is not None:
-        return error_at(*_place(body, unknown.start(1), name), f"unknown type name {unknown[1]!r}")
-    if match := _AT.match(str(error)):
-        text = re.sub(r"^before: (.*)$", r"cannot read this as C before \1", match["text"])
-        text = text[:1].lower() + text[1:]
-        return error_at(match["file"], int(match["line"]), int(match["column"]), text)
-    text = str(error).rsplit(": ", 1)[-1]
-    return error_at(*_place(body, start, name), f"cannot read this as C: {text.lower()}")
+    at = _AT.fullmatch(message)
+    start, end = _bad_declaration(prefix, body, at)
+    types = _typedefs(prefix + body[:start]) | _NOT_TYPES
+    code = _DIRECTIVE.sub(lambda match: " " * len(match[0]), body[start:end])
+    for match in _TYPE_PLACE.finditer(code):
+        if match[1] not in types and not _TAG.search(code, 0, match.start()):
+            return error_at(*locate(body, start + match.start(1)), _unknown(match[1]))
+    place = locate(body, start)
+    if _CPLUSPLUS.match(code):
+        return error_at(*place, 'extern "C" is C++: put it between #ifdef __cplusplus and #endif')
+    if at is not None:
+        place = at["file"], int(at["line"]), int(at["column"])
+    text = message.rsplit(": ", 1)[-1] if at is None else at["text"]
+    if text.startswith("before: "):
+        return error_at(*place, f"cannot read this as C before {text.removeprefix('before: ')!r}")
+    text = _REWORDED.get(text, text[:1].lower() + text[1:])
+    return error_at(*place, f"cannot read this as C: {text}")
 
 
-def _first_bad_declaration(prefix: str, body: str) -> tuple[int, int, set[str]]:
-    """Return the span of the first declaration that does not parse, and the types before it."""
-    ends = _declaration_ends(body)
-    low, high = 0, len(ends)  # ends[:low] parse, ends[:high] do not
-    types = _typedefs(prefix)
-    while high - low > 1:
-        middle = (low + high) // 2
-        try:
-            types = _typedefs(prefix + body[: ends[middle - 1]])
-            low = middle
-        except ParseError:
-            high = middle
-    start = ends[low - 1] if low else 0
-    gap = re.compile(r"(?:\s|^#.*$)*", re.MULTILINE).match(body, start)
-    return (gap.end() if gap else start), (ends[low] if low < len(ends) else len(body)), types
+def _bad_declaration(prefix: str, body: str, at: re.Match[str] | None) -> tuple[int, int]:
+    """Return the span of the declaration in which the parser stopped."""
+    spans = list(_declarations(body))
+    if at is not None:
+        stopped = _offset(body, at)
+        return next((span for span in spans if span[1] > stopped), spans[-1])
+    # The parser does not say where it stopped: look for the first that it does not read.
+    index = bisect.bisect(spans, 0, key=lambda span: not _reads(prefix + body[: span[1]]))
+    return spans[min(index, len(spans) - 1)]
 
 
-def _declaration_ends(body: str) -> list[int]:
-    ends = []
-    depth = 0
+def _reads(text: str) -> bool:
+    try:
+        CParser().parse(text)
+    except ParseError:
+        return False
+    return True
+
+
+def _declarations(body: str) -> Iterator[tuple[int, int]]:
+    """Iterate over the spans of a text's declarations; the last may have no end."""
+    start = depth = 0
     for token in _TOP_LEVEL.finditer(body):
         depth += {"{": 1, "}": -1, ";": 0}[token[0]]
         if token[0] == ";" and depth == 0:
-            ends.append(token.end())
-    if body[ends[-1] if ends else 0 :].strip():
-        ends.append(len(body))
-    return ends
+            yield _after_space(body, start), token.end()
+            start = token.end()
+    if start == 0 or body[start:].strip():
+        yield _after_space(body, start), len(body)
+
+
+def _after_space(body: str, offset: int) -> int:
+    found = _SPACE.match(body, offset)
+    return found.end() if found is not None else offset
+
+
+def _offset(body: str, at: re.Match[str]) -> int:
+    """Return the offset of a place into a text with line markers."""
+    file, number, wanted, offset = "", 0, int(at["line"]), 0
+    for line in body.split("\n"):
+        if found := MARKER.fullmatch(line):
+            file, number = found[2], int(found[1]) - 1
+        elif file == at["file"] and number == wanted:
+            return offset + int(at["column"]) - 1
+        number += 1
+        offset += len(line) + 1
+    return offset
 
 
 def _typedefs(text: str) -> set[str]:
-    return {node.name for node in CParser().parse(text).ext if isinstance(node, c_ast.Typedef)}
-
-
-def _unknown_type(body: str, start: int, end: int, types: set[str]) -> re.Match[str] | None:
-    for match in _TYPE_PLACE.finditer(body, start, end):
-        before = _WORD.findall(body[start : match.start(1)])
-        tagged = bool(before) and before[-1] in {"struct", "union", "enum"}
-        if match[1] not in types and match[1] not in _KEYWORDS and not tagged:
-            return match
-    return None
-
-
-def _place(body: str, offset: int, name: str) -> tuple[str, int, int]:
-    """Return file, line and column of an offset into text with line markers."""
-    file, line, since = name, 1, 0
-    for marker in _MARKER.finditer(body, 0, offset):
-        file, line, since = marker[2], int(marker[1]), marker.end() + 1
-    passed = body[since:offset]
-    return file, line + passed.count("\n"), offset - (body.rfind("\n", 0, offset) + 1) + 1
+    """Return the types that a text declares as far as it can be read."""
+    try:
+        tree = CParser().parse(text)
+    except ParseError:
+        return set()
+    return {node.name for node in tree.ext if isinstance(node, c_ast.Typedef)}

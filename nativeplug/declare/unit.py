@@ -8,18 +8,24 @@ from typing import Any
 
 #: The declaration of a function or variable as plain data, as JSON has it.
 Row = list[Any]
+#: A row begins with its kind, name, text and cffi type, and ends with its place and with what
+#: keeps it from being served.
+KIND, NAME, TEXT, CTYPE, PLACE, PROBLEM = 0, 1, 2, 3, -2, -1
+FUNCTION, VARIABLE = "function", "variable"
 
 
 @dataclass(frozen=True, slots=True)
 class TypeDeclaration:
     """A declared struct, union, enum or typedef."""
 
-    #: What it declares: ``struct Options``, ``typedef Options``.
+    #: What it declares, itself first: ``struct Options``, ``typedef Options``.
     names: tuple[str, ...]
     #: Its C text, without the semicolon.
     text: str
     #: Where it is declared: ``file:line:column``.
     place: str
+    #: Its members follow each other without gaps.
+    packed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +43,23 @@ class Unit:
 
     def to_bytes(self) -> bytes:
         """Return the unit as JSON, which says nothing that could be executed."""
-        return json.dumps(
-            {
-                "origin": self.origin,
-                "symbols": self.symbols,
-                "types": [[list(kept.names), kept.text, kept.place] for kept in self.types],
-                "ffi": _to_json(self.ffi),
-            }
-        ).encode()
+        types = [[list(kept.names), kept.text, kept.place, kept.packed] for kept in self.types]
+        return json.dumps([self.origin, self.symbols, types, _to_json(self.ffi)]).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Unit:
-        """Return the unit that *to_bytes* wrote."""
-        fields = json.loads(data)
-        fields["types"] = [
-            TypeDeclaration(tuple(names), text, place) for names, text, place in fields["types"]
-        ]
-        fields["ffi"] = {name: _from_json(value) for name, value in fields["ffi"].items()}
-        return cls(**fields)
+        """
+        Return the unit that `to_bytes` wrote.
+
+        Raises:
+            ValueError: It did not write that.
+        """
+        try:
+            origin, symbols, rows, ffi = json.loads(data)
+            types = [TypeDeclaration(tuple(names), *rest) for names, *rest in rows]
+            return cls(origin, symbols, types, {name: _from_json(ffi[name]) for name in ffi})
+        except (TypeError, RecursionError) as error:
+            raise ValueError(f"not a unit: {error}") from None
 
 
 def _to_json(value: Any) -> Any:

@@ -8,24 +8,26 @@ Rust's and many a C++ library cannot be unloaded at all.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import io
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING
+
+from _cffi_backend import FFI
 
 from nativeplug._dl import ffi, lib
 from nativeplug.errors import FormatError, OpenError, SymbolNotFoundError
-from nativeplug.load import elf, facts, image
-
-if TYPE_CHECKING:
-    from nativeplug.load.key import FileKey
+from nativeplug.load import elf, facts, image, layout
+from nativeplug.load.key import FileKey
 
 _FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
-_TEXT_SIZE = 4096  # of the loader's messages: two paths and some words
+_TEXT_SIZE = 8192  # of the loader's messages: a path (PATH_MAX is 4096) and some words
 _NEAREST = 3
+_ET_EXEC, _ET_DYN = 2, 3  # elf(5)
+_HEADER_SIZE = 4096  # more than the loader reads before it maps anything
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,22 +38,28 @@ class Generation:
     path: str
     #: It was linked by Go and brings a Go runtime.
     is_go: bool
-    _handle: object = field(repr=False)
-    _descriptor: int | None = field(repr=False)
+    _handle: FFI.CData = field(repr=False)
+    #: The private copy; None for a system library.
+    _image: image.Image | None = field(repr=False)
 
-    @cached_property
+    @property
     def exports(self) -> frozenset[str]:
-        """
-        The names that the file exports.
+        """The names that the file exports; none where it cannot be read (any more)."""
+        # Not functools.cached_property: until Python 3.12 it has a lock, and a child process
+        # would wait for ever for one that another thread held at fork().
+        known = vars(self)
+        if "_exports" not in known:
+            known["_exports"] = self._read_exports()
+        exports: frozenset[str] = known["_exports"]
+        return exports
 
-        Raises:
-            FormatError: The file's symbol table is damaged.
-        """
-        if self._descriptor is None:
-            return frozenset(facts.exported_names(_path_of(self._handle)))
-        size = os.fstat(self._descriptor).st_size
-        file = io.BytesIO(os.pread(self._descriptor, size, 0))
-        return frozenset(facts.exported_names(file))
+    def _read_exports(self) -> frozenset[str]:
+        try:
+            if self._image is None:
+                return frozenset(facts.exported_names(_path_of(self._handle)))
+            return frozenset(facts.exported_names(io.BytesIO(self._image.read())))
+        except (OpenError, image.FileChangedError):
+            return frozenset()
 
     def address(self, symbol: str) -> int:
         """
@@ -61,14 +69,14 @@ class Generation:
         those are split and joined as the system sees fit.
 
         Raises:
-            SymbolNotFoundError: The file does not export it, or its address is NULL.
+            SymbolNotFoundError: The file does not export it, or it has no address of its own.
         """
         address, reason = self._find(symbol)
-        if reason is not None:
+        if address is None:
             raise self.not_found(symbol, reason)
-        if not address:
+        if reason:
             raise SymbolNotFoundError(
-                f"cannot use symbol {symbol!r} of plugin {self.path!r}: its address is NULL",
+                f"cannot use symbol {symbol!r} of plugin {self.path!r}: {reason}",
                 path=self.path,
                 symbol=symbol,
             )
@@ -76,27 +84,26 @@ class Generation:
 
     def has(self, symbol: str) -> bool:
         """Tell whether the file exports a symbol that can be used."""
-        address, _ = self._find(symbol)
-        return address != 0
+        return not self._find(symbol)[1]
 
-    def _find(self, symbol: str) -> tuple[int, str | None]:
-        """Return the symbol's address; or 0 and why there is no such symbol."""
+    def _find(self, symbol: str) -> tuple[int | None, str]:
+        """Return the symbol's address, None when there is none; and why it cannot be used."""
         name = symbol.encode("utf-8", "surrogateescape")
         if b"\0" in name:
-            return 0, "a symbol's name has no NUL character"
-        address, text = ffi.new("void **"), ffi.new("char[]", _TEXT_SIZE)
-        found = lib.np_dl_symbol(self._handle, name, address, text, _TEXT_SIZE)
+            return None, "a symbol's name has no NUL character"
+        found, address, text = _symbol(self._handle, name)
         if found == lib.NP_DL_ABSENT:
-            return 0, _text(text).replace(_path_of(self._handle), self.path)
-        if found == lib.NP_DL_FOREIGN and self._descriptor is not None:
-            return 0, f"the file does not export it, only its dependency {_text(text)!r} does"
-        return int(ffi.cast("uintptr_t", address[0])), None
+            return None, _in_users_words(text, _path_of(self._handle), self.path)
+        if found == lib.NP_DL_FOREIGN and self._image is not None:
+            return None, f"the file does not export it, only its dependency {text!r} does"
+        if found == lib.NP_DL_PLACELESS:
+            return 0, "its address is in no file: it is thread-local, or an absolute number"
+        return address, "" if address else "its address is NULL"
 
-    def not_found(
-        self, symbol: str, reason: str, known: Iterable[str] = ()
-    ) -> SymbolNotFoundError:
+    def not_found(self, symbol: str, reason: str, known: Iterable[str] = ()) -> SymbolNotFoundError:
         """Return the error for a symbol that does not exist, with the closest that do."""
-        nearest = self._nearest(symbol, known)
+        names = {*known, *self.exports}
+        nearest = tuple(difflib.get_close_matches(symbol, sorted(names), _NEAREST))
         hint = f"; did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
         return SymbolNotFoundError(
             f"cannot find symbol {symbol!r} in plugin {self.path!r}: {reason}{hint}",
@@ -104,13 +111,6 @@ class Generation:
             symbol=symbol,
             nearest=nearest,
         )
-
-    def _nearest(self, symbol: str, known: Iterable[str]) -> tuple[str, ...]:
-        try:
-            names = {*known, *self.exports}
-        except FormatError:  # a help for people must not hide what it should help with
-            names = set(known)
-        return tuple(difflib.get_close_matches(symbol, names, _NEAREST))
 
 
 def load_file(path: str, key: FileKey) -> Generation:
@@ -130,16 +130,10 @@ def load_file(path: str, key: FileKey) -> Generation:
     defect = elf.find_defect(data)
     if defect is not None:
         raise _format_error(path, defect, data)
-    copy = image.copy(path, data)
-    try:
-        handle, text = _open(copy.name)
-    finally:
-        if copy.temporary is not None:
-            os.unlink(copy.temporary)
+    handle, text, copy = _load_copy(path, data)
     if handle == ffi.NULL:
-        os.close(copy.descriptor)
-        raise _open_error(path, text.replace(copy.name, path))
-    return Generation(path, elf.is_go(data), handle, copy.descriptor)
+        raise _open_error(path, text)
+    return Generation(path, elf.is_go(data), handle, copy)
 
 
 def load_system(soname: str) -> Generation:
@@ -155,23 +149,57 @@ def load_system(soname: str) -> Generation:
         if os.path.exists(soname):
             hint = f"; for the file in the working directory write {'./' + soname!r}"
         raise _open_error(soname, text + hint)
-    return Generation(soname, is_go=False, _handle=handle, _descriptor=None)
+    return Generation(soname, _is_go_library(_path_of(handle)), handle, None)
 
 
-def _open(name: str) -> tuple[object, str]:
+def _is_go_library(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return elf.is_go(file.read())
+    except OSError:  # the vDSO, for one, is no file
+        return False
+
+
+def _load_copy(path: str, data: bytes) -> tuple[FFI.CData, str, image.Image]:
+    """Return the handle of a private copy, or NULL and the loader's text about the user's."""
+    copy = image.copy(path, data)
+    try:
+        handle, text = _open(copy.name)
+    finally:
+        copy.remove_temporary()
+    if handle == ffi.NULL:
+        os.close(copy.descriptor)
+    return handle, _in_users_words(text, copy.name, path), copy
+
+
+def _open(name: str) -> tuple[FFI.CData, str]:
     text = ffi.new("char[]", _TEXT_SIZE)
     handle = lib.np_dl_open(os.fsencode(name), _FLAGS, text, _TEXT_SIZE)
     return handle, _text(text)
 
 
-def _path_of(handle: object) -> str:
+def _symbol(handle: FFI.CData, name: bytes) -> tuple[int, int, str]:
+    """Return one of NP_DL_*, the symbol's address, and the loader's text."""
+    address, text = ffi.new("void **"), ffi.new("char[]", _TEXT_SIZE)
+    found = lib.np_dl_symbol(handle, name, address, text, _TEXT_SIZE)
+    return found, int(ffi.cast("uintptr_t", address[0])), _text(text)
+
+
+def _path_of(handle: FFI.CData) -> str:
     path = ffi.new("char[]", _TEXT_SIZE)
     lib.np_dl_path(handle, path, _TEXT_SIZE)
     return _text(path)
 
 
-def _text(buffer: object) -> str:
+def _text(buffer: FFI.CData) -> str:
     return os.fsdecode(ffi.string(buffer))
+
+
+def _in_users_words(text: str, name: str, path: str) -> str:
+    """Return the loader's *text* about the object *name* as a text about the user's *path*."""
+    if not name:
+        return text
+    return re.sub(rf"{re.escape(name)}(?![\w.])", lambda _: path, text)
 
 
 def _open_error(path: str, text: str) -> OpenError:
@@ -180,7 +208,23 @@ def _open_error(path: str, text: str) -> OpenError:
 
 
 def _format_error(path: str, defect: str, data: bytes) -> FormatError:
-    return FormatError(f"cannot open plugin {path!r}: {defect}", path=path, reason=defect)
+    message = f"cannot open plugin {path!r}: {defect}"
+    if _is_refused_by_header(data):
+        with contextlib.suppress(OpenError):  # what we found needs no place for a copy
+            message += f" ({_load_copy(path, data[:_HEADER_SIZE])[1]})"
+    return FormatError(message, path=path, reason=defect)
+
+
+def _is_refused_by_header(data: bytes) -> bool:
+    """
+    Tell whether the loader refuses a file by its ELF header alone, before it maps anything.
+
+    Only of such a file may it be asked for its words: any other damage can kill it.
+    """
+    host = layout.host_target()
+    if len(data) < host.header_size or layout.Target.of(data) != host:
+        return True
+    return layout.read_header(data, host).kind not in {_ET_EXEC, _ET_DYN}
 
 
 def libc_free() -> int:

@@ -14,23 +14,32 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
-import stat
 import tempfile
+import time
 from dataclasses import dataclass
 from typing import Final
 
 from nativeplug.load.elf import needs_origin
 from nativeplug.load.key import FileKey, cannot_open
 
-_SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 # Of Linux 6.3: without it a host that sets vm.memfd_noexec=1 refuses to map code.
 _MFD_EXEC: Final = 0x10
 
-# Not to wait for a writer, where the path is a pipe.
+# Not to wait for a writer, where the path has become a pipe.
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
-_used_names: set[str] = set()
+# The kernel's clock for a file's times goes in steps of up to 10 ms (CONFIG_HZ=100).
+_CLOCK_STEP_NS: Final = 20_000_000
+
+# Room in a file's name (255 bytes) and a memfd's (249) for what is put around it.
+_LONGEST_LABEL: Final = 200
+
+# What is read at once of a file that gives no size, as in /proc.
+_CHUNK: Final = 1 << 16
+
+_numbers = itertools.count()
 
 
 class FileChangedError(Exception):
@@ -43,10 +52,30 @@ class Image:
 
     #: What to give to dlopen(3).
     name: str
-    #: Open for reading as long as the process lives; owned by the image's generation.
+    #: Open for reading, for as long as the image is in use; not closed by itself.
     descriptor: int
+    #: The copy's own identity.
+    key: FileKey
     #: A file to remove once the image is loaded.
     temporary: str | None = None
+
+    def read(self) -> bytes:
+        """
+        Return the copy's bytes.
+
+        Raises:
+            FileChangedError: Somebody closed the descriptor: its number may be another file's.
+        """
+        try:
+            return _read(self.descriptor, self.key)
+        except OSError as error:
+            raise FileChangedError from error
+
+    def remove_temporary(self) -> None:
+        """Remove the file that is needed for the time of loading only."""
+        if self.temporary is not None:
+            with contextlib.suppress(OSError):  # somebody else tidied up
+                os.unlink(self.temporary)
 
 
 def read_file(path: str, key: FileKey) -> bytes:
@@ -54,20 +83,41 @@ def read_file(path: str, key: FileKey) -> bytes:
     Return the bytes of the file that *key* identifies.
 
     Raises:
-        OpenError: It is not a file, or cannot be read.
+        OpenError: It cannot be read.
         FileChangedError: *path* names another file now, or this one is being written.
     """
+    _let_settle(key)
     try:
-        with open(os.open(path, _READ), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise OSError(errno.EINVAL, "not a regular file")
-            data = file.read()
-            changed = FileKey.of(os.fstat(file.fileno())) != key
+        descriptor = os.open(path, _READ)
+        try:
+            return _read(descriptor, key)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise cannot_open(path, error) from None
-    if changed:
-        raise FileChangedError(path)
-    return data
+
+
+def _let_settle(key: FileKey) -> None:
+    """Wait until a further change would show in the file's time; see *_CLOCK_STEP_NS*."""
+    age = time.time_ns() - key.mtime_ns
+    if 0 <= age < _CLOCK_STEP_NS:
+        time.sleep((_CLOCK_STEP_NS - age) / 1e9)
+
+
+def _read(descriptor: int, key: FileKey) -> bytes:
+    _check_unchanged(descriptor, key)
+    parts = []
+    offset = 0
+    while part := os.pread(descriptor, max(key.size, _CHUNK), offset):
+        parts.append(part)
+        offset += len(part)
+    _check_unchanged(descriptor, key)
+    return b"".join(parts)
+
+
+def _check_unchanged(descriptor: int, key: FileKey) -> None:
+    if FileKey.of(os.fstat(descriptor)) != key:
+        raise FileChangedError
 
 
 def copy(path: str, data: bytes) -> Image:
@@ -85,8 +135,8 @@ def copy(path: str, data: bytes) -> Image:
     Raises:
         OpenError: The copy cannot be written: memory or the disk is full, for one.
     """
-    beside = os.path.dirname(os.path.realpath(path))
-    directories = [beside]
+    place = os.path.realpath(path)
+    directories = [os.path.dirname(place)]
     if not needs_origin(data):
         directories.append(tempfile.gettempdir())
         with contextlib.suppress(_RefusedError):
@@ -94,7 +144,7 @@ def copy(path: str, data: bytes) -> Image:
     for directory in directories:
         with contextlib.suppress(_RefusedError):
             return _file_image(directory, path, data)
-    return _image_in_place(os.path.realpath(path))
+    return _image_in_place(place)
 
 
 class _RefusedError(Exception):
@@ -103,21 +153,25 @@ class _RefusedError(Exception):
 
 def _memory_image(path: str, data: bytes) -> Image:
     try:
-        descriptor = _memfd_create(os.path.basename(path))
-    except OSError as error:
+        descriptor = _memfd_create(_label(path))
+    except (OSError, AttributeError) as error:  # Python itself may be built without
         raise _RefusedError from error
+    seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
     try:
         _write(descriptor, data)
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
-        return Image(*_unused_name(descriptor))
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
     except OSError as error:
         os.close(descriptor)
         raise cannot_open(path, error) from None
+    return _image(_unused_spelling("/proc/self/fd", str(descriptor)), descriptor)
+
+
+def _image(name: str, descriptor: int, temporary: str | None = None) -> Image:
+    return Image(name, descriptor, FileKey.of(os.fstat(descriptor)), temporary)
 
 
 def _memfd_create(name: str) -> int:
     flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
-    name = name[:200]  # memfd_create(2) takes 249 bytes
     try:
         return os.memfd_create(name, flags | _MFD_EXEC)
     except OSError as error:
@@ -126,26 +180,21 @@ def _memfd_create(name: str) -> int:
     return os.memfd_create(name, flags)
 
 
-def _unused_name(descriptor: int) -> tuple[str, int]:
+def _unused_spelling(directory: str, base: str) -> str:
     """
-    Return a name for *descriptor*, and the descriptor that has it.
+    Return a path of a file that no image had before, nor ever will have.
 
-    A number comes back once somebody closed it (a daemon closes all it inherits), and with
-    it the name. A duplicate has another number.
+    The number of a descriptor comes back once that is closed, and a user's path is opened
+    again and again. So a number that never repeats is written between directory and name,
+    in binary and in what a path may have without meaning anything: ``/`` and ``/.``.
     """
-    tried = [descriptor]
-    while (name := f"/proc/self/fd/{tried[-1]}") in _used_names:
-        tried.append(os.dup(descriptor))
-    _used_names.add(name)
-    for number in tried[:-1]:
-        os.close(number)
-    return name, tried[-1]
+    bits = f"{next(_numbers):b}"
+    return f"{directory}{bits.replace('0', '/').replace('1', '/.')}/{base}"
 
 
 def _file_image(directory: str, path: str, data: bytes) -> Image:
-    stem = os.path.basename(path)
     try:
-        descriptor, name = tempfile.mkstemp(".so", f".{stem[:100]}.", directory)
+        descriptor, name = tempfile.mkstemp(".so", f".{_label(path)}.", directory)
     except OSError as error:
         raise _RefusedError from error
     try:
@@ -154,21 +203,21 @@ def _file_image(directory: str, path: str, data: bytes) -> Image:
         os.close(descriptor)
         os.unlink(name)
         raise cannot_open(path, error) from None
-    return Image(name, descriptor, temporary=name)
+    return _image(name, descriptor, temporary=name)
 
 
 def _image_in_place(path: str) -> Image:
-    """Load the user's file itself, under a spelling of its path that was not used before."""
-    directory, base = os.path.split(path)
-    name = path
-    while name in _used_names:
-        directory += "/."
-        name = f"{directory}/{base}"
-    _used_names.add(name)
+    """Load the user's file itself."""
     try:
-        return Image(name, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        descriptor = os.open(path, _READ)
     except OSError as error:
         raise cannot_open(path, error) from None
+    return _image(_unused_spelling(*os.path.split(path)), descriptor)
+
+
+def _label(path: str) -> str:
+    """Return the file's name, cut to what the name of a copy has room for."""
+    return os.fsdecode(os.fsencode(os.path.basename(path))[:_LONGEST_LABEL])
 
 
 def _write(descriptor: int, data: bytes) -> None:

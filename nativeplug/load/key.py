@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from dataclasses import dataclass
 
 from nativeplug.errors import OpenError
@@ -47,21 +49,32 @@ def key_of(path: str | os.PathLike[str]) -> Key:
             as dlopen(3) has it; everything else is a file's path.
 
     Raises:
-        OpenError: The file is missing, or may not be looked at.
+        OpenError: The file is missing, may not be looked at, or is not a regular one.
         TypeError: *path* is not a path.
     """
     name = os.fsdecode(path)
     if isinstance(path, str) and _is_soname(name):
         return SystemKey(name)
     try:
-        return FileKey.of(os.stat(name))  # noqa: PTH116 - one system call, and its own error
+        return FileKey.of(_stat_regular(name))
     except (OSError, ValueError) as error:
         raise cannot_open(name, error) from None
 
 
 def _is_soname(name: str) -> bool:
-    versioned = ".so." in name
-    return "/" not in name and (versioned or (name.startswith("lib") and name.endswith(".so")))
+    if "/" in name or "\0" in name:
+        return False
+    return ".so." in name or (name.startswith("lib") and name.endswith(".so"))
+
+
+def _stat_regular(path: str) -> os.stat_result:
+    """Look at a file before it is opened: opening a pipe waits, and a device may do anything."""
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    return status
 
 
 def cannot_open(path: str, error: OSError | ValueError) -> OpenError:

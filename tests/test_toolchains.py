@@ -1,36 +1,21 @@
-"""Building plugins from C and Go sources."""
+"""Building plugins from C sources, and what cannot be built."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from nativeplug import programs
-from nativeplug.build import build, goenv
+from nativeplug.build import build
 from nativeplug.errors import BuildError, PluginError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-needs_go = pytest.mark.usefixtures("go_toolchain")
+from support import names
 
 ANSWER_C = "int answer(void) { return 42; }\n"
 BROKEN_C = "int answer(void) { return forty_two; }\n"
-ANSWER_GO = """\
-package main
-
-import "C"
-
-//export Answer
-func Answer() int64 { return 42 }
-
-func main() {}
-"""
 
 
 @pytest.fixture
@@ -41,18 +26,6 @@ def source(tmp_path: Path) -> Path:
     path = tmp_path / "answer.c"
     path.write_text(ANSWER_C)
     return path
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """
-    Give a Go package that exports one function.
-    """
-    folder = tmp_path / "answer"
-    folder.mkdir()
-    (folder / "go.mod").write_text("module example.test/answer\n\ngo 1.21\n")
-    (folder / "answer.go").write_text(ANSWER_GO)
-    return folder
 
 
 @pytest.fixture
@@ -79,13 +52,6 @@ def answer(plugin: Path) -> int:
     Call the function of a C *plugin* that nothing has opened before.
     """
     return int(ctypes.CDLL(str(plugin)).answer())
-
-
-def names(folder: Path) -> set[str]:
-    """
-    Name everything in *folder*.
-    """
-    return {path.name for path in folder.iterdir()}
 
 
 class TestC:
@@ -316,192 +282,9 @@ class TestFailure:
         with pytest.raises(BuildError, match="neither a C file nor a directory"):
             build(tmp_path / "plugin.pas")
 
-    def test_go_file(self, package: Path) -> None:
-        """
-        A single Go file is refused with the advice to name its package.
-        """
-        with pytest.raises(BuildError, match="name the directory of the Go package"):
-            build(package / "answer.go")
-
     def test_missing_output_directory(self, source: Path, tmp_path: Path) -> None:
         """
         An output in a directory that does not exist is a build error that names it.
         """
         with pytest.raises(BuildError, match=r"No such file or directory: .*nowhere"):
             build(source, tmp_path / "nowhere" / "answer.so")
-
-
-class TestGo:
-    """Go packages."""
-
-    @needs_go
-    @pytest.mark.timeout(300)  # the first build compiles the standard library
-    def test_beside_package(self, package: Path) -> None:
-        """
-        The plugin of a Go package and its header stand beside the package, and nothing else.
-        """
-        plugin = build(package)
-
-        assert package.with_suffix(".so") == plugin
-        assert "Answer(void)" in package.with_suffix(".h").read_text()
-        assert {"answer", "answer.so", "answer.h"} == names(package.parent)
-        assert {"go.mod", "answer.go"} == names(package)
-
-    @needs_go
-    @pytest.mark.timeout(300)
-    def test_relative(self, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """
-        A relative package and a relative output are both seen from the caller's directory.
-        """
-        monkeypatch.chdir(package.parent)
-
-        assert Path("other.so") == build("answer", "other.so")
-        assert {"answer", "other.so", "other.h"} == names(package.parent)
-
-    @needs_go
-    @pytest.mark.timeout(300)
-    def test_no_exports(self, package: Path) -> None:
-        """
-        A package that exports nothing has no header.
-        """
-        (package / "answer.go").write_text('package main\n\nimport "C"\n\nfunc main() {}\n')
-
-        assert build(package).exists()
-        assert not package.with_suffix(".h").exists()
-
-    @needs_go
-    @pytest.mark.timeout(300)
-    def test_no_home(self, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """
-        Go works for a user without a home directory.
-        """
-        for name in ("HOME", "XDG_CACHE_HOME", "GOPATH"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-
-        assert build(package, tmp_path / "homeless.so").exists()
-
-    @needs_go
-    @pytest.mark.timeout(300)
-    def test_compile_error(self, package: Path) -> None:
-        """
-        A compile error shows the complaint, and leaves the old plugin and header as they were.
-        """
-        plugin, header = build(package), package.with_suffix(".h")
-        before = plugin.read_bytes(), header.read_bytes()
-        (package / "answer.go").write_text(ANSWER_GO.replace("42", "fortyTwo"))
-
-        with pytest.raises(BuildError, match=r"answer\.go:6.*undefined: fortyTwo") as e:
-            build(package)
-
-        assert "# example.test/answer" in e.value.output
-        assert before == (plugin.read_bytes(), header.read_bytes())
-        assert {"answer", "answer.so", "answer.h"} == names(package.parent)
-
-    def test_no_toolchain(self, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """
-        A machine without a recent Go is told what to install.
-        """
-        monkeypatch.setattr(programs, "go_toolchain", lambda: None)
-
-        with pytest.raises(
-            BuildError, match=r"no Go toolchain of version 1\.21 .*nativeplug\[go\]"
-        ):
-            build(package)
-
-    def test_no_c_compiler(self, package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """
-        Go needs a C compiler, and a machine without one is told so.
-        """
-        toolchain = programs.GoToolchain(Path("go"), (1, 21, 0), {})
-        monkeypatch.setattr(programs, "go_toolchain", lambda: toolchain)
-        monkeypatch.setattr(programs, "c_compiler", lambda: None)
-        monkeypatch.delenv("CC", raising=False)
-
-        with pytest.raises(BuildError, match="no C compiler"):
-            build(package)
-
-
-class TestGoEnvironment:
-    """The environment of ``go build``."""
-
-    @pytest.fixture(autouse=True)
-    def clean(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """
-        Start without settings, with a home and a temporary directory of one's own.
-        """
-        for name in ("GOCACHE", "GOPATH", "GOFLAGS", "GOPROXY", "XDG_CACHE_HOME"):
-            monkeypatch.delenv(name, raising=False)
-        (tmp_path / "home").mkdir()
-        (tmp_path / "tmp").mkdir()
-        monkeypatch.setenv("HOME", str(tmp_path / "home"))
-        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
-
-    @staticmethod
-    def made() -> dict[str, str]:
-        """
-        Make the environment for an imaginary toolchain.
-        """
-        toolchain = programs.GoToolchain(Path("/go/bin/go"), (1, 21, 0), {"GOROOT": "/go"})
-        return goenv.environment(toolchain, ["/usr/bin/cc", "-DTEXT=a b"])
-
-    def test_settings(self) -> None:
-        """
-        Go uses our C compiler, its own root, and no Go but itself.
-        """
-        made = self.made()
-
-        assert "/go" == made["GOROOT"]
-        assert "local" == made["GOTOOLCHAIN"]
-        assert "1" == made["CGO_ENABLED"]
-        assert "/usr/bin/cc '-DTEXT=a b'" == made["CC"]
-
-    def test_untouched(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """
-        What the user set stays as it is; what the user did not set is left to Go.
-        """
-        monkeypatch.setenv("GOFLAGS", "-mod=vendor")
-        made = self.made()
-
-        assert "-mod=vendor" == made["GOFLAGS"]
-        assert not made.keys() & {"GOPROXY", "GOCACHE", "GOPATH"}
-
-    @pytest.mark.parametrize("home", [None, "", "/dev/null/home"])
-    def test_no_home(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str | None
-    ) -> None:
-        """
-        Without a usable home directory the caches are kept in a private temporary directory.
-        """
-        if home is None:
-            monkeypatch.delenv("HOME")
-        else:
-            monkeypatch.setenv("HOME", home)
-        folder = tmp_path / "tmp" / f"nativeplug-go-{os.getuid()}"
-        made = self.made()
-
-        assert str(folder / "cache") == made["GOCACHE"]
-        assert str(folder / "path") == made["GOPATH"]
-        assert 0o700 == folder.stat().st_mode & 0o777
-
-    def test_own_cache_without_home(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """
-        A cache that the user chose is used also without a home directory.
-        """
-        monkeypatch.delenv("HOME")
-        monkeypatch.setenv("GOCACHE", "/somewhere")
-
-        assert "/somewhere" == self.made()["GOCACHE"]
-
-    def test_foreign_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """
-        A temporary directory that others can write is never used for a cache.
-        """
-        monkeypatch.delenv("HOME")
-        foreign = tmp_path / "tmp" / f"nativeplug-go-{os.getuid()}"
-        foreign.mkdir()
-        foreign.chmod(0o777)
-        cache = Path(self.made()["GOCACHE"])
-
-        assert foreign != cache.parent
-        assert 0o700 == cache.parent.stat().st_mode & 0o777

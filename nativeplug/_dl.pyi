@@ -1,0 +1,70 @@
+# ruff: noqa: PYI021 - C has no docstrings: this file is the contract
+"""
+The dynamic loader's calls: csrc/dl, compiled by cffi.
+
+Each function runs without the GIL, is safe to call from several threads, and raises
+nothing: failures are results. Texts are written to buffers of the caller, cut to their size.
+"""
+
+from _cffi_backend import FFI
+
+class _Lib:
+    """The functions and constants of dl.cdef."""
+
+    #: Flags of dlopen(3).
+    RTLD_NOW: int
+    RTLD_LOCAL: int
+
+    #: The symbol was found. Its address may be NULL.
+    NP_DL_FOUND: int
+    #: There is no such symbol; *error* has the loader's text.
+    NP_DL_ABSENT: int
+    #: Only a dependency has the symbol; *error* is the path of that.
+    NP_DL_FOREIGN: int
+    #: The symbol's address lies in no loaded object: it is thread-local, or absolute.
+    NP_DL_PLACELESS: int
+
+    def np_dl_open(self, path: bytes, flags: int, error: FFI.CData, size: int, /) -> FFI.CData:
+        """
+        Load *path*; the constructors run inside, and may take their time.
+
+        Args:
+            path: A path, or a soname for the system's search.
+            flags: ``RTLD_NOW | RTLD_LOCAL``, as dlopen(3) has them.
+            error: A ``char[]`` for the loader's text; empty when there is none.
+            size: The length of *error*.
+
+        Returns:
+            A handle that the caller owns; NULL when *path* could not be loaded.
+        """
+
+    def np_dl_symbol(
+        self, handle: FFI.CData, name: bytes, address: FFI.CData, error: FFI.CData, size: int, /
+    ) -> int:
+        """
+        Find *name* in the object of *handle*, and only there.
+
+        Args:
+            handle: Borrowed.
+            name: The symbol's name, without a version.
+            address: A ``void **`` for the symbol's address.
+            error: A ``char[]`` for a text that depends on the result.
+            size: The length of *error*.
+
+        Returns:
+            One of ``NP_DL_*``.
+        """
+
+    def np_dl_path(self, handle: FFI.CData, path: FFI.CData, size: int, /) -> int:
+        """
+        Write the path at which the loader found the object of *handle* (borrowed).
+
+        Returns:
+            0; or -1 when the loader cannot tell, and *path* is left as it is.
+        """
+
+    def np_dl_free_address(self) -> FFI.CData:
+        """Return the address of libc's free."""
+
+ffi: FFI
+lib: _Lib

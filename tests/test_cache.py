@@ -1,0 +1,312 @@
+"""The open-handle cache."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+import pytest
+
+from nativeplug.cache import Cache, ReentrantLoadError
+from nativeplug.errors import OpenError
+from support import RunPython
+
+MANY = 64
+
+
+class Thing:
+    """What is loaded."""
+
+
+@pytest.fixture
+def cache() -> Cache[str, Thing]:
+    """Give an empty cache."""
+    return Cache()
+
+
+def refuse() -> NoReturn:
+    """Fail to load."""
+    raise OpenError("cannot open plugin 'p': no", path="p", reason="no")
+
+
+def in_threads(count: int, work: Callable[[], object]) -> list[object]:
+    """Run *work* in threads at once; return what each returned or raised."""
+    outcomes: list[object] = []
+    gate = threading.Barrier(count)
+
+    def run() -> None:
+        gate.wait()
+        try:
+            outcomes.append(work())
+        except BaseException as error:  # noqa: BLE001 - it is what the test looks at
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+class TestGet:
+    """What is loaded is kept."""
+
+    def test_once(self, cache: Cache[str, Thing]) -> None:
+        """A second request gives the first one's value."""
+        first = cache.get("a", Thing)
+        assert first is cache.get("a", refuse)
+        assert first is cache.peek("a")
+        assert [first] == cache.values()
+
+    def test_keys_are_apart(self, cache: Cache[str, Thing]) -> None:
+        """Another key has another value."""
+        assert cache.get("a", Thing) is not cache.get("b", Thing)
+
+    def test_nothing_is_loaded(self, cache: Cache[str, Thing]) -> None:
+        """To peek is not to load."""
+        assert cache.peek("a") is None
+        assert [] == cache.values()
+
+    def test_discard(self, cache: Cache[str, Thing]) -> None:
+        """What is discarded is loaded afresh, and only that."""
+        first, other = cache.get("a", Thing), cache.get("b", Thing)
+        cache.discard(first)
+        cache.discard(first)
+        assert cache.peek("a") is None
+        assert first is not cache.get("a", Thing)
+        assert other is cache.peek("b")
+
+    def test_discarded_twice(self, cache: Cache[str, Thing]) -> None:
+        """To discard an old value does not touch the new one of its key."""
+        first = cache.get("a", Thing)
+        cache.discard(first)
+        second = cache.get("a", Thing)
+        cache.discard(first)
+        assert second is cache.peek("a")
+
+
+class TestFailure:
+    """A failure is told to all who wait, and not kept."""
+
+    def test_next_tries_afresh(self, cache: Cache[str, Thing]) -> None:
+        """After a failure the next request loads."""
+        with pytest.raises(OpenError, match="no"):
+            cache.get("a", refuse)
+        assert isinstance(cache.get("a", Thing), Thing)
+
+    def test_own_load_raises_its_own_error(self, cache: Cache[str, Thing]) -> None:
+        """Who loads gets the error itself, with its traceback."""
+        error = OpenError("message", path="p", reason="no")
+
+        def load() -> NoReturn:
+            raise error
+
+        with pytest.raises(OpenError) as caught:
+            cache.get("a", load)
+        assert error is caught.value
+
+    def test_reentrant(self, cache: Cache[str, Thing]) -> None:
+        """A load that asks for itself is refused, not waited for; others are served."""
+
+        def load() -> Thing:
+            cache.get("b", Thing)
+            return cache.get("a", Thing)
+
+        with pytest.raises(ReentrantLoadError):
+            cache.get("a", load)
+        assert cache.peek("b") is not None
+        assert isinstance(cache.get("a", Thing), Thing)
+
+
+class TestThreads:
+    """One loads, the others wait."""
+
+    def test_one_load(self, cache: Cache[str, Thing]) -> None:
+        """Threads that ask at once cause one load and get one value."""
+        loads = []
+
+        def load() -> Thing:
+            loads.append(threading.get_ident())
+            time.sleep(0.05)
+            return Thing()
+
+        outcomes = in_threads(MANY, lambda: cache.get("a", load))
+        assert 1 == len(loads)
+        assert {cache.peek("a")} == set(outcomes)
+
+    def test_one_failure(self, cache: Cache[str, Thing]) -> None:
+        """Threads that wait for a failing load get equal errors, each its own."""
+        waiting = threading.Event()
+
+        def load() -> NoReturn:
+            waiting.wait(0.1)
+            refuse()
+
+        outcomes = in_threads(MANY, lambda: cache.get("a", load))
+        errors = [outcome for outcome in outcomes if isinstance(outcome, OpenError)]
+        assert MANY == len({id(error) for error in errors})
+        assert {("cannot open plugin 'p': no", "p", "no")} == {
+            (str(error), error.path, error.reason) for error in errors
+        }
+
+    def test_interrupt(self, cache: Cache[str, Thing]) -> None:
+        """An interrupt stops only the thread that it hits: one that waits loads instead."""
+        interrupts = [KeyboardInterrupt()]
+
+        def load() -> Thing:
+            time.sleep(0.05)
+            if interrupts:
+                raise interrupts.pop()
+            return Thing()
+
+        outcomes = in_threads(8, lambda: cache.get("a", load))
+        assert 1 == sum(isinstance(outcome, KeyboardInterrupt) for outcome in outcomes)
+        assert 7 == outcomes.count(cache.peek("a"))
+
+    def test_no_lock_while_loading(self, cache: Cache[str, Thing]) -> None:
+        """While one key loads, another is loaded, read and discarded."""
+        started, finish = threading.Event(), threading.Event()
+
+        def load() -> Thing:
+            started.set()
+            finish.wait()
+            return Thing()
+
+        thread = threading.Thread(target=cache.get, args=("slow", load))
+        thread.start()
+        started.wait()
+        other = cache.get("quick", Thing)
+        assert cache.peek("slow") is None
+        assert [other] == cache.values()
+        cache.discard(other)
+        finish.set()
+        thread.join()
+        assert cache.peek("slow") is not None
+
+    def test_get_and_discard(self, cache: Cache[str, Thing]) -> None:
+        """Threads that load and discard at once leave the cache sound."""
+
+        def work() -> None:
+            for _ in range(200):
+                cache.discard(cache.get("a", Thing))
+
+        assert [None] * 8 == in_threads(8, work)
+        assert [] == cache.values()
+
+
+class TestSignals:
+    """A signal handler may do at any point what the program does."""
+
+    def test_handler_uses_the_cache(self, cache: Cache[str, Thing]) -> None:
+        """A handler that loads and discards cannot lock the thread that it interrupts."""
+
+        def handle(_number: int, _frame: FrameType | None) -> None:
+            with contextlib.suppress(ReentrantLoadError):
+                cache.discard(cache.get("a", Thing))
+
+        before = signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+        try:
+            for _ in range(3000):
+                cache.discard(cache.get("a", Thing))
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        assert [] == cache.values()
+
+
+class TestFork:
+    """A child process has none of its parent's threads."""
+
+    CODE = """
+        import os, sys, threading, signal, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fork() in a process with threads
+        from nativeplug.cache import Cache
+        cache, started, value = Cache(), threading.Event(), object()
+        os.register_at_fork(after_in_child=cache.after_fork)
+        cache.get("done", lambda: value)
+
+        def never():
+            started.set()
+            threading.Event().wait()
+
+        def in_child(work):
+            child = os.fork()
+            if not child:
+                signal.alarm(20)
+                os._exit(0 if work() else 1)
+            return os.waitpid(child, 0)[1]
+    """
+
+    def run(self, run_python: RunPython, code: str) -> str:
+        """Run *code* after the preparation; return what it prints."""
+        done = run_python(self.CODE + code)
+        assert "" == done.stderr
+        return str(done.stdout.strip())
+
+    def test_load_under_way(self, run_python: RunPython) -> None:
+        """A load that another thread began is begun anew, and what is loaded stays."""
+        code = """
+        threading.Thread(target=cache.get, args=("slow", never), daemon=True).start()
+        started.wait()
+        print(in_child(lambda: cache.get("slow", lambda: 7) == 7 and cache.peek("done") is value))
+        """
+        assert "0" == self.run(run_python, code)
+
+    def test_locks_of_others(self, run_python: RunPython) -> None:
+        """Locks that other threads held are free."""
+        code = """
+        def hold():
+            with cache._lock, cache._entries["done"].done._cond:
+                never()
+
+        threading.Thread(target=hold, daemon=True).start()
+        started.wait()
+
+        def served():
+            return cache.get("done", never) is value and cache.get("new", lambda: 7) == 7
+
+        print(in_child(served))
+        """
+        assert "0" == self.run(run_python, code)
+
+    def test_fork_within_a_load(self, run_python: RunPython) -> None:
+        """A load in which fork() happened ends in parent and child."""
+        code = """
+        def load():
+            def hold():
+                with cache._entries["forking"].done._cond:
+                    never()
+            threading.Thread(target=hold, daemon=True).start()
+            started.wait()
+            child = os.fork()
+            if not child:
+                signal.alarm(20)
+                return "in the child"
+            print(os.waitpid(child, 0)[1], flush=True)
+            os._exit(0)
+
+        cache.get("forking", load)
+        os._exit(0 if cache.get("forking", never) == "in the child" else 1)
+        """
+        assert "0" == self.run(run_python, code)
+
+    def test_parent_is_untouched(self, run_python: RunPython) -> None:
+        """The parent goes on."""
+        code = """
+        print(in_child(lambda: cache.discard(value) is None), cache.peek("done") is value)
+        """
+        assert "0 True" == self.run(run_python, code)
+
+
+def test_no_threads_left() -> None:
+    """The tests above leave no thread behind."""
+    assert os.getpid() == threading.main_thread().native_id
+    assert 1 == threading.active_count()

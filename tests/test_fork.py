@@ -1,0 +1,222 @@
+"""What remains of open plugins in a child process."""
+
+from __future__ import annotations
+
+import pytest
+
+from support import BuildC, CPlugin, RunPython
+
+# Forks, works in the child within 20 seconds, and prints what it says and how it ended.
+PRELUDE = """
+        import os, signal, sys, threading, time, traceback, warnings, nativeplug
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fork() in a process with threads
+
+        def in_child(work):
+            sys.stdout.flush()
+            child = os.fork()
+            if not child:
+                signal.alarm(20)
+                try:
+                    print(work(), flush=True)
+                except BaseException:
+                    traceback.print_exc()
+                    sys.stderr.flush()
+                os._exit(0)
+            print("child:", os.waitpid(child, 0)[1], flush=True)
+
+        def attempt(use):
+            try:
+                return use()
+            except nativeplug.PluginError as error:
+                return type(error).__name__
+"""
+
+
+def lines(run_python: RunPython, code: str, *args: object) -> list[str]:
+    """Run *code* after the prelude; return the lines that it prints."""
+    done = run_python(PRELUDE + code, *args)
+    assert "" == done.stderr
+    return str(done.stdout).splitlines()
+
+
+class TestGo:
+    """A Go plugin of the parent is refused in the child, at once."""
+
+    CODE = """
+        plg = nativeplug.open(sys.argv[1], free={"GetName": "free"})
+        name, add, variable = plg.lookup("GetName"), plg.Add, plg.lookup("Calls")
+        assert name() == "world"
+        in_child(lambda: [attempt(use) for use in (
+            name, lambda: add(2, 3), lambda: plg.Add(2, 3), lambda: plg.Name, lambda: plg.ffi,
+            lambda: variable.value, lambda: setattr(variable, "value", 3),
+            lambda: setattr(plg, "Calls", 3), lambda: plg.lookup("Add"), lambda: "Add" in plg,
+            lambda: list(plg), lambda: plg.close(), name)])
+        print(plg.Add(2, 3), name())
+    """
+
+    def test_every_use(self, go_plugin: CPlugin, run_python: RunPython) -> None:
+        """Functions, variables and names raise ForkError; the parent goes on."""
+        printed = lines(run_python, self.CODE, go_plugin("greeter"))
+        expected = [*["ForkError"] * 11, None, "ForkError"]
+        assert [str(expected), "child: 0", "5 world"] == printed
+
+    def test_message(self, go_plugin: CPlugin, run_python: RunPython) -> None:
+        """The error says why, and what to do."""
+        code = """
+        plg = nativeplug.open(sys.argv[1])
+        def use():
+            try:
+                plg.Add(2, 3)
+            except nativeplug.ForkError as error:
+                return error, error.path == plg.path
+        in_child(use)
+        """
+        path = go_plugin("greeter")
+        expected = (
+            f"plugin '{path}' was opened before fork(), which no Go runtime survives: open it "
+            "again in this process, or start processes by 'spawn'"
+        )
+        printed = lines(run_python, code, path)
+        assert [f"(ForkError({expected!r}), True)", "child: 0"] == [
+            line.replace('\\"', '"') for line in printed
+        ]
+
+    def test_opened_again(self, go_plugin: CPlugin, run_python: RunPython) -> None:
+        """The child may open the file again: a fresh object with a runtime of its own."""
+        code = """
+        plg = nativeplug.open(sys.argv[1], free={"GetName": "free"})
+        plg.Name = "parent"
+        def use():
+            again = nativeplug.open(sys.argv[1], free={"GetName": "free"})
+            return again is plg, again.GetName(), attempt(lambda: plg.GetName())
+        in_child(use)
+        print(plg.GetName())
+        """
+        expected = ["(False, 'world', 'ForkError')", "child: 0", "parent"]
+        assert expected == lines(run_python, code, go_plugin("greeter"))
+
+    def test_multiprocessing(self, go_plugin: CPlugin, run_python: RunPython) -> None:
+        """A worker of multiprocessing that was forked raises the error to its caller."""
+        code = """
+        import multiprocessing
+        plg = nativeplug.open(sys.argv[1])
+        def add():
+            return plg.Add(2, 3)
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            print(attempt(lambda: pool.apply(add)), add())
+        """
+        assert ["ForkError 5"] == lines(run_python, code, go_plugin("greeter"))
+
+
+class TestC:
+    """A C plugin is used in the child as in the parent."""
+
+    def test_goes_on(self, c_plugin: CPlugin, run_python: RunPython) -> None:
+        """Functions and variables work, each process with its own memory."""
+        code = """
+        plg = nativeplug.open(sys.argv[1])
+        name = plg.lookup("GetName")
+        def use():
+            plg.Name = "child"
+            again = nativeplug.open(sys.argv[1])
+            return name(), plg.Add(2, 3), again is plg
+        in_child(use)
+        print(name())
+        """
+        expected = ["('child', 5, True)", "child: 0", "world"]
+        assert expected == lines(run_python, code, c_plugin("greeter"))
+
+    def test_new_plugin(self, c_plugin: CPlugin, run_python: RunPython) -> None:
+        """The child opens plugins of its own, and the parent others."""
+        code = """
+        first, second = sys.argv[1:]
+        nativeplug.open(first)
+        in_child(lambda: nativeplug.open(second).get_int32())
+        print(nativeplug.open(second).get_int32())
+        """
+        printed = lines(run_python, code, c_plugin("greeter"), c_plugin("variables"))
+        assert ["-32", "child: 0", "-32"] == printed
+
+
+class TestLocks:
+    """A child does not wait for threads that it has not."""
+
+    HOLD = """
+        started = threading.Event()
+        def hold(*locks):
+            for lock in locks:
+                lock.acquire()
+            started.set()
+            time.sleep(60)
+        plg = nativeplug.open(sys.argv[1])
+    """
+
+    @pytest.mark.parametrize(
+        "lock",
+        ["nativeplug.symbols._lock", "nativeplug.plugin._cache._lock", "cffi.cparser.lock"],
+    )
+    def test_held_by_a_thread(self, c_plugin: CPlugin, run_python: RunPython, lock: str) -> None:
+        """Locks that another thread held at fork() are free in the child."""
+        code = f"""
+        import cffi.cparser, nativeplug.symbols
+        threading.Thread(target=hold, args=({lock},), daemon=True).start()
+        started.wait()
+        def use():
+            plg.close()
+            again = nativeplug.open(sys.argv[1])
+            nativeplug.open(sys.argv[1], f"typedef struct {{{{ int x; }}}} T{{os.getpid()}};")
+            return again.lookup("GetName")(), again is plg, hasattr(again, "qqqq")
+        in_child(use)
+        os._exit(0)
+        """
+        printed = lines(run_python, self.HOLD + code, c_plugin("greeter"))
+        assert ["('world', False, False)", "child: 0"] == printed
+
+    def test_load_under_way(self, c_plugin: CPlugin, run_python: RunPython) -> None:
+        """A plugin that another thread was loading at fork() is loaded in the child anew."""
+        code = """
+        os.environ["NATIVEPLUG_SLOW_MS"] = "400"
+        thread = threading.Thread(target=nativeplug.open, args=(sys.argv[2],))
+        thread.start()
+        time.sleep(0.2)
+        in_child(lambda: nativeplug.open(sys.argv[2], "int constructed(void);").constructed())
+        thread.join()
+        print(nativeplug.open(sys.argv[2], "int constructed(void);").constructed())
+        """
+        printed = lines(
+            run_python, self.HOLD + code, c_plugin("greeter"), c_plugin("slow_constructor")
+        )
+        assert ["1", "child: 0", "1"] == printed
+
+    def test_busy_parent(self, c_plugin: CPlugin, run_python: RunPython) -> None:
+        """Children of a parent whose threads open, look up and close all come to an end."""
+        code = """
+        stop = threading.Event()
+        def work(path, number):
+            while not stop.is_set():
+                with nativeplug.open(path, f"int f{number}(void);") as plg:
+                    attempt(lambda: plg.lookup("GetName"))
+                    attempt(lambda: plg.qqqq)
+        for number in range(4):
+            threading.Thread(target=work, args=(sys.argv[2], number)).start()
+        def use():
+            other = nativeplug.open(sys.argv[2], "int32_t get_int32(void);")
+            return attempt(lambda: plg.Add(2, 3)), other.get_int32()
+        for _ in range(25):
+            in_child(use)
+        stop.set()
+        """
+        printed = lines(run_python, self.HOLD + code, c_plugin("greeter"), c_plugin("variables"))
+        assert ["(5, -32)", "child: 0"] * 25 == printed
+
+
+def test_closed_plugin(build_c: BuildC, run_python: RunPython) -> None:
+    """A plugin that was closed before fork() is closed in the child."""
+    code = """
+        plg = nativeplug.open(sys.argv[1], "int one(void);")
+        one = plg.one
+        plg.close()
+        in_child(lambda: (attempt(one), plg.closed, nativeplug.open(sys.argv[1]).closed))
+    """
+    path = build_c("int one(void) { return 1; }")
+    assert ["('ClosedError', True, False)", "child: 0"] == lines(run_python, code, path)

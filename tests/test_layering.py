@@ -1,0 +1,121 @@
+"""Who may import whom: section 5 of the design."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support import ROOT
+
+PACKAGE = ROOT / "nativeplug"
+
+# What each room may import of the others. A module is a room of its own where none is named
+# for its directory. `declare` reaches `call` by its value types, which its package re-exports.
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "programs": set(),
+    "load": {"errors", "_dl"},
+    "declare": {"errors", "programs"},
+    "call": {"errors", "declare"},
+    "cache": {"errors"},
+    "symbols": {"errors", "load", "declare", "call"},
+    "plugin": {"errors", "load", "declare", "call", "cache", "symbols"},
+    "build": {"errors", "programs", "load.elf"},
+    "": {"errors", "call", "plugin"},
+    "cli": {"", "errors", "programs", "load", "declare", "call", "plugin", "build"},
+    "__main__": {"cli"},
+}
+
+
+def room_of(name: str) -> str:
+    """Return the room of a module: the part of its name after ``nativeplug.``."""
+    return name.partition(".")[2].partition(".")[0]
+
+
+def module_of(path: Path) -> str:
+    """Return the name of the module in a file."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(source: str, modules: set[str]) -> Iterator[str]:
+    """Give the modules of the package that a module's text imports, anywhere in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in modules else str(node.module)
+
+
+def violations(sources: dict[str, str]) -> list[str]:
+    """Return what breaks the rules, a line each."""
+    found = []
+    modules = {*sources, "nativeplug._dl"}
+    for module, source in sources.items():
+        room = room_of(module)
+        for name in imports(source, modules):
+            if name.partition(".")[0] != "nativeplug" or room_of(name) == room != "":
+                continue
+            if {room_of(name), name.partition(".")[2]}.isdisjoint(ALLOWED[room]):
+                found.append(f"{module} imports {name}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, str]:
+    """Give the text of each module of the package."""
+    return {module_of(path): path.read_text() for path in PACKAGE.rglob("*.py")}
+
+
+def test_rules_are_kept(sources: dict[str, str]) -> None:
+    """No room imports what stands above or beside it."""
+    assert [] == violations(sources)
+
+
+def test_every_room_has_a_rule(sources: dict[str, str]) -> None:
+    """The rules speak of the rooms that there are."""
+    assert set(ALLOWED) == {room_of(module) for module in sources}
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("nativeplug.errors", "import os, nativeplug.load.key"),
+        ("nativeplug.errors", "import nativeplug"),
+        ("nativeplug.load.elf", "from nativeplug.declare import Declarations"),
+        ("nativeplug.load.elf", "from nativeplug import plugin"),
+        ("nativeplug.declare.ctext", "def f():\n    from nativeplug.call import Function"),
+        ("nativeplug.call.plan", "from nativeplug.load.generation import libc_free"),
+        ("nativeplug.call.plan", "from nativeplug._dl import lib"),
+        ("nativeplug.plugin", "from nativeplug import _dl"),
+        ("nativeplug.cache", "from nativeplug.symbols import Symbols"),
+        ("nativeplug.symbols", "from nativeplug.plugin import Plugin"),
+        ("nativeplug.plugin", "import nativeplug.cli.app"),
+        ("nativeplug.build", "from nativeplug.load import facts"),
+        ("nativeplug.build", "from nativeplug.load.generation import load_file"),
+        ("nativeplug.programs", "from nativeplug.errors import BuildError"),
+        ("nativeplug.cli.app", "from nativeplug.cache import Cache"),
+    ],
+)
+def test_violations_are_noticed(sources: dict[str, str], module: str, line: str) -> None:
+    """A forbidden import is found wherever it stands."""
+    assert [f"{module} imports"] == [
+        found.rpartition(" ")[0] for found in violations({**sources, module: line})
+    ]
+
+
+def test_only_load_touches_handles(sources: dict[str, str]) -> None:
+    """The dynamic loader's calls are made by one module, and ctypes by none."""
+    users = {
+        (module, name.rpartition(".")[2])
+        for module, source in sources.items()
+        for name in imports(source, {*sources, "nativeplug._dl"})
+        if name in {"nativeplug._dl", "ctypes"}
+    }
+    assert {("nativeplug.load.generation", "_dl")} == users
