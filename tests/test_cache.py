@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -91,6 +91,32 @@ class TestGet:
         cache.discard(first)
         assert second is cache.peek("a")
 
+    def test_replaced_while_forgotten(self) -> None:
+        """What a signal handler loads while its key is forgotten is kept."""
+
+        class Meddler(str):
+            """A key whose comparison lets somebody else come between."""
+
+            __slots__ = ()
+            meddle: Callable[[], object] | None = None
+
+            def __hash__(self) -> int:
+                now, Meddler.meddle = Meddler.meddle, None
+                if now is not None:
+                    now()
+                return 1
+
+        def reload() -> None:
+            cache.discard(first)
+            second.append(cache.get(key, Thing))
+
+        cache: Cache[Meddler, Thing] = Cache()
+        key, second = Meddler("a"), list[Thing]()
+        first = cache.get(key, Thing)
+        Meddler.meddle = reload
+        cache.discard(first)
+        assert second == cache.values()
+
 
 class TestFailure:
     """A failure is told to all who wait, and not kept."""
@@ -155,6 +181,21 @@ class TestThreads:
         assert {("cannot open plugin 'p': no", "p", "no")} == {
             (str(error), error.path, error.reason) for error in errors
         }
+
+    def test_lost_race(self, cache: Cache[str, Thing]) -> None:
+        """A thread that lost the race for an entry gets what is in it."""
+        entries, mine = cache._entries, Thing()
+
+        class Late(dict[str, Any]):
+            """A map that does not show, at first sight, what is in it."""
+
+            def get(self, _key: str, default: object = None) -> object:
+                cache._entries = entries
+                return default
+
+        cache.get("a", lambda: mine)
+        cache._entries = Late(entries)
+        assert mine is cache.get("a", refuse)
 
     def test_interrupt(self, cache: Cache[str, Thing]) -> None:
         """An interrupt stops only the thread that it hits: one that waits loads instead."""
@@ -241,7 +282,7 @@ class TestFork:
             child = os.fork()
             if not child:
                 signal.alarm(20)
-                os._exit(0 if work() else 1)
+                sys.exit(not work())
             return os.waitpid(child, 0)[1]
     """
 
@@ -294,7 +335,7 @@ class TestFork:
             os._exit(0)
 
         cache.get("forking", load)
-        os._exit(0 if cache.get("forking", never) == "in the child" else 1)
+        sys.exit(cache.get("forking", never) != "in the child")
         """
         assert "0" == self.run(run_python, code)
 

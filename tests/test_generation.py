@@ -452,6 +452,10 @@ class TestWords:
         """The copy's name becomes the user's path; names that begin alike stay."""
         assert expected == generation._in_users_words(text, "/proc/self/fd/7", "user.so")
 
+    def test_no_name(self) -> None:
+        """Words about an object without a name are left as they are."""
+        assert "no" == generation._in_users_words("no", "", "user.so")
+
     def test_path_is_text(self) -> None:
         """A path with backslashes is no pattern."""
         assert r"a\1b: no" == generation._in_users_words("x: no", "x", r"a\1b")

@@ -212,12 +212,14 @@ class TestRefusals:
         code = """
             import os, sys, nativeplug.plugin
             os.chdir(os.path.dirname(sys.argv[1]))
-            if os.geteuid() == 0:  # who may read everything
+            before = os.geteuid()
+            if before == 0:  # who may read everything
                 os.seteuid(65534)
             try:
                 nativeplug.open("./plugin.so")
             except nativeplug.OpenError as error:
                 print(error.errno, error)
+            os.seteuid(before)
         """
         done = run_python(code, path)
         expected = f"{errno.EACCES} cannot open plugin './plugin.so': Permission denied\n"
@@ -358,14 +360,14 @@ class TestConstructors:
 
     def test_interrupt(self, slow: Callable[[int], Path], run_python: RunPython) -> None:
         """An interrupt of the thread that loads lets one that waits take over."""
-        path = slow(200)
+        path = slow(300)
         code = """
-            import signal, sys, threading, time, nativeplug
+            import signal, sys, threading, time, nativeplug.plugin
             waiter = threading.Thread(target=lambda: (
                 time.sleep(0.05), print(nativeplug.open(sys.argv[1], "int constructed(void);"))))
             waiter.start()
-            signal.setitimer(signal.ITIMER_REAL, 0.1)
             signal.signal(signal.SIGALRM, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_REAL, 0.15)
             try:
                 nativeplug.open(sys.argv[1])
             except KeyboardInterrupt:

@@ -132,7 +132,8 @@ def function_pointer(ffi: Any, ctype: Any, function: Callable[..., object], erro
             return
         if trace is None:  # it is cffi's own: the result cannot be converted
             name = getattr(function, "__qualname__", None) or repr(function)
-            error = TypeError(f"result of callback {name}() for {ctype.cname!r}: {error}")
+            sort = kind if kind in {TypeError, OverflowError} else ValueError
+            error = sort(f"result of callback {name}() for {ctype.cname!r}: {error}")
         errors.add(error.with_traceback(trace))
 
     try:

@@ -10,6 +10,7 @@ from nativeplug.call.convert import FromC, from_c
 from nativeplug.call.plan import CallPlan, Kind, Value
 
 Release = Callable[[Any], object]
+Fields = tuple[tuple[str, Value], ...]
 
 
 def finisher(ffi: Any, plan: CallPlan, free: Release | None) -> FromC | None:
@@ -21,36 +22,10 @@ def finisher(ffi: Any, plan: CallPlan, free: Release | None) -> FromC | None:
         plan: The call plan.
         free: Releases the text of a result that the caller owns; None when it is borrowed.
     """
-    if plan.fields is None:
-        return _releasing(from_c(ffi, plan.result), plan.result, free)
-    names = [name for name, _ in plan.fields]
-    kind = namedtuple(f"{plan.signature.name}_return", names)  # type: ignore[misc]  # noqa: PYI024 - its fields are known at run time only
-    conversions = [_releasing(from_c(ffi, value), value, free) or _same for _, value in plan.fields]
-
-    def finish(struct: Any) -> Any:
-        return kind._make(_convert_all([getattr(struct, name) for name in names], conversions))
-
-    return finish
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _convert_all(values: list[Any], conversions: list[FromC]) -> list[Any]:
-    """Convert all of several results, also when one of them fails, so that none leaks."""
-    if not values:
-        return []
-    try:
-        first = conversions[0](values[0])
-    finally:
-        others = _convert_all(values[1:], conversions[1:])
-    return [first, *others]
-
-
-def _releasing(convert: FromC | None, value: Value, free: Release | None) -> FromC | None:
-    """Return *convert*, releasing the text that the caller owns, whatever comes of it."""
-    if free is None or value.kind is not Kind.TEXT or convert is None:
+    if plan.fields is not None:
+        return _several(ffi, plan, plan.fields, free)
+    convert = from_c(ffi, plan.result)
+    if convert is None or free is None or plan.result.kind is not Kind.TEXT:
         return convert
 
     def finish(pointer: Any) -> Any:
@@ -61,3 +36,29 @@ def _releasing(convert: FromC | None, value: Value, free: Release | None) -> Fro
                 free(pointer)
 
     return finish
+
+
+def _several(ffi: Any, plan: CallPlan, fields: Fields, free: Release | None) -> FromC:
+    names = [name for name, _ in fields]
+    kind = namedtuple(f"{plan.signature.name}_return", names)  # type: ignore[misc]  # noqa: PYI024 - its fields are known at run time only
+    conversions = [(name, from_c(ffi, value) or _same) for name, value in fields]
+    texts = [name for name, value in fields if value.kind is Kind.TEXT]
+
+    def finish(struct: Any) -> Any:
+        try:
+            return kind(*(convert(getattr(struct, name)) for name, convert in conversions))
+        finally:
+            if free is not None:  # all of them, also when one is not UTF-8
+                _release(free, [getattr(struct, name) for name in texts])
+
+    return finish
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _release(free: Release, pointers: list[Any]) -> None:
+    for pointer in pointers:
+        if pointer:
+            free(pointer)

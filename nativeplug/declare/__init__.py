@@ -79,4 +79,6 @@ def _parse(prepared: Prepared, origin: str, base: Declarations) -> Unit:
     except DeclarationError:
         if prepared.fallback is None:
             raise
+    except RecursionError:
+        raise DeclarationError(f"{origin}: nested too deeply to be read", file=origin) from None
     return parse(prepared.fallback(), origin, base)

@@ -28,7 +28,7 @@ def align(line: str, original: str, number: int, file: str) -> str:
                 out.put(word[0], place.start())
         elif start < end:
             column = old[old_start].start() if old_start < len(old) else len(original)
-            out.put_body(line[new[start].start() : new[end - 1].end()], column)
+            out.put(line[new[start].start() : new[end - 1].end()], column, is_body=True)
     return str(out)
 
 
@@ -39,21 +39,16 @@ class _Line:
         self.start = f"\n{marker(number, file)}\n"
         self.pieces: list[str] = []
         self.column = 0
+        self.after_body = False
 
-    def put(self, words: str, column: int) -> None:
-        """Put *words* at a column, counted from 0."""
-        if column < self.column:
+    def put(self, words: str, column: int, *, is_body: bool = False) -> None:
+        """Put *words* at a column, counted from 0; a macro's body apart from its neighbours."""
+        if column < self.column + (bool(self.column) and (is_body or self.after_body)):
             self.pieces.append(self.start)
             self.column = 0
         self.pieces += [" " * (column - self.column), words]
         self.column = column + len(words)
-
-    def put_body(self, words: str, column: int) -> None:
-        """Put a macro's body at a column, apart from what stands around it."""
-        if column == self.column:  # it would grow together with the word before
-            self.column += 1
-        self.put(words, column)
-        self.column += 1
+        self.after_body = is_body
 
     def __str__(self) -> str:
         return "".join(self.pieces)

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from nativeplug.declare.align import align
 from nativeplug.declare.bare import bare_text
 from nativeplug.declare.places import MARKER, error_at, marker, shown
 from nativeplug.declare.plain import Preprocessed
@@ -127,6 +126,8 @@ def _aligned(line: str, file: str, number: int, originals: dict[str, list[str]])
     if file not in originals:
         originals[file] = _read_lines(file)
     lines = originals[file]
+    from nativeplug.declare.align import align  # difflib: only when declarations are parsed
+
     return align(line, lines[number - 1], number, file) if number <= len(lines) else line
 
 

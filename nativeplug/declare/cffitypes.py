@@ -122,9 +122,9 @@ def check_types(ffi: Any, types: Iterable[TypeDeclaration]) -> None:
     for declaration in types:
         try:
             for name in declaration.names:
-                ctype = ffi.typeof(name.removeprefix("typedef "))
+                ctype = ffi.typeof(f"{name.removeprefix('typedef ')} *")  # it may be a function's
                 if "{" in declaration.text:
-                    ffi.sizeof(ctype)
+                    ffi.sizeof(ctype.item)
         except _REFUSALS as error:  # noqa: PERF203 - it is about one of them
             raise RefusedTypeError(declaration, reason(error)) from None
 

@@ -27,17 +27,19 @@ _FORMAT = "2"
 _DIGEST_SIZE = hashlib.sha256().digest_size
 
 
-def cache_directory() -> Path:
+def cache_directory() -> Path | None:
     """
-    Return where parsed declarations are kept.
+    Return where parsed declarations are kept; None when the user has no place of their own.
 
     ``$NATIVEPLUG_CACHE_DIR``, else ``nativeplug`` in the user's cache directory as the XDG
-    Base Directory Specification has it.
+    Base Directory Specification has it: a relative ``$XDG_CACHE_HOME`` does not count.
     """
     if own := os.environ.get("NATIVEPLUG_CACHE_DIR"):
         return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(base, "nativeplug")
+    for base in (os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser("~/.cache")):
+        if os.path.isabs(base):  # a user without a home has "~" there
+            return Path(base, "nativeplug")
+    return None
 
 
 def key_of(*parts: str) -> str:
@@ -59,7 +61,10 @@ def load_or_parse(key: str, parse: Callable[[], Unit]) -> Unit:
     Raises:
         DeclarationError: As *parse* does; nothing is kept then.
     """
-    path = cache_directory() / "declarations" / f"{key}.json"
+    directory = cache_directory()
+    if directory is None:
+        return parse()
+    path = directory / "declarations" / f"{key}.json"
     unit = _load(path)
     if unit is None:
         unit = parse()
@@ -69,14 +74,19 @@ def load_or_parse(key: str, parse: Callable[[], Unit]) -> Unit:
 
 def _load(path: Path) -> Unit | None:
     try:
-        data = path.read_bytes()
-    except OSError:
+        return Unit.from_bytes(_payload(path.read_bytes()))
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError) as error:
+        _log.warning("cannot use parsed declarations in %r: %s", str(path), error)
+        return None
+
+
+def _payload(data: bytes) -> bytes:
     digest, payload = data[:_DIGEST_SIZE], data[_DIGEST_SIZE:]
     if hashlib.sha256(payload).digest() != digest:
-        _log.warning("parsed declarations in %r are damaged; parsing them anew", str(path))
-        return None
-    return Unit.from_bytes(payload)
+        raise ValueError("its digest does not fit")
+    return payload
 
 
 def _store(path: Path, unit: Unit) -> None:

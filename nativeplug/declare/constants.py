@@ -77,6 +77,7 @@ _COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_LOGICAL = {"&&": False, "||": True}  # the left side's value that decides
 _UNARY: Mapping[str, Callable[[int], int]] = {
     "+": operator.pos,
     "-": operator.neg,
@@ -110,6 +111,7 @@ class Constants:
     def __init__(self, known: Mapping[str, int], macros: Mapping[str, str]) -> None:
         """*known* are the values of names; *macros* are bodies by name."""
         self._macros = dict(macros)
+        self._settled: set[str] = set()  # the macros that are worked out
         self._values = _standard_limits()
         for name, value in known.items():
             self.add(name, value)
@@ -133,10 +135,12 @@ class Constants:
         Raises:
             NotConstantError: It has none.
         """
-        body = self._macros.pop(name, None)  # within itself a macro is not expanded
-        if body is not None:
+        body = self._macros.get(name)
+        if body is not None and name not in self._settled:
+            del self._macros[name]  # within itself a macro is not expanded
             try:
                 self._values[name] = _evaluate(_parsed(body), self)
+                self._settled.add(name)
             finally:
                 self._macros[name] = body
         if name not in self._values:
@@ -166,22 +170,17 @@ def evaluate(node: c_ast.Node, constants: Constants) -> int:
 
 
 def _evaluate(node: c_ast.Node, constants: Constants) -> Value:
-    kind = type(node).__name__
-    if kind == "Constant":
-        return _literal(node.value)
-    if kind == "ID":
-        return constants.value(node.name)
-    if kind == "Cast":
-        return _cast(node.to_type, _evaluate(node.expr, constants))
-    if kind == "UnaryOp":
-        return _unary(node, constants)
-    if kind == "BinaryOp" and node.op in {"&&", "||"}:
-        return _logical(node, constants)
-    if kind == "BinaryOp":
-        return _binary(node.op, _evaluate(node.left, constants), _evaluate(node.right, constants))
-    if kind == "TernaryOp":
-        return _conditional(node, constants)
-    raise NotConstantError(kind)
+    evaluators: Mapping[type[c_ast.Node], Callable[[c_ast.Node, Constants], Value]] = {
+        c_ast.Constant: lambda node, _: _literal(node.value),
+        c_ast.ID: lambda node, constants: constants.value(node.name),
+        c_ast.Cast: _cast,
+        c_ast.UnaryOp: _unary,
+        c_ast.BinaryOp: _binary,
+        c_ast.TernaryOp: _conditional,
+    }
+    if type(node) not in evaluators:
+        raise NotConstantError(type(node).__name__)
+    return evaluators[type(node)](node, constants)
 
 
 def _literal(text: str) -> Value:
@@ -216,8 +215,9 @@ def _fitting(
     raise NotConstantError(str(number))
 
 
-def _cast(to_type: c_ast.Node, value: Value) -> Value:
-    name = _type_name(to_type)
+def _cast(node: c_ast.Node, constants: Constants) -> Value:
+    value = _evaluate(node.expr, constants)
+    name = _type_name(node.to_type)
     try:
         number = int(_TYPES.cast(name, value.number))
         unsigned = int(_TYPES.cast(name, -1)) > 0
@@ -250,13 +250,6 @@ def _unary(node: c_ast.Node, constants: Constants) -> Value:
     return Value(_UNARY[node.op](value.number), value.bits, value.unsigned).wrapped()
 
 
-def _logical(node: c_ast.Node, constants: Constants) -> Value:
-    left = bool(_evaluate(node.left, constants).number)
-    if left == (node.op == "||"):  # the right side is not evaluated then
-        return Value(int(left))
-    return Value(int(bool(_evaluate(node.right, constants).number)))
-
-
 def _conditional(node: c_ast.Node, constants: Constants) -> Value:
     chosen, other = node.iftrue, node.iffalse
     if not _evaluate(node.cond, constants).number:
@@ -278,15 +271,22 @@ def _balanced(left: Value, right: Value) -> tuple[Value, Value]:
     )
 
 
-def _binary(op: str, left: Value, right: Value) -> Value:
-    if op in _SHIFTS:
+def _binary(node: c_ast.Node, constants: Constants) -> Value:
+    left = _evaluate(node.left, constants)
+    if node.op in _LOGICAL:
+        if bool(left.number) is _LOGICAL[node.op]:  # the right side is not evaluated then
+            return Value(int(bool(left.number)))
+        return Value(int(bool(_evaluate(node.right, constants).number)))
+    right = _evaluate(node.right, constants)
+    if node.op in _SHIFTS:
         if not 0 <= right.number < left.bits:
             raise NotConstantError("a shift beyond the type's width")
-        shifted = _SHIFTS[op](left.number, right.number)
+        shifted = _SHIFTS[node.op](left.number, right.number)
         return Value(shifted, left.bits, left.unsigned).wrapped()
     left, right = _balanced(left, right)
-    if op in _COMPARISONS:
-        return Value(int(_COMPARISONS[op](left.number, right.number)))
-    if op in {"/", "%"} and right.number == 0:
+    if node.op in _COMPARISONS:
+        return Value(int(_COMPARISONS[node.op](left.number, right.number)))
+    if node.op in {"/", "%"} and right.number == 0:
         raise NotConstantError("a division by zero")
-    return Value(_ARITHMETIC[op](left.number, right.number), left.bits, left.unsigned).wrapped()
+    number = _ARITHMETIC[node.op](left.number, right.number)
+    return Value(number, left.bits, left.unsigned).wrapped()

@@ -14,6 +14,7 @@ from pycparser import c_ast
 from nativeplug.declare.constants import Constants
 from nativeplug.declare.syntax import (
     Typedefs,
+    adjusted,
     error_at,
     fold_lengths,
     innermost,
@@ -78,11 +79,7 @@ def _parameter(node: c_ast.Node, typedefs: Typedefs, constants: Constants) -> Ro
     if isinstance(node, c_ast.EllipsisParam):
         raise error_at(node, "'...' must be the last parameter")
     text, name = write(node), node.name
-    if isinstance(node.type, c_ast.ArrayDecl):  # C11 6.7.6.3: adjusted to a pointer
-        qualifiers = [word for word in node.type.dim_quals or [] if word != "static"]
-        node.type = c_ast.PtrDecl(qualifiers, node.type.type)
-    elif isinstance(node.type, c_ast.FuncDecl):
-        node.type = c_ast.PtrDecl([], node.type)
+    node.type = adjusted(node.type, typedefs)
     with contextlib.suppress(DeclarationError):  # another parameter may be an array's length
         fold_lengths(node.type, constants)
     node.name = None

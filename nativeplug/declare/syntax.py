@@ -7,7 +7,7 @@ The tree is the reader's own and is changed in place.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from copy import copy
+from copy import copy, deepcopy
 
 from pycparser import c_ast
 from pycparser.c_generator import CGenerator
@@ -212,11 +212,26 @@ def is_const(node: c_ast.Node, typedefs: Typedefs) -> bool:
     return "const" in getattr(node, "quals", ())
 
 
-def _resolved(node: c_ast.Node, typedefs: Typedefs) -> c_ast.Node:
-    """Follow typedefs to the type they stand for, unless a qualifier was added on the way."""
+def adjusted(node: c_ast.Node, typedefs: Typedefs) -> c_ast.Node:
+    """Return a parameter's type as C takes it, C11 6.7.6.3: arrays and functions are pointers."""
+    target = _resolved(node, typedefs, through_const=True)
+    if isinstance(target, c_ast.FuncDecl):
+        return c_ast.PtrDecl([], node)
+    if not isinstance(target, c_ast.ArrayDecl):
+        return node
+    qualifiers = [word for word in target.dim_quals or [] if word != "static"]
+    item = target.type
+    if target is not node:  # the typedef's: "const name_t" makes the items const
+        item = deepcopy(item)
+        innermost(item).quals = [*innermost(item).quals, *node.quals]
+    return c_ast.PtrDecl(qualifiers, item)
+
+
+def _resolved(node: c_ast.Node, typedefs: Typedefs, *, through_const: bool = False) -> c_ast.Node:
+    """Follow typedefs to the type they stand for, unless a ``const`` was added on the way."""
     while isinstance(node, c_ast.TypeDecl) and isinstance(node.type, c_ast.IdentifierType):
         target = typedefs.get(" ".join(node.type.names))
-        if target is None or "const" in node.quals:
+        if target is None or ("const" in node.quals and not through_const):
             break
         node = target.type
     return node

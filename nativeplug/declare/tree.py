@@ -40,8 +40,11 @@ _CPLUSPLUS = re.compile(r'\s*extern\s*"C')
 _REWORDED = {"Directives not supported yet": "a directive needs a line of its own"}
 _DIRECTIVE = re.compile(r"^#[^\n]*", re.MULTILINE)
 _SPACE = re.compile(r"(?:\s|^#[^\n]*)*", re.MULTILINE)
-# A name in the place of a type: before another name, or before a pointer.
-_TYPE_PLACE = re.compile(r"(?<![\w.])([A-Za-z_]\w*)(?=\s+\**\s*[A-Za-z_]|\s*\*)")
+# A name in the place of a type: before another name or a pointer, or as a whole parameter.
+_TYPE_PLACE = re.compile(
+    r"(?<![\w.])(?P<first>[A-Za-z_]\w*)(?=\s+\**\s*[A-Za-z_]|\s*\*)"
+    r"|[(,]\s*(?P<alone>[A-Za-z_]\w*)(?=\s*[,)])"
+)
 _NOT_TYPES = frozenset(
     {"auto", "char", "const", "double", "enum", "extern", "float", "inline", "int", "long"}
     | {"register", "restrict", "short", "signed", "static", "struct", "typedef", "union"}
@@ -108,8 +111,9 @@ def _explain(message: str, prefix: str, body: str) -> DeclarationError:
     types = _typedefs(prefix + body[:start]) | _NOT_TYPES
     code = _DIRECTIVE.sub(lambda match: " " * len(match[0]), body[start:end])
     for match in _TYPE_PLACE.finditer(code):
-        if match[1] not in types and not _TAG.search(code, 0, match.start()):
-            return error_at(*locate(body, start + match.start(1)), _unknown(match[1]))
+        name, offset = match[match.lastindex or 0], match.start(match.lastindex or 0)
+        if name not in types and not _TAG.search(code, 0, offset):
+            return error_at(*locate(body, start + offset), _unknown(name))
     place = locate(body, start)
     if _CPLUSPLUS.match(code):
         return error_at(*place, 'extern "C" is C++: put it between #ifdef __cplusplus and #endif')
@@ -159,16 +163,17 @@ def _after_space(body: str, offset: int) -> int:
 
 
 def _offset(body: str, at: re.Match[str]) -> int:
-    """Return the offset of a place into a text with line markers."""
-    file, number, wanted, offset = "", 0, int(at["line"]), 0
+    """Return the offset of a place into a text with line markers, some of one line."""
+    file, number, offset, column = "", 0, 0, int(at["column"])
+    found = len(body)
     for line in body.split("\n"):
-        if found := MARKER.fullmatch(line):
-            file, number = found[2], int(found[1]) - 1
-        elif file == at["file"] and number == wanted:
-            return offset + int(at["column"]) - 1
+        if mark := MARKER.fullmatch(line):
+            file, number = mark[2], int(mark[1]) - 1
+        elif (file, number) == (at["file"], int(at["line"])) and line[column - 1 : column].strip():
+            found = offset + column - 1
         number += 1
         offset += len(line) + 1
-    return offset
+    return found
 
 
 def _typedefs(text: str) -> set[str]:

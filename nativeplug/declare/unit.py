@@ -27,6 +27,10 @@ class TypeDeclaration:
     #: Its members follow each other without gaps.
     packed: bool = False
 
+    def says_the_same(self, other: TypeDeclaration) -> bool:
+        """Tell whether both give the type the same members."""
+        return (self.text, self.packed) == (other.text, other.packed)
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -44,7 +48,8 @@ class Unit:
     def to_bytes(self) -> bytes:
         """Return the unit as JSON, which says nothing that could be executed."""
         types = [[list(kept.names), kept.text, kept.place, kept.packed] for kept in self.types]
-        return json.dumps([self.origin, self.symbols, types, _to_json(self.ffi)]).encode()
+        whole = [self.origin, self.symbols, types, _to_json(self.ffi)]
+        return json.dumps(whole, separators=(",", ":")).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Unit:
@@ -57,7 +62,7 @@ class Unit:
         try:
             origin, symbols, rows, ffi = json.loads(data)
             types = [TypeDeclaration(tuple(names), *rest) for names, *rest in rows]
-            return cls(origin, symbols, types, {name: _from_json(ffi[name]) for name in ffi})
+            return cls(origin, {**symbols}, types, {name: _from_json(ffi[name]) for name in ffi})
         except (TypeError, RecursionError) as error:
             raise ValueError(f"not a unit: {error}") from None
 

@@ -1,0 +1,223 @@
+"""
+Sort the nodes of a tree: a text's own declarations, and the types that these need.
+
+What is declared before the text, or in the headers that it includes, counts only as far as
+the text's own declarations use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pycparser import c_ast
+
+from nativeplug.declare import cffitypes, syntax
+from nativeplug.declare.constants import Constants
+from nativeplug.declare.declarations import same_type
+from nativeplug.declare.extensions import NOTE, THREAD_LOCAL
+from nativeplug.declare.places import contradiction
+from nativeplug.declare.rows import row_of
+from nativeplug.declare.tree import CFFI_FILE, CONTEXT_FILE, KNOWN_TYPES
+from nativeplug.declare.unit import (
+    CTYPE,
+    KIND,
+    PLACE,
+    PROBLEM,
+    TEXT,
+    VARIABLE,
+    Row,
+    TypeDeclaration,
+)
+from nativeplug.errors import DeclarationError
+
+# What `extensions` notes.
+_PACKED, _ASM = "packed", "asm "
+# Of a function or variable: nothing that its callers need to know.
+_HARMLESS = {_PACKED, "aligned", "_Alignas"}
+
+
+def opaque_type(declaration: TypeDeclaration) -> TypeDeclaration:
+    """Return a type's declaration without what it says of its members, if it has such."""
+    name = declaration.names[0]
+    if name.startswith("enum "):
+        return declaration
+    if name.startswith("typedef "):
+        name = f"typedef struct __{name.removeprefix('typedef ')} {name.removeprefix('typedef ')}"
+    return TypeDeclaration(declaration.names[:1], name, declaration.place)
+
+
+class Reader:
+    """Sorts the nodes of a tree and turns the text's own into declarations."""
+
+    def __init__(self, tree: c_ast.FileAST, origin: str, constants: Constants) -> None:
+        self.origin = origin
+        self.constants = constants
+        self.own: list[c_ast.Node] = []
+        self.names: dict[c_ast.Node, list[str]] = {}  # of every node that declares types
+        self.notes: dict[c_ast.Node, list[str]] = {}  # see `extensions`
+        self.enumerators: dict[str, int | None] = {}  # the value of those without a named type
+        for node in self._parts(tree):
+            syntax.tidy(node)
+            self._fold_enums(node)
+            if self._is_own(node):
+                self.own.append(node)
+            if (names := syntax.defined_names(node)) and not self._is_known(node):
+                self.names[node] = names
+        self.typedefs = {node.name: node for node in self.names if isinstance(node, c_ast.Typedef)}
+
+    def _is_own(self, node: c_ast.Node) -> bool:
+        return bool(node.coord.file == self.origin)
+
+    def _is_known(self, node: c_ast.Node) -> bool:
+        """Tell whether cffi knows by itself the type that a node declares."""
+        if not isinstance(node, c_ast.Typedef) or node.name not in KNOWN_TYPES:
+            return False
+        text = syntax.write(c_ast.Typename(None, [], None, node.type)).removesuffix(node.name)
+        return not self._is_own(node) or cffitypes.is_known_as(node.name, text)
+
+    def _parts(self, tree: c_ast.FileAST) -> Iterator[c_ast.Node]:
+        """Iterate over the declarations, noting what the pragmas before them say."""
+        notes: list[str] = []
+        packs: list[str | None] = [None]
+        hoister = syntax.Hoister()
+        for node in tree.ext:
+            if isinstance(node, c_ast.Pragma):
+                _take_pragma(node, notes, packs)
+            elif isinstance(node, (c_ast.Typedef, c_ast.Decl)) and node.coord.file != CFFI_FILE:
+                for part in hoister.parts(node):
+                    self.notes[part] = notes + ([packs[-1]] if packs[-1] is not None else [])
+                    yield part
+                notes = []
+
+    def _fold_enums(self, node: c_ast.Node) -> None:
+        for definition in syntax.definitions(node):
+            if not isinstance(definition, c_ast.Enum):
+                continue
+            try:
+                found = syntax.fold_enumerators(definition, self.constants)
+            except DeclarationError:
+                if self._is_own(node):  # what a system header says matters only where it is used
+                    raise
+                continue
+            self.enumerators |= dict.fromkeys(found)
+            if self._is_own(node) and not syntax.defined_names(node):
+                self.enumerators |= found
+
+    def own_constants(self) -> dict[str, int]:
+        """Return the text's macros, and its enumerators that belong to no type with a name."""
+        macros = self.constants.macros()
+        own = {name: value for name, value in self.enumerators.items() if value is not None}
+        return own | {name: macros[name] for name in macros if name not in self.enumerators}
+
+    def types(self) -> list[TypeDeclaration]:
+        """Return the text's own types and the others that its declarations use."""
+        by_name = {name: node for node, names in self.names.items() for name in names}
+        needed: dict[c_ast.Node, None] = {}
+        opaque: dict[str, c_ast.Node] = {}
+        waiting = list(reversed(self.own))
+        while waiting:
+            node = waiting.pop()
+            if node in needed or node.coord.file == CONTEXT_FILE:
+                continue
+            needed[node] = None
+            for name in syntax.references(node):
+                if name in by_name:
+                    waiting.append(by_name[name])
+                elif not name.startswith("typedef "):
+                    opaque.setdefault(name, node)
+        forward = [self._forward(name, node) for name, node in opaque.items()]
+        defined = [self._type(node) for node in self.names if node in needed]
+        return _distinct([*forward, *defined])
+
+    def _forward(self, name: str, node: c_ast.Node) -> TypeDeclaration:
+        if name.startswith("enum "):  # of an unknown size
+            raise syntax.error_at(node, f"unknown {name!r}")
+        return TypeDeclaration((name,), name, syntax.place_of(node))
+
+    def _type(self, node: c_ast.Node) -> TypeDeclaration:
+        notes = [note for note in self.notes[node] if not note.startswith((_ASM, THREAD_LOCAL))]
+        is_packed = _PACKED in notes and bool(syntax.definitions(node))
+        if (is_packed and syntax.is_packable(node)) or not is_packed:
+            notes = [note for note in notes if note != _PACKED]
+        declaration = TypeDeclaration(tuple(self.names[node]), "", syntax.place_of(node))
+        if notes and self._is_own(node):
+            raise syntax.error_at(
+                node,
+                f"{declaration.names[0]!r} has the attribute {notes[0]!r}, which changes its "
+                "layout in a way that takes a compiler to tell; declare it without members and "
+                "pass it by pointer",
+            )
+        if notes:
+            return opaque_type(declaration)
+        syntax.fold_lengths(node, self.constants)
+        return replace(declaration, text=syntax.write(node), packed=is_packed)
+
+    def symbols(self, ffi: object) -> dict[str, Row]:
+        """
+        Return the text's own functions and variables as rows by name.
+
+        Args:
+            ffi: The cffi ``FFI`` that knows their types.
+        """
+        rows: dict[str, Row] = {}
+        for node in self.own:
+            if isinstance(node, c_ast.Typedef) or node.name is None or "static" in node.storage:
+                continue
+            thread_local = "_Thread_local" in node.storage
+            row = row_of(node, self.typedefs, self.constants)
+            is_variable = row[KIND] == VARIABLE
+            row[PROBLEM] = (
+                self._problem(node, thread_local=thread_local)
+                or cffitypes.problem_with(ffi, row[CTYPE], is_variable=is_variable)
+            )  # fmt: skip
+            old = rows.setdefault(node.name, row)
+            if not same_type(ffi, old, row):
+                raise contradiction(row[PLACE], row[TEXT], old[PLACE], old[TEXT])
+        return rows
+
+    def _problem(self, node: c_ast.Node, *, thread_local: bool) -> str | None:
+        """Tell why a function or variable cannot be served, whatever its type."""
+        notes = [note for note in self.notes[node] if note not in _HARMLESS]
+        labels = [note.removeprefix(_ASM) for note in notes if note.startswith(_ASM)]
+        if thread_local or THREAD_LOCAL in notes:
+            return "it is thread-local: it has another address in each thread"
+        if labels and labels != [node.name]:
+            return f"its asm label names the symbol {labels[0]!r}: declare it by that name"
+        attributes = [note for note in notes if not note.startswith((_ASM, "pack("))]
+        if attributes:
+            return f"its attribute {attributes[0]!r} changes how it is used"
+        return None
+
+
+def _take_pragma(node: c_ast.Node, notes: list[str], packs: list[str | None]) -> None:
+    """Note what a pragma says of the next declaration, or of all that follow."""
+    text = node.string if isinstance(node.string, str) else node.string.value.strip('"')
+    if text.startswith(NOTE):
+        notes.append(text.removeprefix(NOTE))
+    elif text.startswith("pack"):
+        _pack(packs, text.removeprefix("pack").strip(" ()"))
+
+
+def _pack(packs: list[str | None], text: str) -> None:
+    """Follow a ``#pragma pack``; the last of *packs* is what holds now."""
+    words = [word.strip() for word in text.split(",")]
+    if words[0] == "pop":
+        packs[:] = packs[:-1] or [None]
+    elif words[0] == "push":
+        packs.append(packs[-1])
+    for word in words:
+        if word.isdigit():
+            packs[-1] = _PACKED if word == "1" else f"pack({word})"
+        elif not word:
+            packs[-1] = None
+
+
+def _distinct(found: list[TypeDeclaration]) -> list[TypeDeclaration]:
+    """Drop repetitions, and refuse contradictions."""
+    kept: dict[str, TypeDeclaration] = {}
+    for declaration in found:
+        earlier = kept.setdefault(declaration.names[0], declaration)
+        if not earlier.says_the_same(declaration):
+            raise contradiction(declaration.place, declaration.text, earlier.place, earlier.text)
+    return list(kept.values())
