@@ -48,14 +48,20 @@ class TestBlanked:
     @pytest.mark.parametrize(
         ("text", "expected"),
         [
-            ("static inline int f(int a) { return ({ a; }); } int g;", "static inline int f(int a) ; int g;"),
-            ('int f(void) __attribute__((pure)) { asm volatile ("}"); return 1; }', "int f(void) ;"),
+            (
+                "static inline int f(int a) { return ({ a; }); } int g;",
+                "static inline int f(int a) ; int g;",
+            ),
+            (
+                'int f(void) __attribute__((pure)) { asm volatile ("}"); return 1; }',
+                "int f(void) ;",
+            ),
             ("struct S { int a; }; int g;", "struct S { int a; }; int g;"),
             ("int a[] = { f(1), 2 };", "int a[] = { f(1), 2 };"),
             ("struct S s = (struct S){ 1 };", "struct S s = (struct S){ 1 };"),
             ("int f(void) { return 1;", "int f(void) ;"),
         ],
-    )  # fmt: skip
+    )
     def test_bodies(self, text: str, expected: str) -> None:
         """The bodies of functions are dropped, nothing else in braces is."""
         assert expected == " ".join(blanked(text).split())

@@ -192,24 +192,24 @@ class TestLocks:
         code = """
         stop = threading.Event()
         def work(path, number):
-            while not stop.wait(0.002):
+            while not stop.wait(0.01):
                 with nativeplug.open(path, f"int f{number}(void);") as plg:
                     attempt(lambda: plg.lookup("GetName"))
                     attempt(lambda: plg.qqqq)
         # What is imported on first use: Python itself leaves a module that is being imported
         # locked in the child.
         attempt(lambda: nativeplug.open(sys.argv[1], "typedef struct { int x; } T;").qqqq)
-        for number in range(4):
+        for number in range(2):
             threading.Thread(target=work, args=(sys.argv[2], number)).start()
         def use():
             other = nativeplug.open(sys.argv[2], "int32_t get_int32(void);")
             return attempt(lambda: plg.Add(2, 3)), other.get_int32()
-        for _ in range(10):
+        for _ in range(5):
             in_child(use)
         stop.set()
         """
         printed = lines(run_python, self.HOLD + code, c_plugin("greeter"), c_plugin("variables"))
-        assert ["(5, -32)", "child: 0"] * 10 == printed
+        assert ["(5, -32)", "child: 0"] * 5 == printed
 
 
 def test_closed_plugin(build_c: BuildC, run_python: RunPython) -> None:

@@ -120,7 +120,7 @@ class TestNotPlain:
     )
     def test_macros(self, text: str, line: int, macro: str) -> None:
         """Macros that are no integers must be put in place by a preprocessor."""
-        with pytest.raises(NotPlainError, match=f"^the macro {macro} is used$") as caught:
+        with pytest.raises(NotPlainError, match=rf"^the macro {macro} is used$") as caught:
             read(text)
         assert line == caught.value.line
 

@@ -60,7 +60,7 @@ class TestFromCaller:
     @pytest.mark.parametrize("given", [b"int f(void);", 5, ["int f(void);"]])
     def test_wrong_type(self, given: object) -> None:
         """Anything else is a TypeError that names its type."""
-        with pytest.raises(TypeError, match=f"not {type(given).__name__}$"):
+        with pytest.raises(TypeError, match=rf"not {type(given).__name__}$"):
             from_caller(given)  # type: ignore[arg-type] # that is the point
 
     @pytest.mark.parametrize("name", ["missing.h", ".", "nul\0.h"])
@@ -143,5 +143,5 @@ class TestBeside:
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(Path, "read_bytes", refuse)
-        with pytest.raises(DeclarationError, match="Permission denied$"):
+        with pytest.raises(DeclarationError, match=r"Permission denied$"):
             beside(str(tmp_path / "greeter.so"))

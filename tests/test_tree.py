@@ -46,9 +46,9 @@ class TestPlaces:
             ("}", 1, 1, "cannot read this as C before '}'"),
             ("int f(void); #define X 1", 1, 14, "cannot read this as C: a directive needs a line"),
             ('int g;\nextern "C" { int f(void); }', 2, 1, 'extern "C" is C++'),
-            ("#line 9 \"x.y\"\nfoo x;", 2, 1, "unknown type name 'foo'"),
+            ('#line 9 "x.y"\nfoo x;', 2, 1, "unknown type name 'foo'"),
         ],
-    )  # fmt: skip
+    )
     def test_plain(self, text: str, line: int, column: int, message: str) -> None:
         """In plain text."""
         with pytest.raises(DeclarationError) as caught:
@@ -71,7 +71,7 @@ class TestPlaces:
         macros = {
             "API int": '__attribute__((visibility("default")))',
             "API foo": "extern",
-            "API(int": "__attribute__((visibility(\"default\"))) x",
+            "API(int": '__attribute__((visibility("default"))) x',
             "int f(T": "unsigned long",
         }
         body = next((macros[key] for key in macros if key in text), "none")
@@ -123,7 +123,7 @@ class TestSystemHeaders:
         """When the text needs it, the error is the header's."""
         text = '\n# 5 "x.h"\nneeded f(void);\n'
         system = '\n# 1 "sys.h"\nint (*broken; typedef int needed;\n'
-        with pytest.raises(DeclarationError, match="^sys.h:1:5: cannot read"):
+        with pytest.raises(DeclarationError, match=r"^sys.h:1:5: cannot read"):
             parse_tree(Preprocessed(text, system + text, {}, frozenset({"sys.h"})), "x.h", "")
 
     def test_context(self) -> None:
@@ -144,5 +144,5 @@ class TestSystemHeaders:
 )
 def test_too_deep(text: str) -> None:
     """Text that is nested too deeply is an error, not a crash."""
-    with pytest.raises(DeclarationError, match="^<declarations>: nested too deeply to be read$"):
+    with pytest.raises(DeclarationError, match=r"^<declarations>: nested too deeply to be read$"):
         declare.read(text)

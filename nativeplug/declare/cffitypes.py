@@ -149,7 +149,8 @@ def problem_with(ffi: Any, ctype: str, *, is_variable: bool) -> str | None:
 
 def reason(error: Exception) -> str:
     """Return what cffi says, in one line."""
-    text, *shown = str(error.args[0] if error.args else error).strip().splitlines()
+    said = str(error.args[0]) if error.args else type(error).__name__
+    text, *shown = said.strip().splitlines()
     if len(shown) == len(("the type", "a caret under the word that it is about")):
         text = f"{text}: {shown[0][shown[1].index('^') :].split(' ')[0]!r}"
     placeholders = (_PLACEHOLDERS[name] for name in _PLACEHOLDERS if name in text)

@@ -161,7 +161,8 @@ class Declarations:
         Return these declarations and those of *unit*, which was read after them.
 
         Types of these declarations stay the same objects, so that values made with one
-        ``ffi`` are accepted where the other's type is asked for.
+        ``ffi`` are accepted where the other's type is asked for. (cffi makes enums anew: their
+        values are numbers, but a pointer to an enum belongs to one ``ffi``.)
 
         Raises:
             DeclarationError: *unit* contradicts these declarations.

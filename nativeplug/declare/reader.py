@@ -59,7 +59,8 @@ class Reader:
         self.enumerators: dict[str, int | None] = {}  # the value of those without a named type
         for node in self._parts(tree):
             syntax.tidy(node)
-            self._fold_enums(node)
+            if node.coord.file != CONTEXT_FILE:  # whose enumerators are among the constants
+                self._fold_enums(node)
             if self._is_own(node):
                 self.own.append(node)
             if (names := syntax.defined_names(node)) and not self._is_known(node):
@@ -150,7 +151,12 @@ class Reader:
             )
         if notes:
             return opaque_type(declaration)
-        syntax.fold_lengths(node, self.constants)
+        try:
+            syntax.fold_lengths(node, self.constants)
+        except DeclarationError:
+            if self._is_own(node):
+                raise
+            return opaque_type(declaration)
         return replace(declaration, text=syntax.write(node), packed=is_packed)
 
     def symbols(self, ffi: object) -> dict[str, Row]:

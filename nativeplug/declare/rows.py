@@ -15,7 +15,6 @@ from nativeplug.declare.constants import Constants
 from nativeplug.declare.syntax import (
     Typedefs,
     adjusted,
-    error_at,
     fold_lengths,
     innermost,
     is_const,
@@ -76,8 +75,6 @@ def _is_void(parameters: list[c_ast.Node]) -> bool:
 
 
 def _parameter(node: c_ast.Node, typedefs: Typedefs, constants: Constants) -> Row:
-    if isinstance(node, c_ast.EllipsisParam):
-        raise error_at(node, "'...' must be the last parameter")
     text, name = write(node), node.name
     node.type = adjusted(node.type, typedefs)
     with contextlib.suppress(DeclarationError):  # another parameter may be an array's length

@@ -165,21 +165,15 @@ def _after_space(body: str, offset: int) -> int:
 def _offset(body: str, at: re.Match[str]) -> int:
     """Return the offset of a place into a text with line markers, some of one line."""
     file, number, offset, column = "", 0, 0, int(at["column"])
-    found = len(body)
     for line in body.split("\n"):
         if mark := MARKER.fullmatch(line):
             file, number = mark[2], int(mark[1]) - 1
         elif (file, number) == (at["file"], int(at["line"])) and line[column - 1 : column].strip():
-            found = offset + column - 1
+            return offset + column - 1
         number += 1
         offset += len(line) + 1
-    return found
+    return offset
 
 
 def _typedefs(text: str) -> set[str]:
-    """Return the types that a text declares as far as it can be read."""
-    try:
-        tree = CParser().parse(text)
-    except ParseError:
-        return set()
-    return {node.name for node in tree.ext if isinstance(node, c_ast.Typedef)}
+    return {node.name for node in CParser().parse(text).ext if isinstance(node, c_ast.Typedef)}

@@ -63,7 +63,7 @@ class Unit:
             origin, symbols, rows, ffi = json.loads(data)
             types = [TypeDeclaration(tuple(names), *rest) for names, *rest in rows]
             return cls(origin, {**symbols}, types, {name: _from_json(ffi[name]) for name in ffi})
-        except (TypeError, RecursionError) as error:
+        except (TypeError, LookupError, RecursionError) as error:
             raise ValueError(f"not a unit: {error}") from None
 
 

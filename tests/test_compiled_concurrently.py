@@ -1,0 +1,65 @@
+"""Many threads and processes keep parsed declarations in one place."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from nativeplug.declare import compiled
+from nativeplug.declare.unit import TypeDeclaration, Unit
+
+UNIT = Unit("x.h", {"v": ["variable", "v", "int v", "int", False, "x.h:1:5", None]}, [], {})
+KEY = compiled.key_of("x.h", "int v;")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the file in which the unit is kept, in a directory of the test's own."""
+    monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "declarations" / f"{KEY}.json"
+
+
+class TestConcurrent:
+    """Writers and readers do not disturb one another."""
+
+    def test_threads(self, cache: Path) -> None:
+        """Many threads that read one text at once get the same."""
+        types = [TypeDeclaration((f"struct S{i}",), f"struct S{i}", "x.h:1:1") for i in range(999)]
+        unit = Unit("x.h", {}, types, {})
+        found: list[Unit] = []
+
+        def work() -> None:
+            found.append(compiled.load_or_parse(KEY, lambda: unit))
+
+        threads = [threading.Thread(target=work) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [unit] * 16 == found
+        assert [cache] == list(cache.parent.iterdir())
+
+    def test_processes(self, cache: Path) -> None:
+        """Processes that write one file again and again, and damage it, all get what they want."""
+        code = (
+            "import os, sys\n"
+            "from nativeplug import declare\n"
+            "from nativeplug.declare import compiled\n"
+            "folder = compiled.cache_directory() / 'declarations'\n"
+            "for index in range(30):\n"
+            "    found = declare.read('struct S { int x; }; int f(struct S s);')\n"
+            "    assert found.ffi.sizeof('struct S') == 4\n"
+            "    for name in os.listdir(folder):\n"
+            "        if index % 3 == 0 and name.endswith('.json'):\n"
+            "            (folder / name).unlink(missing_ok=True)\n"
+        )
+        command = [sys.executable, "-c", code]
+        running = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]
+        assert [(b"", 0)] * 4 == [(each.communicate()[1], each.returncode) for each in running]
+        assert [] == [each for each in cache.parent.iterdir() if each.suffix != ".json"]
+        assert all(json.loads(each.read_bytes()[32:]) for each in cache.parent.iterdir())
