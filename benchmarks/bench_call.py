@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import cffi
-from interleaved import Action, report, rounds_of
 
 import nativeplug
+from interleaved import Action, report, rounds_of
 from nativeplug import build
 
 CALLS = 20_000

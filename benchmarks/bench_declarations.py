@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 
 from interleaved import report
-
 from nativeplug import build
 
 FUNCTIONS = 10_000

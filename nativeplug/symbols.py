@@ -225,10 +225,11 @@ class Symbols:
             reason = f"{name!r} of plugin {path!r} is a constant, not a symbol"
             return SymbolNotFoundError(reason, path=path, symbol=name)
         if self.generation.has(name):
+            is_variable = self.generation.exports.get(name) in {"variable", "tls"}
+            example = f"extern int {name};" if is_variable else f"int {name}(void);"
             return SymbolNotFoundError(
                 f"symbol {name!r} of plugin {path!r} is exported but not declared: open it with "
-                "its C declaration as well, such as "
-                f"nativeplug.open({path!r}, 'int {name}(void);')",
+                f"its C declaration as well, such as nativeplug.open({path!r}, {example!r})",
                 path=path,
                 symbol=name,
             )

@@ -10,9 +10,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support import PLUGINS_C, ROOT, CPlugin
 
 import nativeplug
+from support import PLUGINS_C, ROOT, CPlugin
 
 OPTIONS = doctest.ELLIPSIS
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -34,10 +34,10 @@ class TestFacts:
         assert (64, "little", "shared object") == (found.word_size, found.byte_order, found.kind)
         assert ("c0ffee", "libp.so.1", None) == (found.build_id, found.soname, found.defect)
 
-    def test_exported_names(self, elf_bytes: bytes) -> None:
+    def test_exported_kinds(self, elf_bytes: bytes) -> None:
         """The exported names are sorted and the same as in the full account."""
         expected = ["add", "calls", "guarded", "per_thread", "pointer", "replaceable"]
-        assert expected == facts.exported_names(io.BytesIO(elf_bytes))
+        assert expected == list(facts.exported_kinds(io.BytesIO(elf_bytes)))
 
     def test_runtime_symbols(self, compile_c: Compile) -> None:
         """What cgo exports for Go's runtime is kept apart from what the plugin exports."""
@@ -46,7 +46,7 @@ class TestFacts:
         found = facts.read(path)
         assert ["Hello", "info"] == [symbol.name for symbol in found.symbols]
         assert ["_cgo_panic", "crosscall2"] == [s.name for s in found.runtime_symbols]
-        assert ["Hello", "info"] == facts.exported_names(path)
+        assert ["Hello", "info"] == list(facts.exported_kinds(path))
 
     def test_damaged_sections(self, elf_bytes: bytes) -> None:
         """Section headers outside the file hide nothing that the loader would see."""

@@ -18,7 +18,7 @@ from nativeplug.errors import PluginError
 class _Commands(click.Group):
     """Commands whose foreseeable errors are one line and exit status 1."""
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+    def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except PluginError as error:

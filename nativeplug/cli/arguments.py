@@ -18,7 +18,7 @@ _ESCAPED_NULL = re.compile(r"\\+NULL")
 _GO_STRING = "_GoString_"
 
 
-def convert(text: str, ctype: FFI.CType, what: str) -> Any:  # noqa: ANN401 - any C type
+def convert(text: str, ctype: FFI.CType, what: str) -> Any:
     """
     Return the argument that a text of the command line stands for.
 

@@ -81,7 +81,7 @@ def _split_free(item: str) -> tuple[str, str]:
     return function, release or _LIBC_FREE
 
 
-def _call(plg: Plugin, function: Function, args: tuple[str, ...]) -> Any:  # noqa: ANN401
+def _call(plg: Plugin, function: Function, args: tuple[str, ...]) -> Any:
     signature = function.signature
     if signature.variadic and len(args) > len(signature.parameters):
         # As text they would reach C as pointers, whatever C takes them for.
@@ -97,7 +97,7 @@ def _call(plg: Plugin, function: Function, args: tuple[str, ...]) -> Any:  # noq
     return function(*values, *args[len(signature.parameters) :])
 
 
-def _print(plg: Plugin, value: Any) -> None:  # noqa: ANN401 - any result
+def _print(plg: Plugin, value: Any) -> None:
     if value is None:
         return
     fields = _fields(plg, value)
@@ -108,7 +108,7 @@ def _print(plg: Plugin, value: Any) -> None:  # noqa: ANN401 - any result
         click.echo(name.encode() + b": " + _as_bytes(plg, field))
 
 
-def _fields(plg: Plugin, value: Any) -> dict[str, Any] | None:  # noqa: ANN401
+def _fields(plg: Plugin, value: Any) -> dict[str, Any] | None:
     if isinstance(value, tuple):
         names = getattr(value, "_fields", range(len(value)))
         return {str(name): field for name, field in zip(names, value, strict=True)}
@@ -119,7 +119,7 @@ def _fields(plg: Plugin, value: Any) -> dict[str, Any] | None:  # noqa: ANN401
     return None
 
 
-def _as_bytes(plg: Plugin, value: Any) -> bytes:  # noqa: ANN401
+def _as_bytes(plg: Plugin, value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, bool):
@@ -131,7 +131,7 @@ def _as_bytes(plg: Plugin, value: Any) -> bytes:  # noqa: ANN401
     return text.encode("utf-8", "surrogateescape")
 
 
-def _describe(plg: Plugin, value: Any) -> str:  # noqa: ANN401
+def _describe(plg: Plugin, value: Any) -> str:
     ctype = plg.ffi.typeof(value)
     if ctype.kind == "pointer":
         return hex(int(plg.ffi.cast("uintptr_t", value))) if value else "NULL"

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from elftools.elf.dynamic import DynamicSegment
     from elftools.elf.elffile import ELFFile
 
+    from nativeplug.load.symbols import Kind
+
 T = TypeVar("T")
 
 _KINDS = {
@@ -107,9 +109,9 @@ def read(file: str | os.PathLike[str] | BinaryIO) -> ElfFacts:
     return _read_with(file, _read)
 
 
-def exported_names(file: str | os.PathLike[str] | BinaryIO) -> list[str]:
+def exported_kinds(file: str | os.PathLike[str] | BinaryIO) -> dict[str, Kind]:
     """
-    Return the sorted names that a file exports, leaving out its runtime's own.
+    Return what a file exports, leaving out its runtime's own: sorted names, each with its kind.
 
     Args:
         file: A path, or a file open for reading bytes.
@@ -118,7 +120,7 @@ def exported_names(file: str | os.PathLike[str] | BinaryIO) -> list[str]:
         OpenError: The file cannot be read.
         FormatError: It is not an ELF file, or a damaged one.
     """
-    return _read_with(file, _read_names)
+    return _read_with(file, _read_kinds)
 
 
 def _read_with(file: str | os.PathLike[str] | BinaryIO, reader: Callable[[bytes, ELFFile], T]) -> T:
@@ -152,10 +154,11 @@ def _damaged(path: str, data: bytes, otherwise: str) -> FormatError:
     return FormatError(f"cannot read plugin '{path}': {reason}", path=path, reason=reason)
 
 
-def _read_names(data: bytes, file: ELFFile) -> list[str]:
+def _read_kinds(data: bytes, file: ELFFile) -> dict[str, Kind]:
     dynamic = _find_dynamic(file)
     exported = read_exported(file, dynamic) if dynamic else []
-    return [symbol.name for symbol in _split_runtime(exported, is_go=elf.is_go(data))[0]]
+    symbols, _ = _split_runtime(exported, is_go=elf.is_go(data))
+    return {symbol.name: symbol.kind for symbol in symbols}
 
 
 def _read(data: bytes, file: ELFFile) -> ElfFacts:

@@ -9,19 +9,23 @@ Rust's and many a C++ library cannot be unloaded at all.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import io
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from _cffi_backend import FFI
 
 from nativeplug._dl import ffi, lib
 from nativeplug.errors import FormatError, OpenError, SymbolNotFoundError
-from nativeplug.load import elf, facts, image, layout
+from nativeplug.load import elf, image, layout
+from nativeplug.load.image import FileChangedError
 from nativeplug.load.key import FileKey
+
+if TYPE_CHECKING:
+    from nativeplug.load.symbols import Kind
 
 _FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
 _TEXT_SIZE = 8192  # of the loader's messages: a path (PATH_MAX is 4096) and some words
@@ -43,23 +47,26 @@ class Generation:
     _image: image.Image | None = field(repr=False)
 
     @property
-    def exports(self) -> frozenset[str]:
-        """The names that the file exports; none where it cannot be read (any more)."""
+    def exports(self) -> Mapping[str, Kind]:
+        """The names that the file exports, with their kinds; none where it cannot be read."""
         # Not functools.cached_property: until Python 3.12 it has a lock, and a child process
         # would wait for ever for one that another thread held at fork().
         known = vars(self)
         if "_exports" not in known:
             known["_exports"] = self._read_exports()
-        exports: frozenset[str] = known["_exports"]
+        exports: Mapping[str, Kind] = known["_exports"]
         return exports
 
-    def _read_exports(self) -> frozenset[str]:
+    def _read_exports(self) -> Mapping[str, Kind]:
+        from nativeplug.load import facts
+
         try:
-            if self._image is None:
-                return frozenset(facts.exported_names(_path_of(self._handle)))
-            return frozenset(facts.exported_names(io.BytesIO(self._image.read())))
-        except (OpenError, image.FileChangedError):
-            return frozenset()
+            image = self._image
+            return facts.exported_kinds(
+                _path_of(self._handle) if image is None else io.BytesIO(image.read())
+            )
+        except (OpenError, FileChangedError):
+            return {}
 
     def address(self, symbol: str) -> int:
         """
@@ -102,6 +109,8 @@ class Generation:
 
     def not_found(self, symbol: str, reason: str, known: Iterable[str] = ()) -> SymbolNotFoundError:
         """Return the error for a symbol that does not exist, with the closest that do."""
+        import difflib
+
         names = {*known, *self.exports}
         nearest = tuple(difflib.get_close_matches(symbol, sorted(names), _NEAREST))
         hint = f"; did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""

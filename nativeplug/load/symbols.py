@@ -98,7 +98,7 @@ def _iter_exported(
         )
 
 
-def _symbol_kind(file: ELFFile, entry: Any) -> Kind | None:  # noqa: ANN401 - pyelftools' Container
+def _symbol_kind(file: ELFFile, entry: Any) -> Kind | None:
     if (
         entry["st_shndx"] == "SHN_UNDEF"
         or entry["st_info"]["bind"] not in _EXPORTED_BINDINGS
