@@ -16,7 +16,6 @@ import errno
 import fcntl
 import itertools
 import os
-import tempfile
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -136,9 +135,9 @@ def copy(path: str, data: bytes) -> Image:
         OpenError: The copy cannot be written: memory or the disk is full, for one.
     """
     place = os.path.realpath(path)
-    directories = [os.path.dirname(place)]
+    directories: list[str | None] = [os.path.dirname(place)]
     if not needs_origin(data):
-        directories.append(tempfile.gettempdir())
+        directories.append(None)  # the one for temporary files
         with contextlib.suppress(_RefusedError):
             return _memory_image(path, data)
     for directory in directories:
@@ -192,7 +191,9 @@ def _unused_spelling(directory: str, base: str) -> str:
     return f"{directory}{bits.replace('0', '/').replace('1', '/.')}/{base}"
 
 
-def _file_image(directory: str, path: str, data: bytes) -> Image:
+def _file_image(directory: str | None, path: str, data: bytes) -> Image:
+    import tempfile
+
     try:
         descriptor, name = tempfile.mkstemp(".so", f".{_label(path)}.", directory)
     except OSError as error:
