@@ -90,11 +90,11 @@ class TestReading:
         assert str(caught.value).endswith(advice)
         assert 9 == eval(advice).undeclared()  # noqa: S307
 
-    def test_undeclared_variable(self, c_plugin: CPlugin) -> None:
+    def test_undeclared_variable(self, build_c: BuildC) -> None:
         """Of a variable the advice is to declare one."""
-        plg = nativeplug.open(c_plugin("same_names_a"), "const char *who(void);")
-        with pytest.raises(SymbolNotFoundError, match="extern int shared_name;"):
-            plg.shared_name  # noqa: B018
+        plg = nativeplug.open(build_c("int counted = 1;"))
+        with pytest.raises(SymbolNotFoundError, match="extern int counted;"):
+            plg.counted  # noqa: B018
 
     def test_not_exported(self, plg: Plugin) -> None:
         """A declared symbol that the file does not export is an error when it is used."""
