@@ -15,6 +15,7 @@ import pytest
 
 import nativeplug
 from nativeplug import build, programs
+from samples import MORE_VARIABLES, MORE_VARIABLES_DECLARED, PAIRS, PAIRS_DECLARED
 from support import (
     EXPORTS_C,
     KINDS_C,
@@ -177,3 +178,27 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bare_kinds(kinds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the same plugin without a header."""
     return Path(shutil.copy(kinds, tmp_path_factory.mktemp("bare") / "kinds.so"))
+
+
+@pytest.fixture
+def variables(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
+    """Return a fresh plugin with a variable of every kind."""
+    return open_plugin(c_plugin("variables"))
+
+
+@pytest.fixture
+def more(open_plugin: OpenPlugin, compile_c: Compile) -> nativeplug.Plugin:
+    """Return a fresh plugin with further kinds."""
+    return open_plugin(compile_c(MORE_VARIABLES), MORE_VARIABLES_DECLARED)
+
+
+@pytest.fixture(scope="module")
+def callbacks(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
+    """Return the plugin that calls back."""
+    return open_plugin(c_plugin("callbacks"))
+
+
+@pytest.fixture(scope="module")
+def pairs(open_plugin: OpenPlugin, compile_c: Compile) -> nativeplug.Plugin:
+    """Return a plugin that calls two callbacks in one call."""
+    return open_plugin(compile_c(PAIRS), PAIRS_DECLARED)

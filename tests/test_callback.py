@@ -16,39 +16,11 @@ import nativeplug
 from nativeplug.call.callback import Call
 from support import Compile, CPlugin, OpenPlugin
 
-TEXT = """
-typedef int (*handler_t)(int event);
-static handler_t kept;
-void keep(handler_t h) { kept = h; }
-int both(handler_t a, handler_t b) { return a(1) + b(2); }
-int all(handler_t a) { return a(1) + (kept ? kept(2) : 0); }
-int late(void) { return kept(1) + kept(2); }
-"""
-DECLARATIONS = """
-typedef int (*handler_t)(int event);
-void keep(handler_t h);
-int both(handler_t a, handler_t b);
-int all(handler_t a);
-int late(void);
-"""
-
-
-@pytest.fixture(scope="module")
-def callbacks(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
-    """Return the plugin that calls back."""
-    return open_plugin(c_plugin("callbacks"))
-
 
 @pytest.fixture(scope="module")
 def threads(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
     """Return the plugin that calls back from a thread of its own."""
     return open_plugin(c_plugin("callback_threads"))
-
-
-@pytest.fixture(scope="module")
-def pairs(open_plugin: OpenPlugin, compile_c: Compile) -> nativeplug.Plugin:
-    """Return a plugin that calls two callbacks in one call."""
-    return open_plugin(compile_c(TEXT), DECLARATIONS)
 
 
 def failing(error: BaseException, seen: list[int] | None = None) -> Any:

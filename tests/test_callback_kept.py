@@ -11,13 +11,7 @@ from typing import Any
 import pytest
 
 import nativeplug
-from support import Compile, CPlugin, OpenPlugin
-
-
-@pytest.fixture(scope="module")
-def callbacks(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
-    """Return the plugin that calls back."""
-    return open_plugin(c_plugin("callbacks"))
+from support import CPlugin, OpenPlugin
 
 
 def test_callback_that_outlives_calls(callbacks: Any) -> None:
@@ -68,31 +62,6 @@ def test_its_errors_in_nested_calls(callbacks: Any) -> None:
 
     assert callbacks.apply(outer, 1) == 7
     callbacks.register_handler(None)
-
-
-TEXT = """
-typedef int (*handler_t)(int event);
-static handler_t kept;
-void keep(handler_t h) { kept = h; }
-int both(handler_t a, handler_t b) { return a(1) + b(2); }
-int all(handler_t a) { return a(1) + (kept ? kept(2) : 0); }
-int late(void) { return kept(1) + kept(2); }
-"""
-
-
-DECLARATIONS = """
-typedef int (*handler_t)(int event);
-void keep(handler_t h);
-int both(handler_t a, handler_t b);
-int all(handler_t a);
-int late(void);
-"""
-
-
-@pytest.fixture(scope="module")
-def pairs(open_plugin: OpenPlugin, compile_c: Compile) -> nativeplug.Plugin:
-    """Return a plugin that calls two callbacks in one call."""
-    return open_plugin(compile_c(TEXT), DECLARATIONS)
 
 
 def test_it_is_skipped_after_its_error(pairs: Any) -> None:

@@ -12,68 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nativeplug
-from support import Compile, CPlugin, OpenPlugin, RunPython
+from support import CPlugin, OpenPlugin, RunPython
 
 quick = settings(max_examples=30, deadline=None)
-MORE = """
-#include <wchar.h>
-struct Opaque { int secret; };
-struct Opaque hidden = {7};
-int open_ended[] = {1, 2, 3};
-const int fixed[2] = {1, 2};
-const struct Pair { int first, second; } pair = {3, 4};
-union Either { int whole; float real; } either = {5};
-wchar_t wide = L'w';
-wchar_t wide_text[8] = L"wide";
-const wchar_t *wide_pointer = L"pointer";
-long double precise = 0.5L;
-char grid[2][4] = {"ab", "cd"};
-char *writable = 0;
-unsigned char key[4] = {1, 2, 3, 4};
-enum Color { RED, BLUE = 3 } color = BLUE;
-void shout(void) { if (writable) writable[0] = 'X'; }
-struct Pair *pairs[2];
-int pairs_sum(void) { return pairs[0]->first + pairs[1]->second; }
-"""
-MORE_DECLARATIONS = """
-extern struct Opaque hidden;
-extern int open_ended[];
-extern const int fixed[2];
-struct Pair { int first, second; };
-extern const struct Pair pair;
-union Either { int whole; float real; };
-extern union Either either;
-extern wchar_t wide;
-extern wchar_t wide_text[8];
-extern const wchar_t *wide_pointer;
-extern long double precise;
-extern char grid[2][4];
-extern char *writable;
-extern unsigned char key[4];
-enum Color { RED, BLUE = 3 };
-extern enum Color color;
-void shout(void);
-extern struct Pair *pairs[2];
-int pairs_sum(void);
-"""
-
-
-@pytest.fixture
-def variables(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
-    """Return a fresh plugin with a variable of every kind."""
-    return open_plugin(c_plugin("variables"))
 
 
 @pytest.fixture(scope="module")
 def numbers(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
     """Return such a plugin for all tests."""
     return open_plugin(c_plugin("variables"))
-
-
-@pytest.fixture
-def more(open_plugin: OpenPlugin, compile_c: Compile) -> nativeplug.Plugin:
-    """Return a fresh plugin with further kinds."""
-    return open_plugin(compile_c(MORE), MORE_DECLARATIONS)
 
 
 @pytest.mark.parametrize("bits", [8, 16, 32, 64])

@@ -9,15 +9,6 @@ from typing import Any
 
 import pytest
 
-import nativeplug
-from support import Compile, CPlugin, OpenPlugin
-
-
-@pytest.fixture
-def variables(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
-    """Return a fresh plugin with a variable of every kind."""
-    return open_plugin(c_plugin("variables"))
-
 
 def test_arrays(variables: Any) -> None:
     """An array is read as cdata that shows the variable, and written as a whole."""
@@ -123,57 +114,6 @@ def test_a_callable_is_no_function_pointer(variables: Any) -> None:
         variables.hook = abs
     with pytest.raises(TypeError, match="variable 'hook' must be cdata"):
         variables.hook = variables.callback("void (*)(void)", abs)
-
-
-MORE = """
-#include <wchar.h>
-struct Opaque { int secret; };
-struct Opaque hidden = {7};
-int open_ended[] = {1, 2, 3};
-const int fixed[2] = {1, 2};
-const struct Pair { int first, second; } pair = {3, 4};
-union Either { int whole; float real; } either = {5};
-wchar_t wide = L'w';
-wchar_t wide_text[8] = L"wide";
-const wchar_t *wide_pointer = L"pointer";
-long double precise = 0.5L;
-char grid[2][4] = {"ab", "cd"};
-char *writable = 0;
-unsigned char key[4] = {1, 2, 3, 4};
-enum Color { RED, BLUE = 3 } color = BLUE;
-void shout(void) { if (writable) writable[0] = 'X'; }
-struct Pair *pairs[2];
-int pairs_sum(void) { return pairs[0]->first + pairs[1]->second; }
-"""
-
-
-MORE_DECLARATIONS = """
-extern struct Opaque hidden;
-extern int open_ended[];
-extern const int fixed[2];
-struct Pair { int first, second; };
-extern const struct Pair pair;
-union Either { int whole; float real; };
-extern union Either either;
-extern wchar_t wide;
-extern wchar_t wide_text[8];
-extern const wchar_t *wide_pointer;
-extern long double precise;
-extern char grid[2][4];
-extern char *writable;
-extern unsigned char key[4];
-enum Color { RED, BLUE = 3 };
-extern enum Color color;
-void shout(void);
-extern struct Pair *pairs[2];
-int pairs_sum(void);
-"""
-
-
-@pytest.fixture
-def more(open_plugin: OpenPlugin, compile_c: Compile) -> nativeplug.Plugin:
-    """Return a fresh plugin with further kinds."""
-    return open_plugin(compile_c(MORE), MORE_DECLARATIONS)
 
 
 def test_opaque_and_open_ended(more: Any) -> None:
