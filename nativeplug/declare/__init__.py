@@ -77,8 +77,9 @@ def _parse(prepared: Prepared, origin: str, base: Declarations) -> Unit:
     try:
         return parse(prepared.finish(), origin, base)
     except DeclarationError:
-        if prepared.fallback is None:
+        again = prepared.fallback()
+        if again is None:
             raise
     except RecursionError:
         raise DeclarationError(f"{origin}: nested too deeply to be read", file=origin) from None
-    return parse(prepared.fallback(), origin, base)
+    return parse(again.finish(), origin, base)

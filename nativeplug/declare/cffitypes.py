@@ -8,8 +8,6 @@ read as data and never executed.
 
 from __future__ import annotations
 
-import ast
-import io
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -88,6 +86,9 @@ def _builder(types: Iterable[TypeDeclaration], name: str, base: Any = None) -> A
 
 def _literals(builder: Any) -> Literals:
     """Return the literals that cffi would write into a module."""
+    import ast
+    import io
+
     from cffi import recompiler  # see _builder
 
     writer: Any = recompiler.Recompiler(builder, "nativeplug_types", target_is_python=True)

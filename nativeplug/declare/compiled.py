@@ -10,17 +10,17 @@ cannot be written to costs time, never an error.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import _cffi_backend
 
 from nativeplug.declare.unit import Unit
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    import logging
 
 # Changes whenever the meaning of the files does.
 _FORMAT = "2"
@@ -78,8 +78,14 @@ def _load(path: Path) -> Unit | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        _log.warning("cannot use parsed declarations in %r: %s", str(path), error)
+        _log().warning("cannot use parsed declarations in %r: %s", str(path), error)
         return None
+
+
+def _log() -> logging.Logger:
+    import logging  # only when there is something to say
+
+    return logging.getLogger(__name__)
 
 
 def _payload(data: bytes) -> bytes:
@@ -90,6 +96,8 @@ def _payload(data: bytes) -> bytes:
 
 
 def _store(path: Path, unit: Unit) -> None:
+    import tempfile
+
     payload = unit.to_bytes()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -102,4 +110,4 @@ def _store(path: Path, unit: Unit) -> None:
             os.unlink(temporary)
             raise
     except OSError as error:
-        _log.debug("cannot keep parsed declarations in %r: %s", str(path), error)
+        _log().debug("cannot keep parsed declarations in %r: %s", str(path), error)

@@ -9,14 +9,13 @@ the two reads a text depends on the text alone, so a header means the same on ev
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from nativeplug.declare import cc, plain
+from nativeplug.declare import plain
 from nativeplug.declare.bare import bare_text
 from nativeplug.declare.goheader import clean, is_go_header
 from nativeplug.declare.places import error_at
 from nativeplug.declare.sources import Source
-from nativeplug.programs import c_compiler
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,8 @@ class Prepared:
     parts: tuple[str, ...]
     #: Reads the directives.
     finish: Callable[[], plain.Preprocessed]
-    #: The same with a compiler, for a header of cgo's that needs one after all.
-    fallback: Callable[[], plain.Preprocessed] | None = None
+    #: Prepares the text for a compiler after all: cgo's headers may need one. None without.
+    fallback: Callable[[], Prepared | None] = lambda: None
 
 
 def preprocess(source: Source) -> Prepared:
@@ -45,7 +44,8 @@ def preprocess(source: Source) -> Prepared:
     try:
         found = plain.read(bare, ignore_includes=go)
     except plain.NotPlainError as reason:
-        if c_compiler() is None:
+        prepared = _with_compiler(source, bare)
+        if prepared is None:
             raise error_at(
                 source.name,
                 reason.line,
@@ -53,14 +53,17 @@ def preprocess(source: Source) -> Prepared:
                 f"{reason}: this needs a C preprocessor and there is no C compiler; "
                 "install gcc or clang, or declare without it",
             ) from None
-        return _compiled(source, bare)
-    return Prepared(
-        (found.text, repr(found.macros)),
-        lambda: found,
-        (lambda: _compiled(source, bare).finish()) if go and c_compiler() else None,
-    )
+        return prepared
+    prepared = Prepared((found.text, repr(found.macros)), lambda: found)
+    return replace(prepared, fallback=lambda: _with_compiler(source, bare)) if go else prepared
 
 
-def _compiled(source: Source, bare: str) -> Prepared:
+def _with_compiler(source: Source, bare: str) -> Prepared | None:
+    """Return the text as the system's preprocessor reads it; None when there is no compiler."""
+    from nativeplug.declare import cc  # subprocess: few declarations need it
+    from nativeplug.programs import c_compiler
+
+    if c_compiler() is None:
+        return None
     output = cc.run(bare, source)
     return Prepared((bare, output), lambda: cc.split(output, bare, source))
