@@ -110,7 +110,7 @@ class Plugin:
         """
         _cache.discard(self)
         path = self.path
-        self._symbols.retire(
+        self._symbols.disable(
             lambda: ClosedError(f"plugin {path!r} is closed; open it again", path=path)
         )
         vars(self).clear()
@@ -234,13 +234,13 @@ def open(
 
 
 def _open(name: str, key: Key, source: Source | None, options: Options) -> Plugin:
-    plugin = _cache.peek(key)
-    fresh = plugin is None or not plugin._symbols.declarations.origins
+    known = _cache.peek(key)
+    fresh = known is None or not known._symbols.declarations.origins
     if source is None and fresh and not isinstance(key, SystemKey):
         source = beside(name)
     # Before anything of a fresh plugin is loaded: a mistake in the declarations loses nothing.
     alone = None
-    if plugin is None and source is not None:
+    if known is None and source is not None:
         alone = declare.extend(Declarations(), source)
     try:
         plugin = _cache.get(key, lambda: _load(name, key))
@@ -249,6 +249,8 @@ def _open(name: str, key: Key, source: Source | None, options: Options) -> Plugi
         raise OpenError(
             f"cannot open plugin {name!r}: {reason}", path=name, reason=reason
         ) from None
+    if known is not None and plugin is not known:  # it was closed meanwhile
+        return _open(name, key, source, options)
     plugin._symbols.add(source, alone, options)
     return plugin
 
@@ -274,7 +276,7 @@ def _after_fork() -> None:
     for plugin in _cache.values():
         if plugin._symbols.generation.is_go:
             _cache.discard(plugin)
-            plugin._symbols.retire(_fork_error(plugin.path))
+            plugin._symbols.disable(_fork_error(plugin.path))
             vars(plugin).clear()
 
 

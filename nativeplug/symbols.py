@@ -108,6 +108,11 @@ class _Given:
 _lock = threading.RLock()
 
 
+# What variables' values point to. C may hold the pointers as long as its code is loaded, and
+# that is never unloaded.
+_kept_for_ever: list[dict[object, object]] = []
+
+
 def after_fork() -> None:
     """Forget, in a child process, the lock that a thread of the parent may have held."""
     global _lock  # noqa: PLW0603 - there is no other way to unlock it
@@ -125,6 +130,7 @@ class Symbols:
         self._resolved: dict[str, Function | Variable] = {}
         self._pending = PendingErrors()
         self._kept: dict[object, object] = {}
+        _kept_for_ever.append(self._kept)
 
     @property
     def declarations(self) -> Declarations:
@@ -190,7 +196,7 @@ class Symbols:
                     return self._resolved.setdefault(name, symbol)
 
     def _resolve(self, name: str, given: _Given) -> Function | Variable:
-        declaration = given.declarations.symbols.get(name)
+        declaration = given.declarations.served(name)
         if declaration is None:
             raise self._undeclared(name, given.declarations)
         address = self.generation.address(name)
@@ -214,10 +220,16 @@ class Symbols:
         if name is None:
             return None
         check_free(plan)
-        address = libc_free() if name == _LIBC_FREE else self.generation.address(name)
+        address = libc_free() if name == _LIBC_FREE else self._releasing_function(name)
         ffi = given.declarations.ffi
         release = ffi.cast("void (*)(void *)", address)
         return lambda pointer: release(ffi.cast("void *", pointer))
+
+    def _releasing_function(self, name: str) -> int:
+        address = self.generation.address(name)
+        if self.generation.is_variable(name):
+            raise DeclarationError(f"free= cannot release by {name!r}: that is a variable")
+        return address
 
     def _undeclared(self, name: str, declarations: Declarations) -> SymbolNotFoundError:
         path = self.generation.path
@@ -225,7 +237,7 @@ class Symbols:
             reason = f"{name!r} of plugin {path!r} is a constant, not a symbol"
             return SymbolNotFoundError(reason, path=path, symbol=name)
         if self.generation.has(name):
-            is_variable = self.generation.exports.get(name) in {"variable", "tls"}
+            is_variable = self.generation.is_variable(name)
             example = f"extern int {name};" if is_variable else f"int {name}(void);"
             return SymbolNotFoundError(
                 f"symbol {name!r} of plugin {path!r} is exported but not declared: open it with "
@@ -263,19 +275,23 @@ class Symbols:
         self.check_open()
         return [name for name in self.declarations.symbols if self.generation.has(name)]
 
-    def retire(self, error: Callable[[], PluginError]) -> None:
+    def disable(self, error: Callable[[], PluginError]) -> None:
         """Make everything that came from the plugin raise what *error* makes."""
         with _lock:
             if self.error is not None:
                 return
             self.error = error
+            self.generation.close_image()
             for symbol in self._resolved.values():
-                symbol.retire(error)
+                symbol.disable(error)
 
 
 def _check_names(given: _Given) -> None:
-    """Refuse an option that names no declared function."""
+    """Refuse an option that names no declared function, or releases by a declared variable."""
     allowed = given.options.allow_go_results
+    symbols = given.declarations.symbols
     for name in [*given.options.free, *(() if isinstance(allowed, bool) else allowed)]:
-        if name not in given.declarations.symbols:
+        if name not in symbols:
             raise DeclarationError(f"no declaration of {name!r}, which an option of open names")
+        if not isinstance(symbols[name], FunctionDeclaration):
+            raise DeclarationError(f"{name!r}, which an option of open names, is a variable")

@@ -123,7 +123,7 @@ def build_c(tmp_path: Path) -> BuildC:
 
 
 @pytest.fixture
-def run_python() -> RunPython:
+def run_python(tmp_path: Path) -> RunPython:
     """Give a function that runs Python code in a process of its own: what may crash, or forks."""
 
     def run(
@@ -135,6 +135,7 @@ def run_python() -> RunPython:
             text=True,
             check=False,
             timeout=timeout,
+            cwd=tmp_path,  # not the checkout: "-c" puts the working directory first on sys.path
             env={**os.environ, **(env or {})},
         )
 

@@ -122,21 +122,20 @@ class TestRefused:
         check_types(load_types(compile_types([], types, {}), None), types)
 
     @pytest.mark.parametrize(
-        ("ctype", "is_variable", "expected"),
+        ("ctype", "expected"),
         [
-            ("int", True, None),
-            ("int[]", True, None),
-            ("struct S *", True, None),
-            ("struct S", True, "don't know the size of ctype 'struct S'"),
-            ("int (*)(struct S *)", False, None),
-            ("int (*)(struct S)", False, "ctype 'struct S' has incomplete type"),
-            ("int (*)(unknown, int)", False, "undefined type name: 'unknown,'"),
-            ("int (*)(struct T)", False, "undefined struct/union name: 'T)'"),
+            ("int", None),
+            ("int[]", None),
+            ("struct S", None),
+            ("int (*)(struct S *)", None),
+            ("int (*)(struct S)", "ctype 'struct S' has incomplete type"),
+            ("int (*)(unknown, int)", "undefined type name: 'unknown,'"),
+            ("int (*)(struct T)", "undefined struct/union name: 'T)'"),
         ],
     )
-    def test_problem(self, ctype: str, is_variable: bool, expected: str | None) -> None:  # noqa: FBT001
+    def test_problem(self, ctype: str, expected: str | None) -> None:
         """The type of a symbol is served, or there is a reason."""
-        assert expected == problem_with(loaded("struct S"), ctype, is_variable=is_variable)
+        assert expected == problem_with(loaded("struct S"), ctype)
 
     def test_unforeseen(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What is wrong with no single type is raised as it is."""

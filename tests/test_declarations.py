@@ -181,6 +181,11 @@ class TestContradictions:
             ),
             ("int f(int);", "int f(int, ...);", "1:5: 'int f(int, ...)' contradicts 'int f(int)'"),
             ("int f(void);", "extern int f;", "1:12: 'int f' contradicts 'int f(void)'"),
+            (
+                "int f(int);",
+                "extern int (*f)(int);",
+                "1:14: 'int (*f)(int)' contradicts 'int f(int)'",
+            ),
             ("extern int v;", "extern unsigned v;", "1:17: 'unsigned v' contradicts 'int v'"),
             ("extern int v[2];", "extern int v[3];", "1:12: 'int v[3]' contradicts 'int v[2]'"),
             ("int f(__int128);", "int f(int);", "1:5: 'int f(int)' contradicts 'int f(__int128)'"),

@@ -52,7 +52,7 @@ def test_retired_function_raises(greeter: Any) -> None:
     """A retired function raises what it was told to, a new error each time."""
     retired = function("int f(int a);")
     assert retired(1) == (1,)
-    retired.retire(lambda: nativeplug.ClosedError("closed", path="f.so"))
+    retired.disable(lambda: nativeplug.ClosedError("closed", path="f.so"))
     errors = []
     for _ in range(2):
         with pytest.raises(nativeplug.ClosedError) as caught:

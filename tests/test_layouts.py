@@ -116,6 +116,16 @@ class TestLayouts:
         expected = f"<declarations>:{place}: 'struct S' has the attribute '{attribute}', which"
         assert str(caught.value).startswith(expected)
 
+    def test_nested_packs(self) -> None:
+        """What ``pop`` brings back is what held before its ``push``."""
+        text = (
+            "#pragma pack(1)\n#pragma pack(push, 2)\n#pragma pack(push)\n#pragma pack(pop)\n"
+            "#pragma pack(pop)\nstruct S { char c; int x; };\n#pragma pack()\n"
+            "struct T { char c; int x; };\n#pragma pack(pop)\n"
+        )
+        ffi = declare.read(text).ffi
+        assert (5, 8) == (ffi.sizeof("struct S"), ffi.sizeof("struct T"))
+
     def test_other_pragmas(self) -> None:
         """Other pragmas change nothing."""
         text = "#if 1\n#pragma GCC diagnostic push\nstruct S { char c; int x; };\n#endif"

@@ -99,14 +99,14 @@ class TestFunctions:
         types = "typedef const int cint; typedef const int *pcint; typedef int row[3]; struct s;"
         assert readonly is function(f"{types} int f({parameter});").parameters[0].readonly
 
+    @pytest.mark.parametrize("text", ["int f(void);", "int f();"])
+    def test_no_parameters(self, text: str) -> None:
+        """A function may have no parameters."""
+        assert () == function(text).parameters
+
     def test_names(self) -> None:
         """Parameters have the names that they are given, or none."""
-        names = [
-            each.name
-            for each in function(
-                "int f(int, int class, int *p, t);typedef int t;".replace(", t", "")
-            ).parameters
-        ]
+        names = [each.name for each in function("int f(int, int class, int *p);").parameters]
         assert [None, "class", "p"] == names
 
     @pytest.mark.parametrize("text", ["static int f(void);", "static inline int f(void) { }"])
@@ -125,11 +125,14 @@ class TestVariables:
 
     def test_everything(self) -> None:
         """Everything that is said of a variable is kept."""
-        expected = VariableDeclaration("v", "const int v[2]", "const int [2]", True, "x:1:1")  # noqa: FBT003
-        found = declare.read("extern const int v[1 + 1];").symbols["v"]
-        assert isinstance(found, VariableDeclaration)
-        assert (expected.text, expected.type) == (found.text, found.type)
-        assert (True, "<declarations>:1:18") == (found.readonly, found.place)
+        expected = VariableDeclaration(
+            name="v",
+            text="const int v[2]",
+            type="const int [2]",
+            readonly=True,
+            place="<declarations>:1:18",
+        )
+        assert expected == declare.read("extern const int v[1 + 1];").symbols["v"]
 
     @pytest.mark.parametrize(
         ("text", "expected", "readonly"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import _cffi_backend
@@ -126,19 +127,25 @@ def _cdata(value: Value) -> Callable[[Any], Any]:
 
 def _text(ffi: Any, value: Value) -> ToC:
     null, cdata, check = ffi.NULL, ffi.CData, _cdata(value)
+    # C may write where the parameter is not const: not into what Python shares and caches.
+    passed = _same if value.readonly else partial(ffi.new, ffi.typeof("char[]"))
 
     def convert(given: Any, _call: Call) -> Any:
         if isinstance(given, str):
-            return encode(given, value.label)
+            return passed(encode(given, value.label))
         if given is None:
             return null
         if isinstance(given, bytes):
-            return given
+            return passed(given)
         if isinstance(given, cdata):
             return check(given)
         return pointer_to(ffi, value, given, "str, bytes, a buffer, cdata or None")
 
     return convert
+
+
+def _same(given: bytes) -> bytes:
+    return given
 
 
 def _wide_text(ffi: Any, value: Value) -> ToC:

@@ -63,7 +63,7 @@ class Function:
         """Refuse to be pickled: it lies at an address of this process."""
         raise TypeError(f"cannot pickle {self!r}: look it up in the other process")
 
-    def retire(self, error: Callable[[], Exception]) -> None:
+    def disable(self, error: Callable[[], Exception]) -> None:
         """Make every further call raise what *error* makes; calls under way go on."""
 
         def refuse(*_args: Any) -> NoReturn:

@@ -112,7 +112,7 @@ class Variable:
         if self._error is not None:
             raise self._error()
 
-    def retire(self, error: Callable[[], Exception]) -> None:
+    def disable(self, error: Callable[[], Exception]) -> None:
         """Make every further use raise what *error* makes."""
         self._error = error
 
@@ -146,9 +146,11 @@ class Variable:
                 f"make one with plg.callback({self.type!r}, {given!r})"
             )
         call = Call()
-        converted = self._to_c(given, call)
-        if isinstance(converted, bytes):
-            converted = self._copy(converted)
+        if self._value.kind is Kind.TEXT and isinstance(given, (str, bytes)):
+            text = given if isinstance(given, bytes) else encode(given, self._value.label)
+            converted = self._copy(text)
+        else:
+            converted = self._to_c(given, call)
         entry = given, converted, call
         with _lock:  # or another thread's pointer would be written, and this one's kept
             self._pointer[0] = converted

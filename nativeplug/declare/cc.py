@@ -25,6 +25,7 @@ _OWN, _MACROS = "<text>", "<macros>"
 _DEFINED = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(?!\w|\()", re.MULTILINE)
 _EXPANSION = re.compile(r'"(\w+)" (.+)')
 _ERROR = re.compile(r"^(.*?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)$", re.MULTILINE)
+_SECONDS = 120
 _SYSTEM_HEADER = "3"  # gcc's flag in line markers; clang writes the same
 
 
@@ -51,7 +52,13 @@ def run(text: str, source: Source) -> str:
             check=False,
             cwd=source.header.parent if source.header is not None else None,
             env={**os.environ, "LC_ALL": "C"},
+            timeout=_SECONDS,
         )
+    except subprocess.TimeoutExpired:
+        raise DeclarationError(
+            f"cannot preprocess {source.name!r} with {command[0]!r}: no answer for {_SECONDS} s",
+            file=source.name,
+        ) from None
     except OSError as error:
         raise DeclarationError(
             f"cannot preprocess {source.name!r} with {command[0]!r}: {error.strerror}",

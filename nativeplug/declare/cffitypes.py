@@ -130,19 +130,15 @@ def check_types(ffi: Any, types: Iterable[TypeDeclaration]) -> None:
             raise RefusedTypeError(declaration, reason(error)) from None
 
 
-def problem_with(ffi: Any, ctype: str, *, is_variable: bool) -> str | None:
+def problem_with(ffi: Any, ctype: str) -> str | None:
     """
     Tell why the type of a variable, or of a pointer to a function, cannot be served.
 
-    Args:
-        ffi: Knows the types.
-        ctype: The type in C.
-        is_variable: It is a variable's type: its size must be known, but for its items' number.
+    Its size must be known, but for the number of an array's items.
     """
     try:
         found = ffi.typeof(ctype)
-        if is_variable:
-            ffi.sizeof(found.item if found.kind == "array" and found.length is None else found)
+        ffi.sizeof(found.item if found.kind == "array" and found.length is None else found)
     except _REFUSALS as error:
         return reason(error)
     return None

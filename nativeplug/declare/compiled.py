@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,9 +44,9 @@ def cache_directory() -> Path | None:
 
 
 def key_of(*parts: str) -> str:
-    """Return the name for declarations that depend on *parts* and on cffi's version."""
+    """Return the name for declarations that depend on *parts*, on cffi and on the machine."""
     digest = hashlib.sha256()
-    for part in (_FORMAT, _cffi_backend.__version__, *parts):
+    for part in (_FORMAT, _cffi_backend.__version__, os.uname().machine, *parts):
         data = part.encode("utf-8", "surrogatepass")
         digest.update(b"%d:" % len(data))
         digest.update(data)
@@ -74,7 +75,7 @@ def load_or_parse(key: str, parse: Callable[[], Unit]) -> Unit:
 
 def _load(path: Path) -> Unit | None:
     try:
-        return Unit.from_bytes(_payload(path.read_bytes()))
+        return Unit.from_bytes(_payload(_read_own(path)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -86,6 +87,15 @@ def _log() -> logging.Logger:
     import logging  # only when there is something to say
 
     return logging.getLogger(__name__)
+
+
+def _read_own(path: Path) -> bytes:
+    """Return a file's bytes, if nobody but the user could have written them."""
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise PermissionError("others could have written it")
+        return file.read()
 
 
 def _payload(data: bytes) -> bytes:

@@ -92,7 +92,7 @@ def _compile(
     while True:
         try:
             literals = cffitypes.compile_types(known, types, constants)
-            ffi = cffitypes.load_types(literals, base.ffi if base.origins else None)
+            ffi = cffitypes.load_types(literals, base.ffi)
             cffitypes.check_types(ffi, types)
         except cffitypes.RefusedTypeError as refusal:  # noqa: PERF203 - that ends
             refused = refusal.declaration

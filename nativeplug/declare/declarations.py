@@ -168,7 +168,7 @@ class Declarations:
             DeclarationError: *unit* contradicts these declarations.
         """
         whole = Declarations()
-        whole.ffi = load_types(unit.ffi, self.ffi if self.origins else None)
+        whole.ffi = load_types(unit.ffi, self.ffi)
         whole.constants = self.constants | constants_of(unit.ffi)
         whole.types = dict(self.types)
         for declaration in unit.types:

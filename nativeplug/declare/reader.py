@@ -21,11 +21,9 @@ from nativeplug.declare.rows import row_of
 from nativeplug.declare.tree import CFFI_FILE, CONTEXT_FILE, KNOWN_TYPES
 from nativeplug.declare.unit import (
     CTYPE,
-    KIND,
     PLACE,
     PROBLEM,
     TEXT,
-    VARIABLE,
     Row,
     TypeDeclaration,
 )
@@ -172,11 +170,8 @@ class Reader:
                 continue
             thread_local = "_Thread_local" in node.storage
             row = row_of(node, self.typedefs, self.constants)
-            is_variable = row[KIND] == VARIABLE
-            row[PROBLEM] = (
-                self._problem(node, thread_local=thread_local)
-                or cffitypes.problem_with(ffi, row[CTYPE], is_variable=is_variable)
-            )  # fmt: skip
+            problem = self._problem(node, thread_local=thread_local)
+            row[PROBLEM] = problem or cffitypes.problem_with(ffi, row[CTYPE])
             old = rows.setdefault(node.name, row)
             if not same_type(ffi, old, row):
                 raise contradiction(row[PLACE], row[TEXT], old[PLACE], old[TEXT])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from _cffi_backend import FFI
 
 from nativeplug._dl import ffi, lib
-from nativeplug.errors import FormatError, OpenError, SymbolNotFoundError
+from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundError
 from nativeplug.load import elf, image, layout
 from nativeplug.load.image import FileChangedError
 from nativeplug.load.key import FileKey
@@ -31,6 +31,8 @@ _FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
 _TEXT_SIZE = 8192  # of the loader's messages: a path (PATH_MAX is 4096) and some words
 _NEAREST = 3
 _ET_EXEC, _ET_DYN = 2, 3  # elf(5)
+# Of every loaded object's handle: the process that loaded it, and the file.
+_objects: dict[int, tuple[int, FileKey | None]] = {}
 _HEADER_SIZE = 4096  # more than the loader reads before it maps anything
 
 
@@ -67,6 +69,15 @@ class Generation:
             )
         except (OpenError, FileChangedError):
             return {}
+
+    def is_variable(self, symbol: str) -> bool:
+        """Tell whether the file says that a symbol is a variable."""
+        return self.exports.get(symbol) in {"variable", "tls"}
+
+    def close_image(self) -> None:
+        """Give up the private copy's descriptor: what is loaded needs it no longer."""
+        if self._image is not None:
+            self._image.close()
 
     def address(self, symbol: str) -> int:
         """
@@ -142,7 +153,9 @@ def load_file(path: str, key: FileKey) -> Generation:
     handle, text, copy = _load_copy(path, data)
     if handle == ffi.NULL:
         raise _open_error(path, text)
-    return Generation(path, elf.is_go(data), handle, copy)
+    is_go = elf.is_go(data)
+    _check_object(path, handle, key, is_go=is_go)
+    return Generation(path, is_go, handle, copy)
 
 
 def load_system(soname: str) -> Generation:
@@ -158,7 +171,29 @@ def load_system(soname: str) -> Generation:
         if os.path.exists(soname):
             hint = f"; for the file in the working directory write {'./' + soname!r}"
         raise _open_error(soname, text + hint)
-    return Generation(soname, _is_go_library(_path_of(handle)), handle, None)
+    is_go = _is_go_library(_path_of(handle))
+    _check_object(soname, handle, None, is_go=is_go)
+    return Generation(soname, is_go, handle, None)
+
+
+def _check_object(path: str, handle: FFI.CData, key: FileKey | None, *, is_go: bool) -> None:
+    """
+    Refuse an object that the dynamic loader had already, where that is not what is asked for.
+
+    Private copies are always new; system libraries and files loaded in place may not be.
+    """
+    number = int(ffi.cast("uintptr_t", handle))
+    process, loaded = _objects.setdefault(number, (os.getpid(), key))
+    if loaded != key:
+        raise _open_error(
+            path, "an older version is loaded, and its directory has no place for a private copy"
+        )
+    if is_go and process != os.getpid():
+        raise ForkError(
+            f"cannot open plugin {path!r}: it was loaded before fork(), which no Go runtime "
+            "survives; start processes by 'spawn'",
+            path=path,
+        )
 
 
 def _is_go_library(path: str) -> bool:
@@ -219,7 +254,9 @@ def _open_error(path: str, text: str) -> OpenError:
 def _format_error(path: str, defect: str, data: bytes) -> FormatError:
     message = f"cannot open plugin {path!r}: {defect}"
     if _is_refused_by_header(data):
-        with contextlib.suppress(OpenError):  # what we found needs no place for a copy
+        with contextlib.suppress(
+            OpenError, FileChangedError
+        ):  # what we found needs no place for a copy
             message += f" ({_load_copy(path, data[:_HEADER_SIZE])[1]})"
     return FormatError(message, path=path, reason=defect)
 

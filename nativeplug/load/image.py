@@ -70,6 +70,12 @@ class Image:
         except OSError as error:
             raise FileChangedError from error
 
+    def close(self) -> None:
+        """Close the descriptor, unless somebody else did."""
+        with contextlib.suppress(OSError, FileChangedError):
+            _check_unchanged(self.descriptor, self.key)
+            os.close(self.descriptor)
+
     def remove_temporary(self) -> None:
         """Remove the file that is needed for the time of loading only."""
         if self.temporary is not None:
@@ -133,6 +139,7 @@ def copy(path: str, data: bytes) -> Image:
 
     Raises:
         OpenError: The copy cannot be written: memory or the disk is full, for one.
+        FileChangedError: The file would be loaded itself, and is another now.
     """
     place = os.path.realpath(path)
     directories: list[str | None] = [os.path.dirname(place)]
@@ -143,7 +150,7 @@ def copy(path: str, data: bytes) -> Image:
     for directory in directories:
         with contextlib.suppress(_RefusedError):
             return _file_image(directory, path, data)
-    return _image_in_place(place)
+    return _image_in_place(place, data)
 
 
 class _RefusedError(Exception):
@@ -207,13 +214,17 @@ def _file_image(directory: str | None, path: str, data: bytes) -> Image:
     return _image(name, descriptor, temporary=name)
 
 
-def _image_in_place(path: str) -> Image:
-    """Load the user's file itself."""
+def _image_in_place(path: str, data: bytes) -> Image:
+    """Load the user's file itself, if it still has the bytes that were checked."""
     try:
         descriptor = os.open(path, _READ)
     except OSError as error:
         raise cannot_open(path, error) from None
-    return _image(_unused_spelling(*os.path.split(path)), descriptor)
+    image = _image(_unused_spelling(*os.path.split(path)), descriptor)
+    if image.read() != data:
+        image.close()
+        raise FileChangedError
+    return image
 
 
 def _label(path: str) -> str:
