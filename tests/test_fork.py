@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from support import BuildC, CPlugin, RunPython
@@ -93,6 +96,22 @@ class TestGo:
         """
         expected = ["(False, 'world', 'ForkError')", "child: 0", "parent"]
         assert expected == lines(run_python, code, go_plugin("greeter"))
+
+    def test_library_of_the_system(
+        self, go_plugin: CPlugin, run_python: RunPython, tmp_path: Path
+    ) -> None:
+        """A Go library that was found by its soname cannot be had a second time."""
+        shutil.copy(go_plugin("greeter"), tmp_path / "libgreeter.so")
+        code = """
+        def use():
+            plg = nativeplug.open("libgreeter.so", "long long Add(long long a, long long b);")
+            return plg.Add(2, 3)
+        print(use())
+        in_child(lambda: attempt(use))
+        print(use())
+        """
+        done = run_python(PRELUDE + code, env={"LD_LIBRARY_PATH": str(tmp_path)})
+        assert ["5", "ForkError", "child: 0", "5"] == done.stdout.splitlines(), done.stderr
 
     def test_multiprocessing(self, go_plugin: CPlugin, run_python: RunPython) -> None:
         """A worker of multiprocessing that was forked raises the error to its caller."""

@@ -296,6 +296,15 @@ class TestOrigin:
             assert plugin.read_bytes() == copy.read()
             assert copy.temporary is None
 
+    def test_changed(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is not loaded itself if it has other bytes than those that were checked."""
+        plugin = build_c("int f(void) { return 1; }", "plugin", *ORIGIN)
+        data = plugin.read_bytes()
+        plugin.write_bytes(data + b"more")
+        monkeypatch.setattr("tempfile.mkstemp", refuse(errno.EROFS))
+        with pytest.raises(image.FileChangedError):
+            image.copy(str(plugin), data)
+
     def test_gone(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is an error if it was deleted meanwhile."""
         plugin = build_c("int f(void) { return 1; }", "plugin", *ORIGIN)

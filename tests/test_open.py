@@ -75,6 +75,45 @@ def open_at_once(path: Path, count: int = MANY) -> list[Plugin | BaseException]:
     return outcomes
 
 
+class TestDescriptors:
+    """An open plugin has a descriptor; a closed one has none."""
+
+    def test_closing_gives_it_back(self, c_plugin: CPlugin, tmp_path: Path) -> None:
+        """Opening and closing again and again uses up no descriptors."""
+        path = shutil.copy(c_plugin("greeter"), tmp_path / "greeter.so")
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            nativeplug.open(path).close()
+        assert before == len(os.listdir("/proc/self/fd"))
+
+
+class TestInPlace:
+    """A file that has to be loaded itself, as no copy can be made where it would work."""
+
+    @pytest.fixture
+    def path(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Give such a file."""
+
+        def refuse(*_args: object, **_kwargs: object) -> None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+        monkeypatch.setattr("tempfile.mkstemp", refuse)
+        return build_c("int number(void) { return 1; }", "plugin", "-Wl,-rpath,$ORIGIN")
+
+    def test_again(self, path: Path) -> None:
+        """It can be opened again after it was closed."""
+        for _ in range(2):
+            with nativeplug.open(path, "int number(void);") as plg:
+                assert 1 == plg.number()
+
+    def test_newer(self, path: Path) -> None:
+        """A newer version is refused where the loader would give the old one again."""
+        nativeplug.open(path).close()
+        os.utime(path, (1, 1))
+        with pytest.raises(OpenError, match="an older version is loaded"):
+            nativeplug.open(path)
+
+
 class TestPaths:
     """One file is one plugin, whichever way it is spelled."""
 

@@ -351,3 +351,33 @@ def test_many(run_python: RunPython, build_c: BuildC) -> None:
     done = run_python(code, path)
     assert "" == done.stderr
     assert float(done.stdout) < 1
+
+
+class TestWhatCannotBeServed:
+    """What the declarations say that only C can handle is refused when it is looked up."""
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ('int one(void) __asm__("two");', "its asm label names the symbol 'two'"),
+            ("int one(void) __attribute__((ms_abi));", "its attribute 'ms_abi' changes how"),
+            ("struct Opaque one(void);", "result type 'struct Opaque' is opaque"),
+        ],
+    )
+    def test_at_lookup(self, path: Path, text: str, expected: str) -> None:
+        """It is a DeclarationError that names the place, and no error before."""
+        plg = nativeplug.open(path, text + " int two(void);")
+        assert 2 == plg.two()
+        with pytest.raises(DeclarationError, match=f"^<declarations>:1:.*{expected}"):
+            plg.lookup("one")
+
+    def test_released_by_a_variable(self, path: Path) -> None:
+        """A result cannot be released by a variable."""
+        plg = nativeplug.open(path, "char *text(void);", free={"text": "freed"})
+        with pytest.raises(DeclarationError, match="cannot release by 'freed': that is a variable"):
+            plg.text()
+
+    def test_released_result_of_a_variable(self, path: Path) -> None:
+        """A variable has no result to release."""
+        with pytest.raises(DeclarationError, match="'freed', which an option of open names, is a"):
+            nativeplug.open(path, "extern int freed;", free={"freed": "free"})

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nativeplug
-from support import BuildC, CPlugin, OpenPlugin
+from support import BuildC, Compile, CPlugin, OpenPlugin
 
 quick = settings(max_examples=40, deadline=None)
 
@@ -104,3 +104,17 @@ def test_wide_text(open_plugin: OpenPlugin, build_c: BuildC) -> None:
         plg.f(b"abc")
     with pytest.raises(ValueError, match="embedded null character"):
         plg.f("a\0")
+
+
+def test_c_cannot_write_into_bytes(open_plugin: OpenPlugin, compile_c: Compile) -> None:
+    """Text for a parameter that is not const is copied: Python shares and caches its bytes."""
+    plg: Any = open_plugin(
+        compile_c("void shout(char *text) { if (text[0]) text[0] = 'X'; }"),
+        "void shout(char *text);",
+    )
+    data = b"hello"
+    plg.shout(data)
+    plg.shout("a")
+    buffer = bytearray(b"hello")
+    plg.shout(buffer)
+    assert (b"hello", b"a", b"Xello") == (data, b"a", buffer)

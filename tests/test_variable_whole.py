@@ -190,3 +190,16 @@ def test_errors_of_the_value_itself(variables: Any) -> None:
     with pytest.raises(OwnValueError) as caught:
         variables.origin = (failing, 1)
     assert caught.value is own
+
+
+def test_text_outlives_the_plugin(open_plugin: OpenPlugin, compile_c: Compile) -> None:
+    """What was assigned to a ``char *`` stays allocated: C's code stays, and may have kept it."""
+    plg: Any = open_plugin(compile_c('char *Name = "x";'), "extern char *Name;")
+    ffi, where = plg.ffi, plg.lookup("Name").address
+    plg.Name = "y" * 300
+    plg.close()
+    del plg
+    gc.collect()
+    others = [ffi.new("char[]", b"z" * 300) for _ in range(1000)]
+    assert b"y" * 300 == ffi.string(ffi.cast("char **", where)[0])
+    assert 1000 == len(others)

@@ -134,14 +134,13 @@ def problem_with(ffi: Any, ctype: str) -> str | None:
     """
     Tell why the type of a variable, or of a pointer to a function, cannot be served.
 
-    Its size must be known, but for the number of an array's items.
+    A variable may be of a type without members: its address can be taken.
     """
     try:
         found = ffi.typeof(ctype)
-        ffi.sizeof(found.item if found.kind == "array" and found.length is None else found)
     except _REFUSALS as error:
         return reason(error)
-    return None
+    return "void has no values" if found.kind == "void" else None
 
 
 def reason(error: Exception) -> str:

@@ -36,8 +36,8 @@ def walk(node: c_ast.Node) -> Iterator[c_ast.Node]:
 
 
 def place_of(node: c_ast.Node) -> str:
-    """Return where a node stands in the user's text: ``file:line:column``."""
-    coord = node.coord
+    """Return where a declaration's name stands in the user's text: ``file:line:column``."""
+    coord = innermost(node.type).coord if getattr(node, "name", None) else node.coord
     return f"{coord.file}:{coord.line}:{coord.column}"
 
 
