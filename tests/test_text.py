@@ -117,4 +117,6 @@ def test_c_cannot_write_into_bytes(open_plugin: OpenPlugin, compile_c: Compile) 
     plg.shout("a")
     buffer = bytearray(b"hello")
     plg.shout(buffer)
-    assert (b"hello", b"a", b"Xello") == (data, b"a", buffer)
+    assert b"hello" == data
+    assert b"a" == b"a"  # one object for all of Python
+    assert b"Xello" == bytes(buffer)

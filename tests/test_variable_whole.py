@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from support import Compile, OpenPlugin
+
 
 def test_arrays(variables: Any) -> None:
     """An array is read as cdata that shows the variable, and written as a whole."""
