@@ -23,6 +23,7 @@ def main() -> None:
         "an empty program": start_with("pass"),
         "import cffi": start_with("import cffi"),
         "import nativeplug": start_with("import nativeplug"),
+        "with all that open needs": start_with("import nativeplug; nativeplug.open"),
     }
     seconds = rounds_of(candidates, ROUNDS)
     report("start of a Python", seconds, unit="ms", scale=1e3, baseline="import cffi")

@@ -73,12 +73,25 @@ class Plugin:
         """
         Resolve a symbol.
 
-        The same name gives the same object. Safe to call from several threads.
+        Safe to call from several threads.
+
+        Args:
+            name: The name of a function or variable.
+
+        Returns:
+            The function or variable; the same object for the same name.
 
         Raises:
             SymbolNotFoundError: It is not exported, not declared, or its address is NULL.
             DeclarationError: It cannot be called as declared.
             ClosedError: The plugin was closed.
+            ForkError: It is a Go plugin of the parent process.
+            TypeError: *name* is not a ``str``.
+
+        Example:
+            >>> add = nativeplug.open("greeter.so").lookup("Add")
+            >>> add(2, 3), str(add.signature)
+            (5, 'int64_t Add(int64_t a, int64_t b)')
         """
         return self._symbols.lookup(name)
 
@@ -91,13 +104,20 @@ class Plugin:
             function: What it calls; arguments and result are converted as cffi does.
 
         Returns:
-            An object to pass where that type is declared. C may call the pointer as long as
-            the object lives: keep it.
+            An object to pass where that type is declared. C may call the pointer, from any
+            thread, as long as the object lives: keep it.
 
         Raises:
             DeclarationError: *ctype* is no function pointer's type.
             TypeError: *function* is not callable.
             ClosedError: The plugin was closed.
+
+        Example:
+            >>> plg = nativeplug.open("callbacks.so")
+            >>> handler = plg.callback("int (*)(int)", lambda event: event * 2)
+            >>> plg.register_handler(handler)
+            >>> plg.fire(21)
+            42
         """
         return self._symbols.callback(ctype, function)
 
@@ -107,6 +127,7 @@ class Plugin:
 
         Everything that came from it raises `ClosedError` from then on; calls that are under
         way end as usual. The code stays in memory. The next `open` gives a fresh object.
+        Safe to call from several threads.
         """
         _cache.discard(self)
         path = self.path
@@ -214,8 +235,15 @@ def open(
     Raises:
         OpenError: The file is missing or cannot be loaded; with the dynamic loader's text.
         FormatError: It is not a plugin that this process could load.
-        DeclarationError: The declarations cannot be read, or contradict those of the plugin.
+        DeclarationError: The declarations cannot be read, or contradict those of the plugin,
+            which stays open then if it was.
+        ForkError: It is a Go library of the system that was loaded before fork().
         TypeError: An argument is of the wrong type.
+
+    Example:
+        >>> plg = nativeplug.open("greeter.so")
+        >>> plg.Add(2, 3), plg.Name
+        (5, 'world')
     """
     options = Options.of(free=free, allow_go_results=allow_go_results)
     name = os.fsdecode(path)

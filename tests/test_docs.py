@@ -43,9 +43,9 @@ def test_examples(
     page: Path, c_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The examples of each page print what the page says."""
-    working = shutil.copytree(c_directory, tmp_path / "plugins")
-    monkeypatch.chdir(working)
-    run_examples(page.read_text(encoding="utf-8"), page.name)
+    monkeypatch.chdir(shutil.copytree(c_directory, tmp_path / "plugins"))
+    text = page.read_text(encoding="utf-8")
+    assert text.count("\n>>> ") == run_examples(text, page.name)
 
 
 def test_go_examples(go_plugin: CPlugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +84,12 @@ def modules() -> list[str]:
 
 
 @pytest.mark.parametrize("name", modules())
-def test_docstrings(name: str) -> None:
-    """The examples in each module's docstrings hold."""
-    assert 0 == doctest.testmod(importlib.import_module(name), optionflags=OPTIONS).failed
+def test_docstrings(
+    name: str, c_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The examples in each module's docstrings hold, and none is passed over."""
+    monkeypatch.chdir(shutil.copytree(c_directory, tmp_path / "plugins"))
+    module = importlib.import_module(name)
+    source = Path(str(module.__file__)).read_text(encoding="utf-8")
+    result = doctest.testmod(module, optionflags=OPTIONS, extraglobs={"nativeplug": nativeplug})
+    assert (0, source.count(">>> ")) == (result.failed, result.attempted)

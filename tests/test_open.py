@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import itertools
 import os
 import shutil
 import signal
@@ -326,27 +325,25 @@ class TestConstructors:
         done.set()
         thread.join()
         assert 0.3 <= end - start
-        times = [start, *(tick for tick in ticks if start < tick < end), end]
-        assert max(later - one for one, later in itertools.pairwise(times)) < 0.15
+        # With the GIL held there would be next to none of some 300.
+        assert 20 <= sum(start + 0.05 < tick < end - 0.05 for tick in ticks)
 
     def test_no_lock_of_ours(self, slow: Callable[[int], Path], greeter: Plugin) -> None:
         """While a constructor runs, other plugins are opened again, called, and closed."""
-        path = slow(500)
+        path = slow(1500)
         function = greeter.lookup("Add")
         thread = threading.Thread(target=nativeplug.open, args=(path,))
         thread.start()
         while all(entry.done.is_set() for entry in list(plugin._cache._entries.values())):
             time.sleep(0.001)
         time.sleep(0.05)  # for the dynamic loader to begin
-        start = time.monotonic()
         assert greeter is nativeplug.open(greeter.path, "int Add2(void);")
         assert 5 == greeter.Add(2, 3)
         assert function is greeter.lookup("Add")
         with pytest.raises(OpenError):
             nativeplug.open("/nowhere/plugin.so")
         greeter.close()
-        assert time.monotonic() - start < 0.3
-        assert thread.is_alive()
+        assert thread.is_alive()  # so nothing of this has waited for the constructor
         thread.join()
 
     def test_many_threads(self, slow: Callable[[int], Path]) -> None:

@@ -42,6 +42,8 @@ class Function:
             ValueError: A text has a NUL character, or a buffer is too small.
             UnicodeDecodeError: The result is no text in UTF-8.
             ClosedError: The plugin was closed.
+            ForkError: It is a Go plugin of the parent process.
+            BaseException: What a callback raised in this call.
         """
         if kwargs:
             args = by_position(self.signature, args, kwargs)

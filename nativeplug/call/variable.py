@@ -77,11 +77,13 @@ class Variable:
         is kept alive until something else is.
 
         Raises:
+            UnicodeDecodeError: On reading: a text is not UTF-8.
             TypeError: On writing: the type is wrong.
             OverflowError: On writing: an integer does not fit.
             ValueError: On writing: a text does not fit its array, or has a NUL character.
             AttributeError: On writing: the variable is const.
             ClosedError: The plugin was closed.
+            ForkError: It is a Go plugin of the parent process.
         """
         self._check_open()
         if self._is_text_array:
