@@ -5,23 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nativeplug import declare
-from nativeplug.declare import FunctionDeclaration
 from nativeplug.errors import DeclarationError
-
-
-def function(text: str, name: str = "f") -> FunctionDeclaration:
-    """Return a function that C text declares."""
-    found = declare.read(text).symbols[name]
-    assert isinstance(found, FunctionDeclaration)
-    return found
-
-
-def cname(text: str, name: str = "f") -> str:
-    """Return the type of a symbol that C text declares, as cffi names it."""
-    found = declare.read(text)
-    symbol = found.symbols[name]
-    ctype = symbol.pointer if isinstance(symbol, FunctionDeclaration) else symbol.type
-    return str(found.ffi.typeof(ctype).cname)
 
 
 class TestServed:
