@@ -220,15 +220,22 @@ class Symbols:
         if name is None:
             return None
         check_free(plan)
-        address = libc_free() if name == _LIBC_FREE else self._releasing_function(name)
+        address = libc_free() if name == _LIBC_FREE else self._releasing_function(name, given)
         ffi = given.declarations.ffi
         release = ffi.cast("void (*)(void *)", address)
         return lambda pointer: release(ffi.cast("void *", pointer))
 
-    def _releasing_function(self, name: str) -> int:
+    def _releasing_function(self, name: str, given: _Given) -> int:
         address = self.generation.address(name)
         if self.generation.is_variable(name):
             raise DeclarationError(f"free= cannot release by {name!r}: that is a variable")
+        declared = given.declarations.symbols.get(name)
+        if isinstance(declared, FunctionDeclaration):
+            taken = given.declarations.ffi.typeof(declared.pointer).args
+            if [ctype.kind for ctype in taken] != ["pointer"]:
+                raise DeclarationError(
+                    f"free= cannot release by {declared.text!r}: it does not take one pointer"
+                )
         return address
 
     def _undeclared(self, name: str, declarations: Declarations) -> SymbolNotFoundError:
@@ -238,7 +245,7 @@ class Symbols:
             return SymbolNotFoundError(reason, path=path, symbol=name)
         if self.generation.has(name):
             is_variable = self.generation.is_variable(name)
-            example = f"extern int {name};" if is_variable else f"int {name}(void);"
+            example = f"extern TYPE {name};" if is_variable else f"RESULT {name}(PARAMETERS);"
             return SymbolNotFoundError(
                 f"symbol {name!r} of plugin {path!r} is exported but not declared: open it with "
                 f"its C declaration as well, such as nativeplug.open({path!r}, {example!r})",

@@ -326,3 +326,15 @@ def test_failing_buffer_protocol_is_told(arrays: Any, monkeypatch: pytest.Monkey
     with pytest.raises(TypeError, match=r"checksum\(\) argument 'bytes': ") as caught:
         arrays.checksum(Buffer(), 3)
     assert isinstance(caught.value.__cause__, TypeError)
+
+
+@pytest.mark.parametrize(
+    "given", [ctypes.c_char_p(b"text"), ctypes.pointer(ctypes.c_int(7)), ctypes.c_void_p(1)]
+)
+def test_pointers_of_ctypes_are_no_buffers(
+    open_plugin: OpenPlugin, c_plugin: CPlugin, given: object
+) -> None:
+    """The memory of a ctypes pointer holds an address, which no function wants as its data."""
+    strings: Any = open_plugin(c_plugin("strings"))
+    with pytest.raises(TypeError, match="must be a buffer of values, not of pointers"):
+        strings.length(given)

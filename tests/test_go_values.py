@@ -97,3 +97,11 @@ def test_go_values_from_elsewhere(open_plugin: OpenPlugin, compile_c: Compile) -
         TypeError, match=r"f\(\) argument 'm' must be cdata 'struct GoMap_ \*' or None"
     ):
         plg.f(None, {})
+
+
+def test_go_cannot_write_into_bytes(gostrings: Any) -> None:
+    """A slice of a read-only buffer is one of a copy; of any other, of the buffer itself."""
+    data, buffer = b"abc", bytearray(b"abc")
+    gostrings.Reverse(data)
+    gostrings.Reverse(buffer)
+    assert (b"abc", b"cba") == (data, bytes(buffer))

@@ -16,7 +16,14 @@ class TestFromCaller:
 
     def test_text(self) -> None:
         """A str is C text, even one that names a file."""
-        assert Source("greeter.h", CALLERS_TEXT) == from_caller("greeter.h")
+        assert Source("int f(void);", CALLERS_TEXT) == from_caller("int f(void);")
+        assert Source("Makefile", CALLERS_TEXT) == from_caller("Makefile")
+
+    @pytest.mark.parametrize("name", ["greeter.h", "include/my greeter.hpp"])
+    def test_name_of_a_header(self, name: str) -> None:
+        """A str that can only be meant as a header's name says how to give one."""
+        with pytest.raises(DeclarationError, match=r"give pathlib.Path\('"):
+            from_caller(name)
 
     def test_header(self, tmp_path: Path) -> None:
         """A header's name is its path as it was given."""

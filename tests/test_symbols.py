@@ -381,3 +381,16 @@ class TestWhatCannotBeServed:
         """A variable has no result to release."""
         with pytest.raises(DeclarationError, match="'freed', which an option of open names, is a"):
             nativeplug.open(path, "extern int freed;", free={"freed": "free"})
+
+    @pytest.mark.parametrize("release", ["int release(void)", "int release(int a)"])
+    def test_released_by_the_wrong_function(self, path: Path, release: str) -> None:
+        """A result is released by a function that takes one pointer, as far as declared."""
+        plg = nativeplug.open(path, f"char *text(void); {release};", free={"text": "release"})
+        with pytest.raises(DeclarationError, match="it does not take one pointer"):
+            plg.text()
+
+    def test_void_parameter(self, path: Path) -> None:
+        """A parameter that is void, with a name, is no parameter."""
+        plg = nativeplug.open(path, "int one(void nothing);")
+        with pytest.raises(DeclarationError, match="void has no values"):
+            plg.one()

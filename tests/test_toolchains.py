@@ -282,9 +282,27 @@ class TestFailure:
         with pytest.raises(BuildError, match="neither a C file nor a directory"):
             build(tmp_path / "plugin.pas")
 
+    def test_undeclared_function(self, tmp_path: Path) -> None:
+        """
+        A call of a function that nobody declared is an error: C would take its result for an int.
+        """
+        source = tmp_path / "plugin.c"
+        source.write_text("char *copy(const char *text) { return strdup(text); }\n")
+        with pytest.raises(BuildError, match="implicit declaration of function 'strdup'|‘strdup’"):
+            build(source)
+
+    def test_warning(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        """
+        What the compiler warns of is logged, and the plugin is built.
+        """
+        source = tmp_path / "plugin.c"
+        source.write_text("int f(void) { int unused; return 1; }\n")
+        assert build(source).exists()
+        assert "unused variable" in caplog.text
+
     def test_missing_output_directory(self, source: Path, tmp_path: Path) -> None:
         """
         An output in a directory that does not exist is a build error that names it.
         """
-        with pytest.raises(BuildError, match=r"No such file or directory: .*nowhere"):
+        with pytest.raises(BuildError, match=r"there is no directory .*nowhere"):
             build(source, tmp_path / "nowhere" / "answer.so")

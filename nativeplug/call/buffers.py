@@ -15,6 +15,9 @@ _CLASSES = {
     "complex": "Zf Zd F D",
 }
 _CLASS_OF = {code: name for name, codes in _CLASSES.items() for code in codes.split()}
+# Pointers and Python objects, of ctypes and struct: the memory that they lie in is nobody's data.
+_POINTERS = {"P", "z", "Z", "O"}
+_ORDERS = "@=<>!"
 _NATIVE_ORDER = "@=<" if sys.byteorder == "little" else "@=>!"
 
 
@@ -50,7 +53,7 @@ def view_of(value: Value, given: Any, wanted: str) -> memoryview:
     Return a view of a buffer that lies in memory as C expects it.
 
     Raises:
-        TypeError: It is no buffer, or not contiguous.
+        TypeError: It is no buffer, not contiguous, or holds pointers.
     """
     try:
         view = memoryview(given)
@@ -60,6 +63,11 @@ def view_of(value: Value, given: Any, wanted: str) -> memoryview:
         raise value.wrong_type(wanted, given) from None
     if not view.c_contiguous:
         raise TypeError(f"{value.label} must be a C-contiguous buffer")
+    if (view.format or "B").lstrip(_ORDERS) in _POINTERS or "&" in (view.format or ""):
+        raise TypeError(
+            f"{value.label} must be a buffer of values, not of pointers "
+            f"({type(given).__name__}): pass what it points to"
+        )
     return view
 
 

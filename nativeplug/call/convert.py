@@ -219,7 +219,8 @@ def _go_slice(ffi: Any, value: Value) -> ToC:
         if given is None:
             return nil
         view = view_of(value, given, "a buffer or None")
-        memory = ffi.from_buffer(view)
+        # Go may write into any slice: not into what Python takes to be constant.
+        memory = ffi.from_buffer(bytearray(view) if view.readonly else view)
         call.kept.append(memory)
         length = view.nbytes // (view.itemsize or 1)
         return {"data": memory, "len": length, "cap": length}

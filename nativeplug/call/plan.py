@@ -137,7 +137,12 @@ def compile_plan(signature: Signature, pointer: Any) -> CallPlan:
     Args:
         signature: The signature.
         pointer: The type of a pointer to the function, as cffi describes it.
+
+    Raises:
+        DeclarationError: A parameter is void.
     """
+    if len(pointer.args) != len(signature.parameters):  # cffi takes (void x) for (void)
+        raise DeclarationError(f"cannot call {str(signature)!r}: void has no values")
     parameters = tuple(
         Value(ctype, kind_of(ctype), signature.label(index), signature.parameters[index].readonly)
         for index, ctype in enumerate(pointer.args)

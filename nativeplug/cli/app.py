@@ -21,7 +21,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except PluginError as error:
+        except (PluginError, OSError) as error:  # a full disk, for one
             raise Failure(str(error)) from error
 
 

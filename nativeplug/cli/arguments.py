@@ -64,10 +64,7 @@ def _to_int(text: str) -> int:
 
 
 def _to_float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float.fromhex(text)
+    return float.fromhex(text) if "0x" in text.lower() else float(text)
 
 
 def _to_bool(text: str) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from nativeplug.errors import DeclarationError
 
+_HEADERS_NAME = re.compile(r"[^;(){}\n]+\.h(pp|h)?")
+
 #: What errors call the text that a program gives to ``open``.
 CALLERS_TEXT = "<declarations>"
 
@@ -40,6 +42,11 @@ def from_caller(declarations: str | os.PathLike[str]) -> Source:
         TypeError: *declarations* is neither.
     """
     if isinstance(declarations, str):
+        if _HEADERS_NAME.fullmatch(declarations):
+            raise DeclarationError(
+                f"{declarations!r} is text to be read as C; for the header of that name give "
+                f"pathlib.Path({declarations!r})"
+            )
         return Source(_plain(declarations), CALLERS_TEXT)
     if isinstance(declarations, os.PathLike):
         return _read(Path(os.fsdecode(declarations)))

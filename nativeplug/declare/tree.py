@@ -107,32 +107,34 @@ def _unknown(name: str) -> str:
 def _explain(message: str, prefix: str, body: str) -> DeclarationError:
     """Say what is wrong and where; the parser does not always."""
     at = _AT.fullmatch(message)
-    start, end = _bad_declaration(prefix, body, at)
+    text = message.rsplit(": ", 1)[-1] if at is None else at["text"]
+    offset = None if at is None else _offset(body, at)
+    start, end = _bad_declaration(prefix, body, offset)
     types = _typedefs(prefix + body[:start]) | _NOT_TYPES
     code = _DIRECTIVE.sub(lambda match: " " * len(match[0]), body[start:end])
     for match in _TYPE_PLACE.finditer(code):
-        name, offset = match[match.lastindex or 0], match.start(match.lastindex or 0)
-        if name not in types and not _TAG.search(code, 0, offset):
-            return error_at(*locate(body, start + offset), _unknown(name))
-    place = locate(body, start)
+        name, found = match[match.lastindex or 0], match.start(match.lastindex or 0)
+        if name not in types and not _TAG.search(code, 0, found):
+            return error_at(*locate(body, start + found), _unknown(name))
     if _CPLUSPLUS.match(code):
-        return error_at(*place, 'extern "C" is C++: put it between #ifdef __cplusplus and #endif')
-    if at is not None:
-        place = at["file"], int(at["line"]), int(at["column"])
-    text = message.rsplit(": ", 1)[-1] if at is None else at["text"]
+        text = 'extern "C" is C++: put it between #ifdef __cplusplus and #endif'
+        return error_at(*locate(body, start), text)
+    place = locate(body, offset if offset is not None and start <= offset < end else start)
     if text.startswith("before: "):
         return error_at(*place, f"cannot read this as C before {text.removeprefix('before: ')!r}")
     text = _REWORDED.get(text, text[:1].lower() + text[1:])
     return error_at(*place, f"cannot read this as C: {text}")
 
 
-def _bad_declaration(prefix: str, body: str, at: re.Match[str] | None) -> tuple[int, int]:
-    """Return the span of the declaration in which the parser stopped."""
+def _bad_declaration(prefix: str, body: str, offset: int | None) -> tuple[int, int]:
+    """Return the span of the declaration in which the parser stopped, if it says where."""
     spans = list(_declarations(body))
-    if at is not None:
-        stopped = _offset(body, at)
-        return next((span for span in spans if span[1] > stopped), spans[-1])
-    # The parser does not say where it stopped: look for the first that it does not read.
+    if offset is not None:
+        start, end = next((span for span in spans if span[1] > offset), spans[-1])
+        if _reads(prefix + body[:start]):
+            return start, end
+    # The parser does not say where it stopped, or has the file wrong (pycparser before 3.12
+    # names that of the word it looks at next): look for the first that it does not read.
     index = bisect.bisect(spans, 0, key=lambda span: not _reads(prefix + body[: span[1]]))
     return spans[min(index, len(spans) - 1)]
 
@@ -162,7 +164,7 @@ def _after_space(body: str, offset: int) -> int:
     return found.end() if found is not None else offset
 
 
-def _offset(body: str, at: re.Match[str]) -> int:
+def _offset(body: str, at: re.Match[str]) -> int | None:
     """Return the offset of a place into a text with line markers, some of one line."""
     file, number, offset, column = "", 0, 0, int(at["column"])
     for line in body.split("\n"):
@@ -172,7 +174,7 @@ def _offset(body: str, at: re.Match[str]) -> int:
             return offset + column - 1
         number += 1
         offset += len(line) + 1
-    return offset
+    return None
 
 
 def _typedefs(text: str) -> set[str]:
