@@ -67,6 +67,7 @@ class TestCall:
             ("small 256", "small() argument 'n'"),
             ("small -1", "small() argument 'n'"),
             ("half much", "half() argument 'x': 'much' is no double"),
+            ("half abc", "half() argument 'x': 'abc' is no double"),
             ("negate maybe", "'maybe' is neither true nor false"),
             ("next ab", "'ab' has 2 bytes, a char has one"),
             ("wide ab", "'ab' has 2 characters, one is needed"),

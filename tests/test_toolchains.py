@@ -288,7 +288,7 @@ class TestFailure:
         """
         source = tmp_path / "plugin.c"
         source.write_text("char *copy(const char *text) { return strdup(text); }\n")
-        with pytest.raises(BuildError, match="implicit declaration of function 'strdup'|‘strdup’"):
+        with pytest.raises(BuildError, match="implicit declaration of function"):
             build(source)
 
     def test_warning(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
