@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +203,24 @@ def callbacks(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
 def pairs(open_plugin: OpenPlugin, compile_c: Compile) -> nativeplug.Plugin:
     """Return a plugin that calls two callbacks in one call."""
     return open_plugin(compile_c(PAIRS), PAIRS_DECLARED)
+
+
+@pytest.fixture
+def greeter(c_plugin: CPlugin) -> Iterator[nativeplug.Plugin]:
+    """Give an open plugin; it is closed after the test."""
+    with nativeplug.open(c_plugin("greeter")) as plg:
+        yield plg
+
+
+@pytest.fixture
+def slow(
+    c_plugin: CPlugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[int], Path]:
+    """Give a function that copies a plugin whose constructor takes so many milliseconds."""
+
+    def make(milliseconds: int) -> Path:
+        monkeypatch.setenv("NATIVEPLUG_SLOW_MS", str(milliseconds))
+        monkeypatch.setenv("NATIVEPLUG_CONSTRUCTOR_LOG", str(tmp_path / "log"))
+        return Path(shutil.copy(c_plugin("slow_constructor"), tmp_path / "slow.so"))
+
+    return make

@@ -61,3 +61,8 @@ int both(handler_t a, handler_t b);
 int all(handler_t a);
 int late(void);
 """
+
+# A plugin, and the next version of it.
+NUMBER = "int number(void);"
+SEVEN = "int number(void) { return 7; }"
+EIGHT = "int number(void) { return 8; }"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 from collections.abc import Callable
@@ -9,6 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+
+from nativeplug.errors import OpenError
+from nativeplug.load import generation
+from nativeplug.load.key import FileKey
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -143,3 +148,15 @@ def refused(result: Result) -> str:
     assert 1 == result.stderr.count("\n"), result.stderr
     assert result.stderr.startswith("nativeplug: ")
     return result.stderr
+
+
+def load_generation(path: Path | str) -> generation.Generation:
+    """Load the file that *path* names now."""
+    return generation.load_file(str(path), FileKey.of(os.stat(path)))
+
+
+def error_of(path: Path | str) -> OpenError:
+    """Return the error that loading a file raises."""
+    with pytest.raises(OpenError) as caught:
+        load_generation(path)
+    return caught.value

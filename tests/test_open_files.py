@@ -1,0 +1,134 @@
+"""Open plugins whose files change, and the descriptors that they have."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+import nativeplug
+from nativeplug import OpenError
+from samples import EIGHT, NUMBER, SEVEN
+from support import BuildC, CPlugin, RunPython
+
+
+class TestDescriptors:
+    """An open plugin has a descriptor; a closed one has none."""
+
+    def test_closing_gives_it_back(self, c_plugin: CPlugin, tmp_path: Path) -> None:
+        """Opening and closing again and again uses up no descriptors."""
+        path = shutil.copy(c_plugin("greeter"), tmp_path / "greeter.so")
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            nativeplug.open(path).close()
+        assert before == len(os.listdir("/proc/self/fd"))
+
+
+class TestInPlace:
+    """A file that has to be loaded itself, as no copy can be made where it would work."""
+
+    @pytest.fixture
+    def path(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Give such a file."""
+
+        def refuse(*_args: object, **_kwargs: object) -> None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+        monkeypatch.setattr("tempfile.mkstemp", refuse)
+        return build_c("int number(void) { return 1; }", "plugin", "-Wl,-rpath,$ORIGIN")
+
+    def test_again(self, path: Path) -> None:
+        """It can be opened again after it was closed."""
+        for _ in range(2):
+            with nativeplug.open(path, "int number(void);") as plg:
+                assert 1 == plg.number()
+
+    def test_newer(self, path: Path) -> None:
+        """A newer version is refused where the loader would give the old one again."""
+        nativeplug.open(path).close()
+        os.utime(path, (1, 1))
+        with pytest.raises(OpenError, match="an older version is loaded"):
+            nativeplug.open(path)
+
+
+class TestFiles:
+    """The user's file may go its own way while the plugin serves."""
+
+    CODE = """
+        import os, sys, nativeplug
+        path, action = sys.argv[1:]
+        plg = nativeplug.open(path, "int number(void); extern char text[];")
+        assert plg.number() == 7
+        if action == "overwrite":
+            size = os.path.getsize(path)
+            with open(path, "r+b") as file:
+                file.write(bytes(size))
+        elif action == "truncate":
+            os.truncate(path, 0)
+        elif action == "delete":
+            os.unlink(path)
+        elif action == "close descriptors":
+            os.closerange(3, 4096)
+        print(plg.number(), plg.text[0:1], "numbr" in plg)
+    """
+    TEXT = SEVEN + "char text[100000] = {'a'};"
+
+    @pytest.mark.parametrize("action", ["overwrite", "truncate", "delete", "close descriptors"])
+    def test_calls_go_on(self, build_c: BuildC, run_python: RunPython, action: str) -> None:
+        """Calls go on, and memory that was not touched yet can be read."""
+        done = run_python(self.CODE, build_c(self.TEXT), action)
+        assert (0, "7 a False\n", "") == (done.returncode, done.stdout, done.stderr)
+
+    def test_changed_file(self, build_c: BuildC) -> None:
+        """A changed file that is opened runs the new code; the old object serves the old."""
+        path = build_c(SEVEN)
+        first = nativeplug.open(path, NUMBER)
+        data = build_c(EIGHT, "other").read_bytes()
+        path.write_bytes(data)
+        second = nativeplug.open(path, NUMBER)
+        assert (7, 8) == (first.number(), second.number())
+        assert second is nativeplug.open(path)
+
+    def test_changed_at_once(self, build_c: BuildC, tmp_path: Path) -> None:
+        """A file of the same size, written right after it was opened, runs the new code."""
+        versions = [build_c(text, name).read_bytes() for text, name in [(SEVEN, "a"), (EIGHT, "b")]]
+        assert len(versions[0]) == len(versions[1])
+        path = tmp_path / "plugin.so"
+        for turn in range(20):
+            path.write_bytes(versions[turn % 2])
+            assert 7 + turn % 2 == nativeplug.open(path, NUMBER).number()
+
+    def test_replaced_file(self, build_c: BuildC) -> None:
+        """A file that was renamed over the first runs the new code."""
+        path = build_c(SEVEN)
+        assert 7 == nativeplug.open(path, NUMBER).number()
+        build_c(EIGHT, "new").rename(path)
+        assert 8 == nativeplug.open(path, NUMBER).number()
+
+    def test_descriptors_closed(self, build_c: BuildC, run_python: RunPython) -> None:
+        """A program that closes descriptors it does not know gets the right code all the same."""
+        code = """
+            import os, sys, nativeplug
+            numbers = []
+            for _ in range(3):
+                for path in sys.argv[1:]:
+                    with nativeplug.open(path, "int number(void);") as plg:
+                        numbers.append(plg.number())
+                    os.closerange(3, 4096)
+            print(numbers)
+        """
+        done = run_python(code, build_c(SEVEN, "seven"), build_c(EIGHT, "eight"))
+        assert ("[7, 8, 7, 8, 7, 8]\n", "") == (done.stdout, done.stderr)
+
+    def test_failures_leak_nothing(self, c_plugin: CPlugin, tmp_path: Path) -> None:
+        """A hundred failed attempts of each kind leave no descriptor open."""
+        (tmp_path / "text.so").write_text("text")
+        before = len(os.listdir("/proc/self/fd"))
+        for path in (tmp_path / "text.so", tmp_path, c_plugin("undefined_symbol"), "/nowhere"):
+            for _ in range(100):
+                with pytest.raises(OpenError):
+                    nativeplug.open(path)
+        assert before == len(os.listdir("/proc/self/fd"))
