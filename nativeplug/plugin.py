@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from types import TracebackType
 from typing import Any, final
 
 from nativeplug import declare, symbols
@@ -18,7 +17,8 @@ from nativeplug.errors import ClosedError, ForkError, OpenError, PluginError
 from nativeplug.load.generation import Generation, load_file, load_system
 from nativeplug.load.image import FileChangedError
 from nativeplug.load.key import Key, SystemKey, key_of
-from nativeplug.symbols import Options, Symbols
+from nativeplug.options import Options
+from nativeplug.symbols import Symbols
 
 _ATTEMPTS = 100  # to read a file that others go on writing
 
@@ -141,12 +141,7 @@ class Plugin:
         self._symbols.check_open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Close the plugin."""
         self.close()
 

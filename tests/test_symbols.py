@@ -12,7 +12,7 @@ import pytest
 import nativeplug
 from nativeplug import Callback, ClosedError, DeclarationError, Function, Plugin, declare
 from nativeplug.declare import Declarations
-from nativeplug.symbols import Options
+from nativeplug.options import Options
 from support import BuildC, CPlugin, RunPython
 
 TEXT = """
