@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from nativeplug.call.plan import Kind, Value, is_sized, kind_of
+from nativeplug.call.plan import Kind, Value, is_signed, is_sized, kind_of
 
 # The formats of native numbers (module struct, PEP 3118), by class; sizes are told apart.
 _CLASSES = {
@@ -111,7 +111,7 @@ def _class_of_type(ffi: Any, item: Any) -> str | None:
     if kind in {Kind.FLOAT, Kind.LONG_DOUBLE}:
         return "float"
     if kind is Kind.INTEGER:
-        return "signed" if int(ffi.cast(item, -1)) < 0 else "unsigned"
+        return "signed" if is_signed(ffi, item) else "unsigned"
     return None
 
 

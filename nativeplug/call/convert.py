@@ -19,7 +19,7 @@ import _cffi_backend
 from nativeplug.call.arguments import out_of_range
 from nativeplug.call.buffers import pointer_to, view_of
 from nativeplug.call.callback import Call, Callback, function_pointer
-from nativeplug.call.plan import Kind, Value
+from nativeplug.call.plan import Kind, Value, is_signed
 from nativeplug.call.text import decode, encode, to_utf8
 from nativeplug.call.whole import new_value
 
@@ -56,7 +56,7 @@ def _char(_ffi: Any, value: Value) -> ToC:
 
 def _integer(ffi: Any, value: Value) -> ToC:
     bits = 8 * ffi.sizeof(value.ctype)
-    signed = int(ffi.cast(value.ctype, -1)) < 0
+    signed = is_signed(ffi, value.ctype)
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
     def convert(given: Any, _call: Call) -> int:

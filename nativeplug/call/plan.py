@@ -99,6 +99,11 @@ def is_sized(ctype: Any) -> bool:
         return False
 
 
+def is_signed(ffi: Any, ctype: Any) -> bool:
+    """Tell whether an integer type, as cffi describes it, has negative values."""
+    return int(ffi.cast(ctype, -1)) < 0
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """A parameter or result: its C type and how it crosses the border."""
