@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nativeplug import declare
 from nativeplug.declare import cc
 from nativeplug.declare.align import align
 from nativeplug.declare.places import locate
@@ -181,3 +182,14 @@ class TestAlign:
         """Words that the line does not have come after all that it has."""
         expected = 'int a;\n# 7 "x.h"\n      int b;'
         assert expected == align("int a; int b;", "int a;", 7, "x.h")
+
+
+def test_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiler that does not answer is given up, and named."""
+    compiler = tmp_path / "sleeping-cc"
+    compiler.write_text("#!/bin/sh\nexec sleep 20\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    monkeypatch.setattr("nativeplug.declare.cc._SECONDS", 0.1)
+    with pytest.raises(DeclarationError, match=r"with '.*sleeping-cc': no answer for 0.1 s"):
+        declare.read("#include <time.h>\nint f(time_t when);")
