@@ -15,6 +15,7 @@ from nativeplug.declare.cffitypes import (
     load_types,
     problem_with,
     reason,
+    same_types,
 )
 from nativeplug.declare.unit import TypeDeclaration
 from support import RunPython
@@ -177,3 +178,25 @@ def test_loading_needs_no_parser(run_python: RunPython) -> None:
     """
     done = run_python(code)
     assert ("4\nset()\n", "") == (done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("int64_t (*)(int64_t *, size_t)", "long (*)(long *, unsigned long)", True),
+        ("uint8_t[3]", "unsigned char[3]", True),
+        ("int32_t", "int", True),
+        ("int64_t", "long long", False),
+        ("int8_t", "char", False),
+        ("size_t", "long", False),
+        ("int (*)(int)", "int (*)(int, ...)", False),
+        ("int (*)(int)", "int (*)(int, int)", False),
+        ("int[3]", "int[4]", False),
+        ("int *", "int[1]", False),
+        ("float", "double", False),
+    ],
+)
+def test_same_types(one: str, other: str, expected: bool) -> None:  # noqa: FBT001
+    """Types are the same if they are to C, whatever names headers give to its integers."""
+    ffi = loaded()
+    assert expected is same_types(ffi, ffi.typeof(one), ffi.typeof(other))

@@ -9,6 +9,7 @@ read as data and never executed.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -190,3 +191,31 @@ def is_known_as(name: str, text: str) -> bool:
     except (ffi.error, TypeError):  # not numbers, or of types that only the text has
         return False
     return shapes[0] == shapes[1]
+
+
+# The names that <stdint.h> and <stddef.h> give to C's own integers.
+_SYNONYM = re.compile(r"u?int(_least|_fast)?\d+_t|u?intptr_t|u?intmax_t|s?size_t|ptrdiff_t")
+_INTEGERS = {1: "char", 2: "short", 4: "int", 8: "long"}  # by size, on LP64
+
+
+def same_types(ffi: Any, one: Any, other: Any) -> bool:
+    """Tell whether two types are one to C: cffi keeps ``int64_t`` and ``long`` apart."""
+    one, other = _without_synonym(ffi, one), _without_synonym(ffi, other)
+    if one is other or one.kind != other.kind:
+        return one is other
+    if one.kind == "pointer":
+        return same_types(ffi, one.item, other.item)
+    if one.kind == "array":
+        return one.length == other.length and same_types(ffi, one.item, other.item)
+    if one.kind == "function":
+        pairs = zip((one.result, *one.args), (other.result, *other.args), strict=False)
+        shapes = [(len(each.args), each.ellipsis) for each in (one, other)]
+        return shapes[0] == shapes[1] and all(same_types(ffi, *pair) for pair in pairs)
+    return False
+
+
+def _without_synonym(ffi: Any, ctype: Any) -> Any:
+    if ctype.kind != "primitive" or not _SYNONYM.fullmatch(ctype.cname):
+        return ctype
+    sign = "signed" if int(ffi.cast(ctype, -1)) < 0 else "unsigned"
+    return ffi.typeof(f"{sign} {_INTEGERS[ffi.sizeof(ctype)]}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nativeplug.declare.cffitypes import constants_of, load_types
+from nativeplug.declare.cffitypes import constants_of, load_types, same_types
 from nativeplug.declare.places import contradiction, error_in
 from nativeplug.declare.unit import CTYPE, KIND, PLACE, TEXT, VARIABLE, Row, TypeDeclaration, Unit
 
@@ -81,7 +81,7 @@ def same_type(ffi: Any, one: Row, other: Row) -> bool:
     if one[CTYPE] == other[CTYPE]:
         return True
     try:
-        return ffi.typeof(one[CTYPE]) is ffi.typeof(other[CTYPE])
+        return same_types(ffi, ffi.typeof(one[CTYPE]), ffi.typeof(other[CTYPE]))
     except (ffi.error, TypeError, ValueError):  # one that is not served
         return False
 
