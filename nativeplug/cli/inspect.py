@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nativeplug import declare
-from nativeplug.cli.console import console, printable, table
+from nativeplug.cli.console import Failure, console, printable, table
 from nativeplug.errors import DeclarationError
 from nativeplug.load import facts
 
@@ -36,6 +37,10 @@ def inspect(plugin: str, declarations: Path | None, *, as_json: bool) -> None:
     exports come from DECLARATIONS, a header file, or from a header of the same name
     beside PLUGIN.
     """
+    if "/" not in plugin and not os.path.exists(plugin):
+        raise Failure(
+            f"no file {plugin!r} here: inspect reads a file, so name a library by its path"
+        )
     found = facts.read(plugin)
     declared, problem = _find_declarations(plugin, declarations)
     report = _report(plugin, found, declared, problem)
