@@ -116,4 +116,5 @@ class TestInspect:
     def test_failures(self, tmp_path: Path) -> None:
         """A missing file and a file of another kind are one line each."""
         assert "No such file" in refused(run("inspect", tmp_path / "none.so"))
+        assert "name a library by its path" in refused(run("inspect", "libz.so.1"))
         assert "not an ELF file but text" in refused(run("inspect", __file__))
