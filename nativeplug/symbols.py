@@ -9,10 +9,10 @@ from typing import Any
 
 from nativeplug import declare
 from nativeplug.call import (
+    PENDING,
     Callback,
     CallPlan,
     Function,
-    PendingErrors,
     Signature,
     Variable,
     bind,
@@ -72,7 +72,6 @@ class Symbols:
         self.error: Callable[[], PluginError] | None = None
         self._given = _Given()
         self._resolved: dict[str, Function | Variable] = {}
-        self._pending = PendingErrors()
         self._kept: dict[object, object] = {}
         _kept_for_ever.append(self._kept)
 
@@ -154,7 +153,7 @@ class Symbols:
         plan = compile_plan(signature, ffi.typeof(declaration.pointer))
         if self.generation.is_go and not given.options.allows_go_result(declaration.name):
             refuse_go_result(plan, declaration.place)
-        invoke = bind(ffi, plan, address, self._release(plan, given), self._pending)
+        invoke = bind(ffi, plan, address, self._release(plan, given))
         origin = f"Declared at {declaration.place}, exported by {self.generation.path}."
         return Function(signature, address, invoke, origin)
 
@@ -214,7 +213,7 @@ class Symbols:
             raise DeclarationError(f"{ctype!r} is not a function pointer's type")
         if not callable(function):
             raise TypeError(f"a callback must be callable, not {type(function).__name__}")
-        return Callback(ffi, parsed, function, self._pending)
+        return Callback(ffi, parsed, function, PENDING)
 
     def is_exported(self, name: str) -> bool:
         """Tell whether a name is declared and exported."""

@@ -7,7 +7,7 @@ import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -160,3 +160,14 @@ def error_of(path: Path | str) -> OpenError:
     with pytest.raises(OpenError) as caught:
         load_generation(path)
     return caught.value
+
+
+def failing(error: BaseException, seen: list[int] | None = None) -> Any:
+    """Return a function that notes its argument and raises."""
+
+    def fail(x: int) -> int:
+        if seen is not None:
+            seen.append(x)
+        raise error
+
+    return fail

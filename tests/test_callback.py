@@ -14,24 +14,13 @@ import pytest
 
 import nativeplug
 from nativeplug.call.callback import Call
-from support import Compile, CPlugin, OpenPlugin
+from support import Compile, CPlugin, OpenPlugin, failing
 
 
 @pytest.fixture(scope="module")
 def threads(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
     """Return the plugin that calls back from a thread of its own."""
     return open_plugin(c_plugin("callback_threads"))
-
-
-def failing(error: BaseException, seen: list[int] | None = None) -> Any:
-    """Return a function that notes its argument and raises."""
-
-    def fail(x: int) -> int:
-        if seen is not None:
-            seen.append(x)
-        raise error
-
-    return fail
 
 
 def test_a_callable_is_called(callbacks: Any) -> None:

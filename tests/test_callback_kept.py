@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import nativeplug
-from support import CPlugin, OpenPlugin
+from support import CPlugin, OpenPlugin, failing
 
 
 def test_callback_that_outlives_calls(callbacks: Any) -> None:
@@ -25,17 +25,6 @@ def test_callback_that_outlives_calls(callbacks: Any) -> None:
     assert "int(*)(int)" in repr(handler)
     callbacks.register_handler(None)
     assert callbacks.fire(4) == -1
-
-
-def failing(error: BaseException, seen: list[int] | None = None) -> Any:
-    """Return a function that notes its argument and raises."""
-
-    def fail(x: int) -> int:
-        if seen is not None:
-            seen.append(x)
-        raise error
-
-    return fail
 
 
 def test_its_errors_surface_from_the_call_in_which_they_happen(callbacks: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nativeplug.call.callback import Callback, PendingErrors
+from nativeplug.call.callback import PENDING, Callback
 from nativeplug.call.cffi_invoker import bind
 from nativeplug.call.function import Function
 from nativeplug.call.plan import CallPlan, check_free, compile_plan, refuse_go_result
@@ -10,10 +10,10 @@ from nativeplug.call.signature import Signature
 from nativeplug.call.variable import Variable
 
 __all__ = [
+    "PENDING",
     "CallPlan",
     "Callback",
     "Function",
-    "PendingErrors",
     "Signature",
     "Variable",
     "bind",

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from types import CodeType, FrameType, TracebackType
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from nativeplug.errors import DeclarationError
 
@@ -74,11 +74,11 @@ class PendingErrors:
     identifiers are used again, are mixed up.
     """
 
-    __slots__ = ()
+    __slots__ = ("_invokers", "by_call")
 
-    # One table for all plugins: a callback that one of them made may be called by another.
-    by_call: ClassVar[dict[FrameType, BaseException]] = {}
-    _invokers: ClassVar[set[CodeType]] = set()
+    def __init__(self) -> None:
+        self.by_call: dict[FrameType, BaseException] = {}
+        self._invokers: set[CodeType] = set()
 
     def serve(self, invoker: CodeType) -> None:
         """Note that frames of this code make calls, and take what they find in `by_call`."""
@@ -102,6 +102,10 @@ class PendingErrors:
         while frame is not None and frame.f_code not in self._invokers:
             frame = frame.f_back
         return frame
+
+
+#: One table for all plugins: a callback that one of them made may be called by another.
+PENDING = PendingErrors()
 
 
 class _SkippedError(Exception):

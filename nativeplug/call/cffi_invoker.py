@@ -13,7 +13,7 @@ from typing import Any
 import _cffi_backend
 
 from nativeplug.call.arguments import wrong_count
-from nativeplug.call.callback import Call, PendingErrors
+from nativeplug.call.callback import PENDING, Call
 from nativeplug.call.convert import to_c
 from nativeplug.call.plan import CallPlan, Kind
 from nativeplug.call.results import Release, finisher
@@ -26,9 +26,7 @@ Invoke = Callable[..., Any]
 _KEEPING = {Kind.CALLBACK, Kind.GO_STRING, Kind.GO_SLICE}
 
 
-def bind(
-    ffi: Any, plan: CallPlan, address: int, free: Release | None, pending: PendingErrors
-) -> Invoke:
+def bind(ffi: Any, plan: CallPlan, address: int, free: Release | None) -> Invoke:
     """
     Return a callable that executes *plan* on the function at *address*.
 
@@ -37,7 +35,6 @@ def bind(
         plan: The call plan.
         address: The function's address.
         free: Releases the text of a result that the caller owns; None when it is borrowed.
-        pending: What callbacks raised that outlive calls.
 
     Raises:
         DeclarationError: cffi cannot call this signature.
@@ -48,7 +45,7 @@ def bind(
     count, variadic = len(conversions), plan.signature.variadic
     finish = finisher(ffi, plan, free)
     keeps = any(parameter.kind in _KEEPING for parameter in plan.parameters)
-    idle, late = Call(), pending.by_call
+    idle, late = Call(), PENDING.by_call
 
     def invoke(*args: Any) -> Any:
         if len(args) != count and (len(args) < count or not variadic):
@@ -68,7 +65,7 @@ def bind(
             if keeps or late:
                 call.finish(late.pop(sys._getframe(), None))  # noqa: SLF001 - see PendingErrors
 
-    pending.serve(invoke.__code__)
+    PENDING.serve(invoke.__code__)
     return invoke
 
 
