@@ -1,0 +1,194 @@
+/* core.h: the objects of the core, and who calls whom.
+ *
+ *   trampoline.h < compat.h < core.h < convert.h < convert, plan, invoke, map
+ *                                   < function, plugin < module
+ *
+ * A Plan is a signature compiled for calling; plan.c makes it, invoke.c
+ * executes it, convert.c brings values across. A Function has a plan, or else
+ * a Python callable that executes it (the cffi invoker), and the address that
+ * serves now. All state is in NpState, one for each interpreter; nothing else
+ * is kept between calls.
+ *
+ * Every function takes and returns references as CPython's own do: arguments
+ * are borrowed, an object that is returned is new, NULL or -1 means that an
+ * exception is set. All need the GIL (or, in a build without one, an attached
+ * thread) unless they say otherwise.
+ */
+#ifndef NP_CORE_H
+#define NP_CORE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+
+#include "compat.h"
+#include "trampoline.h"
+
+/* How values cross the border: those members of nativeplug.call.plan.Kind that
+ * the core serves, under the same names. */
+#define NP_KINDS(KIND)                                                        \
+    KIND(VOID)                                                                \
+    KIND(BOOL)                                                                \
+    KIND(CHAR)                                                                \
+    KIND(INTEGER)                                                             \
+    KIND(FLOAT)                                                               \
+    KIND(TEXT)                                                                \
+    KIND(POINTER)
+#define NP_KIND_MEMBER(name) NP_##name,
+typedef enum { NP_KINDS(NP_KIND_MEMBER) NP_KIND_COUNT } NpKind;
+
+/* What a buffer's elements are. */
+typedef enum {
+    NP_NO_ITEMS = 0, /* nothing that the core can tell from the format */
+    NP_ANY_ITEMS = 'b',
+    NP_SIGNED_ITEMS = 's',
+    NP_UNSIGNED_ITEMS = 'u',
+    NP_FLOAT_ITEMS = 'f',
+    NP_OTHER_ITEMS = 'o', /* characters and truth values */
+} NpItems;
+
+/* Python methods that the core calls, once things are out of the ordinary. */
+#define NP_METHODS(METHOD)                                                    \
+    METHOD(_by_position)                                                      \
+    METHOD(_complete)                                                         \
+    METHOD(_convert)                                                          \
+    METHOD(_missing)                                                          \
+    METHOD(_not_text)                                                         \
+    METHOD(_reworded)                                                         \
+    METHOD(_too_short)                                                        \
+    METHOD(lookup)
+#define NP_METHOD_MEMBER(name) PyObject *name;
+
+/* The state of the module in one interpreter. */
+typedef struct {
+    PyTypeObject *plan_type;
+    PyTypeObject *function_type;
+    PyTypeObject *plugin_type;
+    /* Makes every call while callbacks that outlive calls exist; NULL until
+     * there is one. Never cleared again. */
+    PyObject *watcher;
+    /* cffi: the base type of cdata, and how pointers and cdata become each
+     * other; NULL until a plan needs them. */
+    PyTypeObject *cdata_type;
+    char *(*to_pointer)(PyObject *cdata, PyObject *ctype);
+    PyObject *(*from_pointer)(char *pointer, PyObject *ctype);
+    struct {
+        NP_METHODS(NP_METHOD_MEMBER)
+    } names;
+} NpState;
+
+/* A parameter or result. */
+typedef struct {
+    /* Exact ints from low to low + range need no further look. No int of one
+     * digit is in the range of a kind that takes no ints. */
+    int64_t low;
+    uint64_t range;
+    PyObject *ctype;    /* of pointers, cffi's type; else NULL */
+    Py_ssize_t least;   /* items that a buffer must have at least; 0 */
+    int8_t counted_by;  /* the parameter that says how many; or -1 */
+    uint8_t kind;       /* NpKind */
+    uint8_t size;       /* bytes */
+    uint8_t items;      /* of pointers, NpItems */
+    uint8_t item_size;  /* of pointers, bytes */
+    bool is_signed;     /* of integers */
+    bool is_readonly;   /* of pointers, whether what they point to is const */
+    bool is_counted;    /* has a least or a counted_by */
+} NpValue;
+
+typedef struct NpPlan NpPlan;
+typedef struct NpFunction NpFunction;
+
+/* A signature compiled for calling. Immutable, so threads share it; functions
+ * of the same signature do too. */
+struct NpPlan {
+    PyObject_VAR_HEAD
+    NpState *state; /* borrowed: the type keeps the module alive */
+    NpTrampoline trampoline;
+    NpLoop loop;
+    bool has_lengths; /* a buffer must have a number of items */
+    NpValue result;
+    NpValue parameters[]; /* ob_size of them */
+};
+
+/* A symbol with a signature. Its first cache line is all that a call reads. */
+struct NpFunction {
+    PyObject_HEAD
+    void *target; /* atomic: an update moves it; the code is never unloaded */
+    NpPlan *plan; /* NULL: *invoke* makes the calls */
+    NpState *state;
+    vectorcallfunc vectorcall;
+    /* What the built-in function of this Function points to. Closing replaces
+     * its function (atomically), so no call has to ask whether it is open. */
+    PyMethodDef method;
+    void (*release)(void *); /* frees a text that the caller owns; or NULL */
+    bool hold_gil;
+    bool save_errno;
+    PyObject *invoke;      /* Python callable in place of a plan; or NULL */
+    PyObject *error;       /* makes the error of a closed function; or NULL */
+    PyObject *name;        /* str; method.ml_name lies in it */
+    PyObject *doc;         /* str, method.ml_doc lies in it; or NULL */
+    PyObject *declaration; /* whatever Python keeps there */
+    PyObject *owner;       /* likewise */
+    PyObject *weakrefs;
+};
+
+/* Buffers and other objects that must live until a call is over. */
+typedef struct {
+    int views_count;
+    int kept_count;
+    PyObject *kept[NP_MAX_INTEGERS];
+    Py_buffer views[NP_MAX_INTEGERS];
+    Py_ssize_t items[NP_MAX_PARAMETERS]; /* of each buffer; -1 for others */
+} NpCall;
+
+/* convert.c */
+
+/* Raise *error*, a new reference, which may be NULL. Returns -1. */
+int np_raise(PyObject *error);
+/* Bring an argument across that np_take declined. Returns 0 with the word and
+ * with what keeps it alive in *call*. */
+int np_convert(NpFunction *function, Py_ssize_t index, PyObject *given,
+               NpCall *call, NpWord *word);
+/* Let go of what a call kept. An exception that is set stays set. */
+void np_call_clear(NpCall *call);
+/* Bring a result across that np_finish does not. */
+PyObject *np_finish_slowly(NpFunction *function, NpWord word);
+/* Tell the items of a buffer by its format; NP_NO_ITEMS for others than
+ * numbers in this machine's byte order. [any thread, no gil needed] */
+NpItems np_items_of_format(const char *format);
+/* Load what cffi offers to C, once. */
+int np_state_load_cffi(NpState *state);
+
+/* invoke.c */
+
+/* Choose how CPython calls functions of a plan, or (NULL) those that Python
+ * executes: a method table's function and flags. A plain function neither
+ * saves errno nor releases its result. [no gil needed] */
+PyCFunction np_choose_entry(const NpPlan *plan, bool hold_gil, bool is_plain,
+                            int *flags);
+/* Call by the plan, with as many arguments as it has parameters. */
+PyObject *np_invoke(NpFunction *function, PyObject *const *args);
+/* The errno of the last call in this thread that saved it. [no gil needed] */
+int np_get_errno(void);
+void np_set_errno(int number);
+
+/* function.c */
+
+extern PyType_Spec np_function_spec;
+/* Call with any number of arguments by position. */
+PyObject *np_function_call(NpFunction *function, PyObject *const *args,
+                           Py_ssize_t count);
+
+/* plan.c, plugin.c, map.c */
+
+extern PyType_Spec np_plan_spec;
+extern PyType_Spec np_plugin_spec;
+/* nativeplug._core.run, see _core.pyi */
+PyObject *np_map_run(PyObject *module, PyObject *args);
+
+/* module.c */
+
+/* The state of the module that made *type* or one of its bases. */
+NpState *np_state_of(PyTypeObject *type);
+
+#endif /* NP_CORE_H */

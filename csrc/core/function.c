@@ -1,0 +1,373 @@
+/* function.c: the Function, a symbol with a signature.
+ *
+ * There are two ways in. `plg.add` is a built-in function whose method table
+ * is part of the Function and whose self is the Function: CPython jumps from
+ * there to the plan's entry (invoke.c). Calling the Function itself goes to
+ * the same entry through the vectorcall protocol, and so do calls with
+ * keyword arguments of either.
+ *
+ * Closing puts an entry there that leaves everything to np_function_call,
+ * which asks. What is cold (texts, introspection, errors) is in the Python
+ * class that derives from this one.
+ */
+#include <stddef.h>
+
+#include "core.h"
+
+#include <structmember.h>
+
+typedef PyObject *(*Fast)(PyObject *, PyObject *const *, Py_ssize_t);
+
+static bool
+is_closed(NpFunction *function)
+{
+    return NP_ACQUIRE(function->error) != NULL;
+}
+
+static PyObject *
+raise_closed(NpFunction *function)
+{
+    np_raise(PyObject_CallNoArgs(function->error));
+    return NULL;
+}
+
+/* Turn arguments into as many as there are parameters, or raise. */
+static PyObject *
+call_completed(NpFunction *function, PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *given = PyTuple_New(count), *all = NULL, *result = NULL;
+
+    if (given == NULL) {
+        return NULL;
+    }
+    for (Py_ssize_t at = 0; at < count; at++) {
+        PyTuple_SET_ITEM(given, at, Py_NewRef(args[at]));
+    }
+    all = PyObject_CallMethodOneArg(
+        (PyObject *)function, function->state->names._complete, given);
+    Py_DECREF(given);
+    if (all != NULL) {
+        result = np_function_call(function, &PyTuple_GET_ITEM(all, 0),
+                                  PyTuple_GET_SIZE(all));
+        Py_DECREF(all);
+    }
+    return result;
+}
+
+/* Let the watcher make the call, by _invoke. */
+static PyObject *
+call_watched(NpFunction *function, PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *all[NP_MAX_PARAMETERS + 1] = {(PyObject *)function};
+
+    memcpy(all + 1, args, (size_t)count * sizeof(*args));
+    return PyObject_Vectorcall(NP_ACQUIRE(function->state->watcher), all,
+                               (size_t)count + 1, NULL);
+}
+
+PyObject *
+np_function_call(NpFunction *function, PyObject *const *args, Py_ssize_t count)
+{
+    if (is_closed(function)) {
+        return raise_closed(function);
+    }
+    if (function->plan == NULL) {
+        return PyObject_Vectorcall(function->invoke, args, (size_t)count,
+                                   NULL);
+    }
+    if (count != Py_SIZE(function->plan)) {
+        return call_completed(function, args, count);
+    }
+    if (NP_LOAD(function->state->watcher) != NULL) {
+        return call_watched(function, args, count);
+    }
+    return np_invoke(function, args);
+}
+
+/* Put arguments that are given by name in their places. */
+static PyObject *
+call_by_name(NpFunction *function, PyObject *const *args, Py_ssize_t count,
+             PyObject *names)
+{
+    PyObject *by_position = NULL, *by_name = PyDict_New(), *all = NULL;
+    PyObject *result = NULL;
+
+    if (is_closed(function)) {
+        Py_XDECREF(by_name);
+        return raise_closed(function);
+    }
+    by_position = PyTuple_New(count);
+    if (by_name == NULL || by_position == NULL) {
+        goto done;
+    }
+    for (Py_ssize_t at = 0; at < count; at++) {
+        PyTuple_SET_ITEM(by_position, at, Py_NewRef(args[at]));
+    }
+    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(names); at++) {
+        if (PyDict_SetItem(by_name, PyTuple_GET_ITEM(names, at),
+                           args[count + at]) < 0) {
+            goto done;
+        }
+    }
+    all = PyObject_CallMethodObjArgs((PyObject *)function,
+                                     function->state->names._by_position,
+                                     by_position, by_name, NULL);
+    if (all != NULL) {
+        result = np_function_call(function, &PyTuple_GET_ITEM(all, 0),
+                                  PyTuple_GET_SIZE(all));
+    }
+done:
+    Py_XDECREF(by_position);
+    Py_XDECREF(by_name);
+    Py_XDECREF(all);
+    return result;
+}
+
+static PyObject *
+function_vectorcall(PyObject *self, PyObject *const *args, size_t nargsf,
+                    PyObject *names)
+{
+    NpFunction *function = (NpFunction *)self;
+    PyCFunction entry = NP_LOAD(function->method.ml_meth);
+    Py_ssize_t count = PyVectorcall_NARGS(nargsf);
+
+    if (names != NULL && PyTuple_GET_SIZE(names) != 0) {
+        return call_by_name(function, args, count, names);
+    }
+    switch (function->method.ml_flags) {
+    case METH_NOARGS:
+        return count == 0 ? entry(self, NULL)
+                          : np_function_call(function, args, count);
+    case METH_O:
+        return count == 1 ? entry(self, args[0])
+                          : np_function_call(function, args, count);
+    default:
+        return ((Fast)(void (*)(void))entry)(self, args, count);
+    }
+}
+
+/* The same for the built-in function: CPython's own would refuse keywords. */
+static PyObject *
+builtin_vectorcall(PyObject *builtin, PyObject *const *args, size_t nargsf,
+                   PyObject *names)
+{
+    return function_vectorcall(PyCFunction_GET_SELF(builtin), args, nargsf,
+                               names);
+}
+
+static PyObject *
+function_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    PyObject *name, *plan, *invoke, *declaration, *owner;
+    unsigned long long address, release;
+    int hold_gil, save_errno;
+    NpFunction *function;
+    NpState *state = np_state_of(type);
+
+    (void)kwargs;
+    if (state == NULL ||
+        !PyArg_ParseTuple(args, "UKOOOOppK:Function", &name, &address, &plan,
+                          &invoke, &declaration, &owner, &hold_gil,
+                          &save_errno, &release)) {
+        return NULL;
+    }
+    if (plan != Py_None && !Py_IS_TYPE(plan, state->plan_type)) {
+        PyErr_SetString(PyExc_TypeError, "plan must be a Plan or None");
+        return NULL;
+    }
+    function = (NpFunction *)type->tp_alloc(type, 0);
+    if (function == NULL) {
+        return NULL;
+    }
+    function->state = state;
+    function->target = (void *)(uintptr_t)address;
+    function->plan = plan == Py_None ? NULL : (NpPlan *)Py_NewRef(plan);
+    function->release = (void (*)(void *))(uintptr_t)release;
+    function->invoke = Py_NewRef(invoke);
+    function->declaration = Py_NewRef(declaration);
+    function->owner = Py_NewRef(owner);
+    function->hold_gil = hold_gil != 0;
+    function->save_errno = save_errno != 0;
+    function->vectorcall = function_vectorcall;
+    function->name = Py_NewRef(name);
+    function->method.ml_name = PyUnicode_AsUTF8(name);
+    function->method.ml_meth =
+        np_choose_entry(function->plan, function->hold_gil,
+                        !function->save_errno && function->release == NULL,
+                        &function->method.ml_flags);
+    if (function->method.ml_name == NULL) {
+        Py_DECREF(function);
+        return NULL;
+    }
+    return (PyObject *)function;
+}
+
+static int
+function_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    NpFunction *function = (NpFunction *)self;
+
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(function->plan);
+    Py_VISIT(function->invoke);
+    Py_VISIT(function->error);
+    Py_VISIT(function->declaration);
+    Py_VISIT(function->owner);
+    return 0;
+}
+
+/* Break cycles through what a call does not read: a finalizer may still call
+ * a Function that the collector has cleared. */
+static int
+function_clear(PyObject *self)
+{
+    NpFunction *function = (NpFunction *)self;
+
+    Py_CLEAR(function->declaration);
+    Py_CLEAR(function->owner);
+    return 0;
+}
+
+static void
+function_dealloc(PyObject *self)
+{
+    NpFunction *function = (NpFunction *)self;
+    PyTypeObject *type = Py_TYPE(self);
+
+    PyObject_GC_UnTrack(self);
+    if (function->weakrefs != NULL) {
+        PyObject_ClearWeakRefs(self);
+    }
+    (void)function_clear(self);
+    Py_XDECREF(function->plan);
+    Py_XDECREF(function->invoke);
+    Py_XDECREF(function->error);
+    Py_XDECREF(function->name);
+    Py_XDECREF(function->doc);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+function_builtin(PyObject *self, PyObject *doc)
+{
+    NpFunction *function = (NpFunction *)self;
+    const char *text = NULL;
+    PyObject *builtin;
+
+    if (function->doc == NULL) {
+        text = PyUnicode_AsUTF8(doc);
+        if (text == NULL) {
+            return NULL;
+        }
+        function->doc = Py_NewRef(doc);
+        function->method.ml_doc = text;
+    }
+    builtin = PyCFunction_NewEx(&function->method, self, NULL);
+    if (builtin != NULL) {
+        ((PyCFunctionObject *)builtin)->vectorcall = builtin_vectorcall;
+    }
+    return builtin;
+}
+
+static PyObject *
+function_invoke(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    NpFunction *function = (NpFunction *)self;
+
+    if (function->plan == NULL || count != Py_SIZE(function->plan)) {
+        PyErr_SetString(PyExc_TypeError, "not the arguments of the plan");
+        return NULL;
+    }
+    return np_invoke(function, args);
+}
+
+static PyObject *
+function_disable(PyObject *self, PyObject *error)
+{
+    NpFunction *function = (NpFunction *)self;
+    int flags;
+
+    if (function->error == NULL) {
+        NP_STORE(function->error, Py_NewRef(error));
+        NP_STORE(function->method.ml_meth,
+                 np_choose_entry(function->plan, false, false, &flags));
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+function_init_subclass(PyObject *type, PyObject *unused)
+{
+    (void)unused;
+    np_inherit_vectorcall((PyTypeObject *)type);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+function_address(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromVoidPtr(NP_LOAD(((NpFunction *)self)->target));
+}
+
+static PyObject *
+function_invoker(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyUnicode_FromString(((NpFunction *)self)->plan ? "core" : "cffi");
+}
+
+static PyMethodDef function_methods[] = {
+    {"_builtin", function_builtin, METH_O, NULL},
+    {"_invoke", (PyCFunction)(void (*)(void))function_invoke, METH_FASTCALL,
+     NULL},
+    {"disable", function_disable, METH_O, NULL},
+    {"__init_subclass__", function_init_subclass, METH_NOARGS | METH_CLASS,
+     NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+#define NP_MEMBER(name, type, field)                                          \
+    {name, type, offsetof(NpFunction, field), READONLY, NULL}
+
+static PyMemberDef function_members[] = {
+    NP_MEMBER("name", T_OBJECT_EX, name),
+    NP_MEMBER("__name__", T_OBJECT_EX, name),
+    NP_MEMBER("__qualname__", T_OBJECT_EX, name),
+    NP_MEMBER("hold_gil", T_BOOL, hold_gil),
+    NP_MEMBER("save_errno", T_BOOL, save_errno),
+    NP_MEMBER("_plan", T_OBJECT, plan),
+    NP_MEMBER("_declaration", T_OBJECT, declaration),
+    NP_MEMBER("_owner", T_OBJECT, owner),
+    NP_MEMBER("__vectorcalloffset__", T_PYSSIZET, vectorcall),
+    NP_MEMBER("__weaklistoffset__", T_PYSSIZET, weakrefs),
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef function_getset[] = {
+    {"address", function_address, NULL, NULL, NULL},
+    {"invoker", function_invoker, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot function_slots[] = {
+    {Py_tp_doc, "What every Function has that a call needs."},
+    {Py_tp_new, function_new},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_traverse, function_traverse},
+    {Py_tp_clear, function_clear},
+    {Py_tp_dealloc, function_dealloc},
+    {Py_tp_methods, function_methods},
+    {Py_tp_members, function_members},
+    {Py_tp_getset, function_getset},
+    {0, NULL},
+};
+
+PyType_Spec np_function_spec = {
+    .name = "nativeplug._core.FunctionBase",
+    .basicsize = sizeof(NpFunction),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
+             Py_TPFLAGS_HAVE_VECTORCALL,
+    .slots = function_slots,
+};
