@@ -17,6 +17,7 @@ from nativeplug.errors import (
 
 TYPE_CHECKING = False  # as type checkers know it; importing typing costs more than all of this
 if TYPE_CHECKING:
+    from nativeplug._core import get_errno
     from nativeplug.call import Callback, Function, Signature, Variable
     from nativeplug.plugin import Plugin, open
 
@@ -34,6 +35,7 @@ __all__ = [
     "Signature",
     "SymbolNotFoundError",
     "Variable",
+    "get_errno",
     "open",
 ]
 
@@ -44,9 +46,10 @@ def __getattr__(name: str) -> object:
     """Import what opens plugins, when a public name of it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nativeplug import call, plugin
+    from nativeplug import _core, call, plugin
 
-    value: object = getattr(plugin, name, None) or getattr(call, name)
+    room = next(room for room in (plugin, call, _core) if hasattr(room, name))
+    value: object = getattr(room, name)
     globals()[name] = value
     return value
 

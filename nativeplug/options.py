@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from nativeplug.errors import DeclarationError
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of functions, or all functions."""
+
+    names: frozenset[str] = frozenset()
+    all: bool = False
+
+    @classmethod
+    def of(cls, option: str, given: object) -> Names:
+        """
+        Check what the caller of ``open`` gave for an option.
+
+        Raises:
+            TypeError: It is neither a bool nor a collection of names.
+        """
+        if isinstance(given, bool):
+            return cls(all=given)
+        if not _are_names(given):
+            raise TypeError(f"{option} must be a bool or a collection of names")
+        return cls(frozenset(given))
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether a function is meant."""
+        return self.all or name in self.names
+
+    def __or__(self, more: Names) -> Names:
+        """Return these names and *more*."""
+        return Names(self.names | more.names, self.all or more.all)
+
+
+_NONE = Names()
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +48,15 @@ class Options:
 
     #: Functions whose result the caller owns, each with the function that releases it.
     free: Mapping[str, str] = field(default_factory=dict)
-    #: Go functions whose Go results are constants; True for all.
-    allow_go_results: frozenset[str] | bool = frozenset()
+    #: Go functions whose Go results are constants.
+    allow_go_results: Names = _NONE
+    #: Functions that are called with the GIL held.
+    hold_gil: Names = _NONE
+    #: Functions after whose calls errno is kept.
+    save_errno: Names = _NONE
 
     @classmethod
-    def of(cls, *, free: object, allow_go_results: object) -> Options:
+    def of(cls, *, free: object, **names: object) -> Options:
         """
         Check what the caller of ``open`` gave.
 
@@ -29,11 +66,7 @@ class Options:
         given = {} if free is None else free
         if not isinstance(given, Mapping) or not _are_names((*given.keys(), *given.values())):
             raise TypeError("free must map names of functions to names of functions")
-        if isinstance(allow_go_results, bool):
-            return cls(dict(given), allow_go_results)
-        if not _are_names(allow_go_results):
-            raise TypeError("allow_go_results must be a bool or a collection of names")
-        return cls(dict(given), frozenset(allow_go_results))
+        return cls(dict(given), **{name: Names.of(name, names[name]) for name in names})
 
     def plus(self, more: Options) -> Options:
         """
@@ -48,16 +81,18 @@ class Options:
                     f"the result of {name!r} cannot be released by {more.free[name]!r}: "
                     f"the plugin was opened with {self.free[name]!r} for it"
                 )
-        if self.allow_go_results is True or more.allow_go_results is True:
-            allowed: frozenset[str] | bool = True
-        else:
-            allowed = frozenset((*(self.allow_go_results or ()), *(more.allow_go_results or ())))
-        return Options({**self.free, **more.free}, allowed)
+        return Options(
+            {**self.free, **more.free},
+            self.allow_go_results | more.allow_go_results,
+            self.hold_gil | more.hold_gil,
+            self.save_errno | more.save_errno,
+        )
 
-    def allows_go_result(self, name: str) -> bool:
-        """Tell whether a Go function is known to return nothing but constants."""
-        allowed = self.allow_go_results
-        return allowed if isinstance(allowed, bool) else name in allowed
+    def named(self) -> Iterator[str]:
+        """Iterate over the functions that the options name."""
+        yield from self.free
+        for chosen in (self.allow_go_results, self.hold_gil, self.save_errno):
+            yield from chosen.names
 
 
 def _are_names(values: object) -> TypeGuard[Collection[str]]:

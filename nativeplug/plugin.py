@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, final
 
 from nativeplug import declare, symbols
+from nativeplug._core import PluginBase
 from nativeplug.cache import Cache, ReentrantLoadError
 from nativeplug.call import Callback, Function, Variable
 from nativeplug.declare import Declarations
@@ -24,7 +25,7 @@ _ATTEMPTS = 100  # to read a file that others go on writing
 
 
 @final
-class Plugin:
+class Plugin(PluginBase):
     """
     An opened plugin: one object for one file, shared by all who open it.
 
@@ -33,12 +34,12 @@ class Plugin:
     found by `lookup`. Made by `nativeplug.open`. Safe to use from several threads.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_symbols")
+    __slots__ = ("_symbols",)
 
     _symbols: Symbols
 
     def __init__(self, generation: Generation) -> None:
-        object.__setattr__(self, "_symbols", Symbols(generation))
+        object.__setattr__(self, "_symbols", Symbols(generation, self._resolved))
 
     @property
     def path(self) -> str:
@@ -145,7 +146,7 @@ class Plugin:
         """Close the plugin."""
         self.close()
 
-    def __getattr__(self, name: str) -> Any:
+    def _missing(self, name: str) -> Any:
         """Resolve what is not an attribute yet: a function stays one, a variable is read."""
         if name.startswith("__"):  # Python asks every object for its own special names
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -155,8 +156,7 @@ class Plugin:
         symbol = self.lookup(name)
         if isinstance(symbol, Variable):
             return symbol.value
-        vars(self)[name] = symbol
-        return symbol
+        return vars(self).setdefault(name, symbol.builtin())
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Write a variable."""
@@ -183,7 +183,7 @@ class Plugin:
 
     def __dir__(self) -> list[str]:
         """Return what can be written after the dot."""
-        own = [name for name in object.__dir__(self) if name != "_symbols"]
+        own = [name for name in object.__dir__(self) if name not in _PRIVATE]
         if self.closed:
             return own
         return sorted({*own, *self, *self._symbols.constants()})
@@ -198,6 +198,7 @@ class Plugin:
         raise TypeError(f"cannot pickle {self!r}: open it in the other process")
 
 
+_PRIVATE = {"_missing", "_resolved", "_symbols"}
 _cache: Cache[Key, Plugin] = Cache()
 
 
@@ -206,6 +207,8 @@ def open(
     declarations: str | os.PathLike[str] | None = None,
     *,
     free: Mapping[str, str] | None = None,
+    hold_gil: Collection[str] | bool = (),
+    save_errno: Collection[str] | bool = (),
     allow_go_results: Collection[str] | bool = (),
 ) -> Plugin:
     """
@@ -221,6 +224,10 @@ def open(
             with again is added to what it has.
         free: Functions whose result the caller owns, each with the function that releases it:
             ``"free"`` for libc's, else one that the plugin exports.
+        hold_gil: Functions that are called with the GIL held (True: all that can be), which
+            saves some 20 ns a call. Only for short functions that never wait for anything.
+        save_errno: Functions after whose calls ``errno`` is kept (True: all), for
+            `nativeplug.get_errno`.
         allow_go_results: Go functions whose Go strings, slices and the like are all constants
             (True: all of them). Otherwise Go aborts the process, so they are refused.
 
@@ -240,7 +247,9 @@ def open(
         >>> plg.Add(2, 3), plg.Name
         (5, 'world')
     """
-    options = Options.of(free=free, allow_go_results=allow_go_results)
+    options = Options.of(
+        free=free, hold_gil=hold_gil, save_errno=save_errno, allow_go_results=allow_go_results
+    )
     name = os.fsdecode(path)
     source = None if declarations is None else from_caller(declarations)
     for _ in range(_ATTEMPTS):

@@ -5,19 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from nativeplug import declare
 from nativeplug.call import (
     PENDING,
     Callback,
-    CallPlan,
     Function,
-    Signature,
+    Invoke,
+    Scope,
     Variable,
     bind,
     check_free,
-    compile_plan,
     refuse_go_result,
 )
 from nativeplug.declare import Declarations, FunctionDeclaration
@@ -33,18 +31,27 @@ _LIBC_FREE = "free"
 class _Given:
     """What ``open`` was given for a plugin so far. Replaced as a whole, never changed."""
 
-    declarations: Declarations = field(default_factory=Declarations)
+    declarations: Declarations
+    scope: Scope
     sources: frozenset[Source] = frozenset()
     options: Options = field(default_factory=Options)
+
+    @classmethod
+    def nothing(cls, path: str) -> _Given:
+        """Return what is given for a plugin that was opened without anything."""
+        declarations = Declarations()
+        return cls(declarations, Scope(declarations.ffi, path))
 
     def plus(self, source: Source | None, alone: Declarations | None, options: Options) -> _Given:
         """Return this and more; see `Symbols.add`."""
         whole = self.options.plus(options)
         if source is None or source in self.sources:
             return replace(self, options=whole)
-        if alone is not None and not self.declarations.origins:
-            return _Given(alone, self.sources | {source}, whole)
-        return _Given(declare.extend(self.declarations, source), self.sources | {source}, whole)
+        declarations = alone
+        if declarations is None or self.declarations.origins:
+            declarations = declare.extend(self.declarations, source)
+        scope = Scope(declarations.ffi, self.scope.path)
+        return _Given(declarations, scope, self.sources | {source}, whole)
 
 
 # Held for steps that neither wait nor run anybody else's code, so one will do for all.
@@ -66,12 +73,13 @@ def after_fork() -> None:
 class Symbols:
     """The functions and variables of a plugin's generation. Safe to use from several threads."""
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(self, generation: Generation, resolved: dict[str, Function | Variable]) -> None:
+        """*resolved* is where the plugin finds what was looked up."""
         self.generation = generation
         #: Makes the error that every use raises; None while the plugin is open.
         self.error: Callable[[], PluginError] | None = None
-        self._given = _Given()
-        self._resolved: dict[str, Function | Variable] = {}
+        self._given = _Given.nothing(generation.path)
+        self._resolved = resolved
         self._kept: dict[object, object] = {}
         _kept_for_ever.append(self._kept)
 
@@ -115,12 +123,20 @@ class Symbols:
 
     def _check_in_time(self, options: Options) -> None:
         """Refuse an option that comes too late for its function."""
-        for name in options.free.keys() - self._given.options.free.keys():
-            if name in self._resolved:
+        before = self._given.options
+        for name, symbol in self._resolved.items():
+            if not isinstance(symbol, Function):
+                continue
+            if name in options.free and name not in before.free:
                 raise DeclarationError(
                     f"free= for {name!r} comes too late: it was looked up as a function whose "
                     "result is borrowed"
                 )
+            for option in ("hold_gil", "save_errno"):
+                if name in getattr(options, option) and name not in getattr(before, option):
+                    raise DeclarationError(
+                        f"{option}= for {name!r} comes too late: it was looked up without"
+                    )
 
     def lookup(self, name: str) -> Function | Variable:
         """Resolve a symbol; see `Plugin.lookup`."""
@@ -148,25 +164,36 @@ class Symbols:
         return Variable(given.declarations.ffi, declaration, address, self._kept)
 
     def _function(self, declaration: FunctionDeclaration, address: int, given: _Given) -> Function:
-        ffi = given.declarations.ffi
-        signature = Signature.of(declaration)
-        plan = compile_plan(signature, ffi.typeof(declaration.pointer))
-        if self.generation.is_go and not given.options.allows_go_result(declaration.name):
-            refuse_go_result(plan, declaration.place)
-        invoke = bind(ffi, plan, address, self._release(plan, given))
-        origin = f"Declared at {declaration.place}, exported by {self.generation.path}."
-        return Function(signature, address, invoke, origin)
+        name, options, scope = declaration.name, given.options, given.scope
+        plan, invoke = scope.core_plan(declaration), None
+        release = self._release(declaration, given) if name in options.free else 0
+        hold_gil, save_errno = name in options.hold_gil, name in options.save_errno
+        if plan is None:
+            invoke = self._cffi_invoke(declaration, address, release, given)
+            if hold_gil and not options.hold_gil.all:
+                raise DeclarationError(
+                    f"hold_gil= cannot serve {declaration.text!r}: cffi makes the call, and it "
+                    "releases the GIL"
+                )
+            hold_gil = False
+        return Function(
+            name, address, plan, invoke, declaration, scope, hold_gil, save_errno, release
+        )
 
-    def _release(self, plan: CallPlan, given: _Given) -> Callable[[Any], object] | None:
-        """Return what releases the function's result; None when that is borrowed."""
-        name = given.options.free.get(plan.signature.name)
-        if name is None:
-            return None
-        check_free(plan)
-        address = libc_free() if name == _LIBC_FREE else self._releasing_function(name, given)
-        ffi = given.declarations.ffi
-        release = ffi.cast("void (*)(void *)", address)
-        return lambda pointer: release(ffi.cast("void *", pointer))
+    def _cffi_invoke(
+        self, declaration: FunctionDeclaration, address: int, release: int, given: _Given
+    ) -> Invoke:
+        name, options, ffi = declaration.name, given.options, given.scope.ffi
+        plan = given.scope.call_plan(declaration)
+        if self.generation.is_go and name not in options.allow_go_results:
+            refuse_go_result(plan, declaration.place)
+        return bind(ffi, plan, address, release, save_errno=name in options.save_errno)
+
+    def _release(self, declaration: FunctionDeclaration, given: _Given) -> int:
+        """Return the address of what releases the function's result."""
+        check_free(given.scope.call_plan(declaration))
+        name = given.options.free[declaration.name]
+        return libc_free() if name == _LIBC_FREE else self._releasing_function(name, given)
 
     def _releasing_function(self, name: str, given: _Given) -> int:
         address = self.generation.address(name)
@@ -234,13 +261,13 @@ class Symbols:
             self.generation.close_image()
             for symbol in self._resolved.values():
                 symbol.disable(error)
+            self._resolved.clear()
 
 
 def _check_names(given: _Given) -> None:
     """Refuse an option that names no declared function, or releases by a declared variable."""
-    allowed = given.options.allow_go_results
     symbols = given.declarations.symbols
-    for name in [*given.options.free, *(() if isinstance(allowed, bool) else allowed)]:
+    for name in given.options.named():
         if name not in symbols:
             raise DeclarationError(f"no declaration of {name!r}, which an option of open names")
         if not isinstance(symbols[name], FunctionDeclaration):

@@ -93,8 +93,10 @@ def go_plugin(
     return get
 
 
-@pytest.fixture(scope="module", params=["cffi"])
-def open_plugin(tmp_path_factory: pytest.TempPathFactory) -> OpenPlugin:
+@pytest.fixture(scope="module", params=["core", "cffi"])
+def open_plugin(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OpenPlugin]:
     """
     Give a function that opens a copy of a plugin, which no other module opens.
 
@@ -107,7 +109,9 @@ def open_plugin(tmp_path_factory: pytest.TempPathFactory) -> OpenPlugin:
             shutil.copy(file, folder)
         return nativeplug.open(folder / path.name, *args, **options)
 
-    return open_copy
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NATIVEPLUG_INVOKER", request.param)
+        yield open_copy
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
+from nativeplug import declare
+from nativeplug.call import Function, Scope
 from nativeplug.errors import OpenError
 from nativeplug.load import generation
 from nativeplug.load.key import FileKey
@@ -160,6 +162,17 @@ def error_of(path: Path | str) -> OpenError:
     with pytest.raises(OpenError) as caught:
         load_generation(path)
     return caught.value
+
+
+def function_of(text: str) -> Function:
+    """Return a function, declared by C text, that gives back its arguments."""
+    declarations = declare.read(text)
+    declaration = next(iter(declarations.symbols.values()))
+    assert isinstance(declaration, declare.FunctionDeclaration)
+    scope = Scope(declarations.ffi, "made.so")
+    return Function(
+        declaration.name, 4096, None, lambda *args: args, declaration, scope, False, False, 0  # noqa: FBT003
+    )
 
 
 def failing(error: BaseException, seen: list[int] | None = None) -> Any:

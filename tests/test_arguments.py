@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 import nativeplug
-from nativeplug import declare
-from nativeplug.call import Function, Signature
-from support import Compile, CPlugin, OpenPlugin
+from support import Compile, CPlugin, OpenPlugin, function_of
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +20,6 @@ def greeter(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
 def test_arguments_by_position_and_name(greeter: Any) -> None:
     """Arguments can be given by position, by name, and both."""
     assert greeter.Add(2, 3) == greeter.Add(2, b=3) == greeter.Add(b=3, a=2) == 5
-
-
-def function(text: str) -> Function:
-    """Return a function that gives back its arguments."""
-    declaration = next(iter(declare.read(text).symbols.values()))
-    assert isinstance(declaration, declare.FunctionDeclaration)
-    return Function(Signature.of(declaration), 4096, lambda *args: args, "Made here.")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +44,7 @@ def test_wrong_arguments_in_the_words_of_cpython(
     open_plugin: OpenPlugin, compile_c: Compile, declaration: str, args: Any, kwargs: Any
 ) -> None:
     """Too few, too many, unknown and double arguments are told as for a Python function."""
-    names = ", ".join(inspect.signature(function(declaration)).parameters)
+    names = ", ".join(inspect.signature(function_of(declaration)).parameters)
     scope: dict[str, Any] = {}
     exec(f"def f({names}): pass", scope)  # noqa: S102 - a Python function to compare with
     plg = open_plugin(compile_c(declaration.replace(";", " { return 0; }")), declaration)
@@ -78,4 +69,4 @@ def test_missing_arguments_without_names(open_plugin: OpenPlugin, compile_c: Com
 
 def test_a_parameter_may_be_called_self() -> None:
     """No parameter's name collides with one of Python's."""
-    assert function("int f(int self, int args, int kwargs);")(self=1, args=2, kwargs=3) == (1, 2, 3)
+    assert function_of("int f(int self, int args, int kwargs);")(self=1, args=2, kwargs=3) == (1, 2, 3)

@@ -83,7 +83,7 @@ def threads(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
 def test_a_callback_of_another_plugin(callbacks: Any, threads: Any) -> None:
     """The error surfaces from the call that was made, whichever plugin's."""
     handler = callbacks.callback("handler_t", failing(ValueError("mine")))
-    apply = threads.ffi.cast("int (*)(int (*)(int), int)", callbacks.apply.address)
+    apply = threads.ffi.cast("int (*)(int (*)(int), int)", callbacks.lookup("apply").address)
     with pytest.raises(ValueError, match="mine"):
         callbacks.apply(handler, 1)
     with pytest.raises(ValueError, match="mine"):

@@ -11,22 +11,14 @@ from typing import Any
 import pytest
 
 import nativeplug
-from nativeplug import declare
-from nativeplug.call import Function, Signature
-from support import CPlugin, OpenPlugin
+from nativeplug.call import Function
+from support import CPlugin, OpenPlugin, function_of
 
 
 @pytest.fixture(scope="module")
 def greeter(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
     """Return the first plugin."""
     return open_plugin(c_plugin("greeter"))
-
-
-def function(text: str) -> Function:
-    """Return a function that gives back its arguments."""
-    declaration = next(iter(declare.read(text).symbols.values()))
-    assert isinstance(declaration, declare.FunctionDeclaration)
-    return Function(Signature.of(declaration), 4096, lambda *args: args, "Made here.")
 
 
 def test_attributes(greeter: Any) -> None:
@@ -41,7 +33,9 @@ def test_attributes(greeter: Any) -> None:
 
 def test_help_and_signature(greeter: Any) -> None:
     """``inspect.signature`` and ``help`` tell the declaration and where it stands."""
-    assert "(a: 'int64_t', b: 'int64_t') -> 'int64_t'" == str(inspect.signature(greeter.Add))
+    annotated = "(a: 'int64_t', b: 'int64_t') -> 'int64_t'"
+    assert annotated == str(inspect.signature(greeter.lookup("Add")))
+    assert "(a, b)" == str(inspect.signature(greeter.Add))
     text = pydoc.plain(pydoc.render_doc(greeter.Add))
     assert "int64_t Add(int64_t a, int64_t b)" in text
     assert "greeter.h:" in text
@@ -50,7 +44,7 @@ def test_help_and_signature(greeter: Any) -> None:
 
 def test_retired_function_raises(greeter: Any) -> None:
     """A retired function raises what it was told to, a new error each time."""
-    retired = function("int f(int a);")
+    retired = function_of("int f(int a);")
     assert retired(1) == (1,)
     retired.disable(lambda: nativeplug.ClosedError("closed", path="f.so"))
     errors = []

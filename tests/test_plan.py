@@ -41,7 +41,7 @@ def plan_of(text: str, name: str = "f") -> CallPlan:
         ("float", Kind.FLOAT),
         ("double", Kind.FLOAT),
         ("long double", Kind.LONG_DOUBLE),
-        ("wchar_t", Kind.OTHER),
+        ("wchar_t", Kind.WIDE),
         ("double _Complex", Kind.OTHER),
         ("Point", Kind.OTHER),
         ("Number", Kind.OTHER),

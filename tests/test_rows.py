@@ -33,14 +33,19 @@ class TestFunctions:
             text="double sum(const double xs[n], size_t n)",
             pointer="double (*)(const double *, size_t)",
             result="double",
-            parameters=(
-                Parameter("xs", "const double *", "const double xs[n]", readonly=True),
-                Parameter("n", "size_t", "size_t n", readonly=False),
-            ),
+            rows=[
+                ["xs", "const double *", "const double xs[n]", True, "n"],
+                ["n", "size_t", "size_t n", False, None],
+            ],
             variadic=False,
             place="<declarations>:1:8",
         )
-        assert expected == function("double sum(const double xs[n], size_t n);", "sum")
+        found = function("double sum(const double xs[n], size_t n);", "sum")
+        assert expected == found
+        assert found.parameters == (
+            Parameter("xs", "const double *", "const double xs[n]", readonly=True, length="n"),
+            Parameter("n", "size_t", "size_t n", readonly=False),
+        )
 
     @pytest.mark.parametrize(
         ("text", "expected"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nativeplug.call.callback import PENDING, Callback
-from nativeplug.call.cffi_invoker import bind
-from nativeplug.call.function import Function
+from nativeplug.call.cffi_invoker import Invoke, bind
+from nativeplug.call.function import Function, Scope
 from nativeplug.call.plan import CallPlan, check_free, compile_plan, refuse_go_result
 from nativeplug.call.signature import Signature
 from nativeplug.call.variable import Variable
@@ -14,6 +14,8 @@ __all__ = [
     "CallPlan",
     "Callback",
     "Function",
+    "Invoke",
+    "Scope",
     "Signature",
     "Variable",
     "bind",

@@ -16,6 +16,8 @@ def by_position(
     """
     Put the arguments that are given by name behind those given by position.
 
+    The lengths of arrays may be left out: all of them, or none.
+
     Raises:
         TypeError: A name is unknown, or given twice; or an argument is missing.
     """
@@ -27,9 +29,10 @@ def by_position(
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
         if name in names[: len(args)]:
             raise TypeError(f"{function}() got multiple values for argument {name!r}")
-    if missing := [name for name in names[len(args) :] if name not in kwargs]:
+    missing = [name for name in names[len(args) :] if name not in kwargs]
+    if missing and missing != [names[index] for index in signature.counters]:
         raise _missing(function, missing)
-    return (*args, *(kwargs[name] for name in names[len(args) :]))
+    return (*args, *(kwargs[name] for name in names[len(args) :] if name in kwargs))
 
 
 def wrong_count(signature: Signature, given: int) -> TypeError:

@@ -78,7 +78,7 @@ def _check_elements(ffi: Any, value: Value, view: memoryview, given: object) -> 
     if item.kind in {"struct", "union"}:
         _check_struct(ffi, value, view, given)
         return
-    wanted = _class_of_type(ffi, item)
+    wanted = class_of_type(ffi, item)
     if wanted is None:
         raise value.wrong_type(f"cdata {value.ctype.cname!r} or None", given)
     if (wanted, ffi.sizeof(item)) != (_class_of_format(view.format), view.itemsize):
@@ -103,7 +103,7 @@ def _check_struct(ffi: Any, value: Value, view: memoryview, given: object) -> No
         raise ValueError(f"{value.label} must have at least {size} bytes, not {view.nbytes}")
 
 
-def _class_of_type(ffi: Any, item: Any) -> str | None:
+def class_of_type(ffi: Any, item: Any) -> str | None:
     """Return the class of a C type's values; None when no buffer has such elements."""
     if item.cname.endswith("_complex_t"):
         return "complex"

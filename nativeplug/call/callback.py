@@ -13,6 +13,8 @@ from collections.abc import Callable
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Protocol
 
+from nativeplug import _core
+from nativeplug._core import FunctionBase
 from nativeplug.errors import DeclarationError
 
 
@@ -108,6 +110,18 @@ class PendingErrors:
 PENDING = PendingErrors()
 
 
+def _watched(function: FunctionBase, *args: Any) -> Any:
+    """Make a call of the core, in a frame by which it is known to `PENDING`."""
+    try:
+        return function._invoke(*args)  # noqa: SLF001 - the core's, for this
+    finally:
+        if PENDING.by_call:
+            Call().finish(PENDING.by_call.pop(sys._getframe(), None))  # noqa: SLF001
+
+
+PENDING.serve(_watched.__code__)
+
+
 class _SkippedError(Exception):
     """The call has failed already: the callable is not called, and C gets zero."""
 
@@ -165,6 +179,7 @@ class Callback:
     ) -> None:
         #: The Python callable.
         self.function = function
+        _core.watch(_watched)  # from now on C may call it in any call
         #: The function pointer, a cffi cdata that this object keeps alive.
         self.cdata = function_pointer(ffi, ctype, function, errors)
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import _cffi_backend
 
-from nativeplug.call.arguments import wrong_count
+from nativeplug import _core
+from nativeplug.call import lengths
 from nativeplug.call.callback import PENDING, Call
 from nativeplug.call.convert import to_c
 from nativeplug.call.plan import CallPlan, Kind
@@ -26,7 +27,9 @@ Invoke = Callable[..., Any]
 _KEEPING = {Kind.CALLBACK, Kind.GO_STRING, Kind.GO_SLICE}
 
 
-def bind(ffi: Any, plan: CallPlan, address: int, free: Release | None) -> Invoke:
+def bind(
+    ffi: Any, plan: CallPlan, address: int, release: int = 0, *, save_errno: bool = False
+) -> Invoke:
     """
     Return a callable that executes *plan* on the function at *address*.
 
@@ -34,7 +37,8 @@ def bind(ffi: Any, plan: CallPlan, address: int, free: Release | None) -> Invoke
         ffi: The ``FFI`` that knows the plan's types.
         plan: The call plan.
         address: The function's address.
-        free: Releases the text of a result that the caller owns; None when it is borrowed.
+        release: The address of what releases a text that the caller owns; 0: it is borrowed.
+        save_errno: Keep errno after each call, for `nativeplug.get_errno`.
 
     Raises:
         DeclarationError: cffi cannot call this signature.
@@ -43,22 +47,29 @@ def bind(ffi: Any, plan: CallPlan, address: int, free: Release | None) -> Invoke
     target = ffi.cast(plan.pointer, address)
     conversions = [to_c(ffi, parameter) for parameter in plan.parameters]
     count, variadic = len(conversions), plan.signature.variadic
-    finish = finisher(ffi, plan, free)
+    counted = bool(plan.signature.lengths)
+    finish = finisher(ffi, plan, _releaser(ffi, release) if release else None)
     keeps = any(parameter.kind in _KEEPING for parameter in plan.parameters)
     idle, late = Call(), PENDING.by_call
 
     def invoke(*args: Any) -> Any:
         if len(args) != count and (len(args) < count or not variadic):
-            raise wrong_count(plan.signature, len(args))
+            args = lengths.complete(ffi, plan, args)
         call = Call() if keeps else idle
         converted: list[Any] = []
         try:
             # A comprehension is a call of its own before Python 3.12: it takes a third longer.
             for convert, given in zip(conversions, args):  # noqa: B905 - `...` takes the rest
                 converted.append(convert(given, call))
+            if counted:
+                lengths.check(ffi, plan, args, converted)
             if variadic:
                 converted += _further(ffi, plan, args)
+            if save_errno:
+                ffi.errno = 0
             result = target(*converted)
+            if save_errno:
+                _core.set_errno(ffi.errno)
             return result if finish is None else finish(result)
         finally:
             del converted  # an error's traceback holds this frame, and it buffers
@@ -67,6 +78,11 @@ def bind(ffi: Any, plan: CallPlan, address: int, free: Release | None) -> Invoke
 
     PENDING.serve(invoke.__code__)
     return invoke
+
+
+def _releaser(ffi: Any, address: int) -> Release:
+    release = ffi.cast("void (*)(void *)", address)
+    return lambda pointer: release(ffi.cast("void *", pointer))
 
 
 def _further(ffi: Any, plan: CallPlan, args: Sequence[Any]) -> list[Any]:

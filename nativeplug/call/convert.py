@@ -73,8 +73,24 @@ def _index(value: Value, given: Any) -> int:
         return int.__add__(operator.index(given), 0)  # of a subclass, the plain number
     except TypeError as error:
         if hasattr(type(given), "__index__"):  # it is its own method that fails
-            raise TypeError(f"{value.label}: {error}") from error
+            raise reworded(value, error)  # noqa: B904 - it has its cause
         raise value.wrong_type("int", given) from None
+
+
+def reworded(value: Value, error: Exception) -> Exception:
+    """
+    Return an error of an argument's own ``__index__`` or ``__float__``, naming the argument.
+
+    Errors of the program's own classes stay what they are.
+    """
+    sort = type(error)
+    if value.kind is Kind.INTEGER and isinstance(error, TypeError):
+        sort = TypeError
+    if sort not in {TypeError, OverflowError}:
+        return error
+    made = sort(f"{value.label}: {error}")
+    made.__cause__ = error
+    return made
 
 
 def _float(_ffi: Any, value: Value) -> ToC:
@@ -100,9 +116,7 @@ def _real(value: Value, given: Any) -> float:
     try:
         return float(given)
     except (TypeError, OverflowError) as error:
-        if type(error) not in {TypeError, OverflowError}:
-            raise
-        raise type(error)(f"{value.label}: {error}") from error
+        raise reworded(value, error)  # noqa: B904 - it has its cause
 
 
 def _cdata(value: Value) -> Callable[[Any], Any]:
@@ -267,6 +281,7 @@ _MAKERS: dict[Kind, Callable[[Any, Value], ToC]] = {
     Kind.GO_STRING: _go_string,
     Kind.GO_SLICE: _go_slice,
     Kind.GO_REFERENCE: _go_reference,
+    Kind.WIDE: _whole,
     Kind.OTHER: _whole,
 }
 

@@ -2,41 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+import inspect
+from collections.abc import Mapping
+from typing import Any, final
 
+from nativeplug._core import FunctionBase, Plan
+from nativeplug.call import lengths
 from nativeplug.call.arguments import by_position
-from nativeplug.call.cffi_invoker import Invoke
+from nativeplug.call.callback import Call
+from nativeplug.call.convert import reworded, to_c
+from nativeplug.call.core_invoker import compile_core, word_of
+from nativeplug.call.plan import CallPlan, compile_plan
 from nativeplug.call.signature import Signature
+from nativeplug.call.text import not_text
+from nativeplug.declare import FunctionDeclaration
 
 
-class Function:
-    """
-    A function that a plugin exports; call it as any Python function.
+class Scope:
+    """What the functions of one plugin share: its types, and the plans made of them so far."""
 
-    Safe to call from several threads, as far as the plugin's function is. The GIL is
-    released around every call.
-    """
+    __slots__ = ("_plans", "ffi", "path")
 
-    def __init__(self, signature: Signature, address: int, invoke: Invoke, origin: str) -> None:
-        self._invoke = invoke
-        #: The function's name.
-        self.name = self.__name__ = self.__qualname__ = signature.name
-        #: What it takes and gives back; ``str()`` of it is C.
-        self.signature = signature
-        #: Where it lies in memory.
-        self.address = address
-        self.__doc__ = f"{signature}\n\n{origin}"
-        self.__signature__ = signature.to_python()
+    def __init__(self, ffi: Any, path: str) -> None:
+        #: The cffi ``FFI`` that knows the types.
+        self.ffi = ffi
+        #: The plugin's path, for people.
+        self.path = path
+        self._plans: dict[object, Plan | None] = {}
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def call_plan(self, declaration: FunctionDeclaration) -> CallPlan:
+        """Compile the call plan of a declared function."""
+        return compile_plan(Signature.of(declaration), self.ffi.typeof(declaration.pointer))
+
+    def core_plan(self, declaration: FunctionDeclaration) -> Plan | None:
+        """Return the core's plan of a declared function, made once for all of its prototype."""
+        prototype = declaration.prototype
+        try:
+            return self._plans[prototype]
+        except KeyError:
+            plan = compile_core(self.ffi, self.call_plan(declaration))
+            return self._plans.setdefault(prototype, plan)
+
+
+class _Doc:
+    """The docstring of the class, and of each function its own."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __get__(self, function: Function | None, _owner: object) -> str:
+        """Return the prototype and its place."""
+        return self._text if function is None else function.describe()
+
+
+@final
+class Function(FunctionBase):
+    __slots__ = ("_call_plan",)
+    __doc__ = _Doc(  # type: ignore[assignment]  # noqa: A003
         """
-        Call the function.
+        A function that a plugin exports; call it as any Python function.
 
-        Returns:
-            The result, converted as its C type asks (see the documentation's table).
+        ``plg.add`` is a built-in function bound to it (``plg.add.__self__``). Calling either
+        converts the arguments, calls the native function and converts the result. Safe to
+        call from several threads, as far as the plugin's function is. The GIL is released
+        around every call, unless the plugin was opened with the function in ``hold_gil``.
 
-        Raises:
+        Calls raise:
             TypeError: The number or the type of the arguments is wrong.
             OverflowError: An integer does not fit its parameter's type.
             ValueError: A text has a NUL character, or a buffer is too small.
@@ -45,13 +76,49 @@ class Function:
             ForkError: It is a Go plugin of the parent process.
             BaseException: What a callback raised in this call.
         """
-        if kwargs:
-            args = by_position(self.signature, args, kwargs)
-        return self._invoke(*args)
+    )
+    _declaration: FunctionDeclaration
+    _owner: Scope
+    _call_plan: CallPlan
+
+    @property
+    def signature(self) -> Signature:
+        """What it takes and gives back; ``str()`` of it is C."""
+        return self.call_plan.signature
+
+    @property
+    def call_plan(self) -> CallPlan:
+        """The signature compiled for calling, for all that the core leaves to Python."""
+        try:
+            return self._call_plan
+        except AttributeError:
+            self._call_plan = plan = self._owner.call_plan(self._declaration)
+            return plan
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The signature as Python sees it; the annotations are C types."""
+        return self.signature.to_python()
+
+    def describe(self) -> str:
+        """Return the prototype, and where it comes from."""
+        place, path = self._declaration.place, self._owner.path
+        text = f"{self._declaration.text}\n\nDeclared at {place}, exported by {path}."
+        return text.encode(errors="backslashreplace").decode()  # of names that are no UTF-8
+
+    def builtin(self) -> Any:
+        """Return a new built-in function that calls this function."""
+        shown = inspect.Signature(
+            [
+                parameter.replace(annotation=inspect.Parameter.empty)
+                for parameter in self.__signature__.parameters.values()
+            ]
+        )
+        return self._builtin(f"{self.name}{shown}\n--\n\n{self.describe()}")
 
     def __repr__(self) -> str:
         """Show the prototype."""
-        return f"<nativeplug.Function {str(self.signature)!r}>"
+        return f"<nativeplug.Function {self._declaration.text!r}>"
 
     def __copy__(self) -> Function:
         """Return the function itself, as for any Python function: a copy would not be closed."""
@@ -65,10 +132,36 @@ class Function:
         """Refuse to be pickled: it lies at an address of this process."""
         raise TypeError(f"cannot pickle {self!r}: look it up in the other process")
 
-    def disable(self, error: Callable[[], Exception]) -> None:
-        """Make every further call raise what *error* makes; calls under way go on."""
+    # What the core calls when a call is out of the ordinary.
 
-        def refuse(*_args: Any) -> NoReturn:
-            raise error()
+    def _by_position(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return all arguments in their places."""
+        return by_position(self.signature, args, kwargs)
 
-        self._invoke = refuse
+    def _complete(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return as many arguments as there are parameters, or raise."""
+        return lengths.complete(self._owner.ffi, self.call_plan, args)
+
+    def _convert(self, index: int, given: object) -> tuple[int, int, object]:
+        """Return an argument's word, its number of items or -1, and what keeps it alive."""
+        ffi, value = self._owner.ffi, self.call_plan.parameters[index]
+        converted = to_c(ffi, value)(given, Call())
+        items = lengths.items_of(ffi, value, given) if self.signature.lengths else None
+        if items is not None:
+            items += lengths.is_terminated(given)
+        return word_of(ffi, value, converted), -1 if items is None else items, converted
+
+    def _reworded(self, index: int, error: Exception) -> Exception:
+        """Return an error that an argument's own method raised, in our words."""
+        return reworded(self.call_plan.parameters[index], error)
+
+    def _too_short(self, index: int, given: Any, wanted: int) -> ValueError:
+        """Return the error for an array with fewer items than the call says."""
+        value = self.call_plan.parameters[index]
+        return lengths.too_short(
+            value, lengths.items_of(self._owner.ffi, value, given) or 0, wanted
+        )
+
+    def _not_text(self, error: UnicodeDecodeError) -> UnicodeDecodeError:
+        """Return the error for a result that is not UTF-8."""
+        return not_text(self.call_plan.result.label, error)

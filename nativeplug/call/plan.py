@@ -14,6 +14,7 @@ from typing import Any
 
 import _cffi_backend
 
+from nativeplug._core import TYPES
 from nativeplug.call.signature import Signature
 from nativeplug.errors import DeclarationError
 
@@ -47,22 +48,12 @@ class Kind(enum.Enum):
     """Go's slices from buffers; None is nil."""
     GO_REFERENCE = enum.auto()
     """Go's maps, channels and interfaces: only Go can make one, except None for nil."""
+    WIDE = enum.auto()
+    """``wchar_t`` and the like <-> str of length 1."""
     OTHER = enum.auto()
-    """Structs, unions, arrays, wide characters, complex: as cffi converts them."""
+    """Structs, unions, arrays, complex: as cffi converts them."""
 
 
-_NOT_INTEGERS = {
-    "_Bool": Kind.BOOL,
-    "char": Kind.CHAR,
-    "float": Kind.FLOAT,
-    "double": Kind.FLOAT,
-    "long double": Kind.LONG_DOUBLE,
-    "wchar_t": Kind.OTHER,
-    "char16_t": Kind.OTHER,
-    "char32_t": Kind.OTHER,
-    "_cffi_float_complex_t": Kind.OTHER,
-    "_cffi_double_complex_t": Kind.OTHER,
-}
 _GO_TYPES = {
     "_GoString_": Kind.GO_STRING,
     "GoSlice": Kind.GO_SLICE,
@@ -70,7 +61,7 @@ _GO_TYPES = {
     "struct GoMap_ *": Kind.GO_REFERENCE,
     "struct GoChan_ *": Kind.GO_REFERENCE,
 }
-_WIDE = {"wchar_t", "char16_t", "char32_t"}
+_POINTERS = {Kind.CHAR: Kind.TEXT, Kind.WIDE: Kind.WIDE_TEXT}
 _BY_KIND = {"void": Kind.VOID, "enum": Kind.INTEGER, "function": Kind.CALLBACK}
 
 
@@ -79,11 +70,10 @@ def kind_of(ctype: Any) -> Kind:
     if ctype.cname in _GO_TYPES:
         return _GO_TYPES[ctype.cname]
     if ctype.kind == "primitive":
-        return _NOT_INTEGERS.get(ctype.cname, Kind.INTEGER)
+        known = TYPES.get(ctype.cname)
+        return Kind.OTHER if known is None else Kind[known[0]]
     if ctype.kind == "pointer":
-        if ctype.item.cname == "char":
-            return Kind.TEXT
-        return Kind.WIDE_TEXT if ctype.item.cname in _WIDE else Kind.POINTER
+        return _POINTERS.get(kind_of(ctype.item), Kind.POINTER)
     return _BY_KIND.get(ctype.kind, Kind.OTHER)
 
 

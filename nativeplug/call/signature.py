@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import inspect
 import keyword
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from nativeplug.declare import FunctionDeclaration, Parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """The declared length of an array parameter, as in ``const double xs[n]``."""
+
+    #: The array's index among the parameters.
+    array: int
+    #: The index of the parameter that tells how many items there are; None when *least* does.
+    counter: int | None
+    #: How many items there are at least, when no parameter tells.
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +39,8 @@ class Signature:
     names: tuple[str, ...] = field(init=False, repr=False, compare=False)
     #: Arguments can be given by name: the declaration names all parameters, and as Python can.
     by_name: bool = field(init=False, repr=False, compare=False)
+    #: The declared lengths of array parameters.
+    lengths: tuple[Length, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Work out the names, once."""
@@ -35,6 +50,21 @@ class Signature:
             names.append(_distinct(name if _is_usable(name) else f"arg{index}", names))
         object.__setattr__(self, "names", tuple(names))
         object.__setattr__(self, "by_name", names == given and not self.variadic)
+        object.__setattr__(self, "lengths", tuple(self._read_lengths(given)))
+
+    def _read_lengths(self, given: list[str]) -> Iterator[Length]:
+        for index, parameter in enumerate(self.parameters):
+            length = parameter.length
+            if isinstance(length, int):
+                yield Length(index, None, length)
+            elif length in given:
+                yield Length(index, given.index(length))
+
+    @property
+    def counters(self) -> list[int]:
+        """The indices of the parameters that tell the length of arrays, in order."""
+        counters = {length.counter for length in self.lengths if length.counter is not None}
+        return sorted(counters)
 
     @classmethod
     def of(cls, declaration: FunctionDeclaration) -> Signature:

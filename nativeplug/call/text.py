@@ -40,5 +40,10 @@ def decode(data: bytes, label: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        error.reason += f" in {label}; declare it with 'unsigned char' to have the bytes"
-        raise
+        raise not_text(label, error) from None
+
+
+def not_text(label: str, error: UnicodeDecodeError) -> UnicodeDecodeError:
+    """Return *error* with words that tell what is no text."""
+    error.reason += f" in {label}; declare it with 'unsigned char' to have the bytes"
+    return error

@@ -6,9 +6,9 @@ from typing import Any
 
 import _cffi_backend
 
-from nativeplug.call.plan import Value
+from nativeplug.call.plan import Kind, Value, kind_of
 
-_TEXTS = {"char", "wchar_t", "char16_t", "char32_t"}
+_TEXTS = {Kind.CHAR, Kind.WIDE}
 
 
 def new_value(value: Value, given: Any) -> Any:
@@ -44,7 +44,7 @@ def new_value(value: Value, given: Any) -> Any:
 
 def _items(value: Value, ctype: Any, given: Any) -> Any:
     """Return all items of an array, and of the arrays in it; what is no array as it is."""
-    if ctype.kind != "array" or (ctype.item.cname in _TEXTS and isinstance(given, (str, bytes))):
+    if ctype.kind != "array" or (kind_of(ctype.item) in _TEXTS and isinstance(given, (str, bytes))):
         return given
     try:
         items = list(given)

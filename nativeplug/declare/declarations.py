@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from nativeplug.declare.cffitypes import constants_of, load_types, same_types
 from nativeplug.declare.places import contradiction, error_in
@@ -23,11 +23,13 @@ class Parameter:
     text: str
     #: It is a pointer whose target is const: a read-only buffer will do.
     readonly: bool
+    #: The length of what is declared as an array: a number, or the name of the parameter that
+    #: tells it. None where the declaration gives none, or one that only C could work out.
+    length: int | str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionDeclaration:
-    """A declared function."""
+class FunctionDeclaration(NamedTuple):
+    """A declared function. (A tuple: it is made in a fraction of a dataclass's time.)"""
 
     name: str
     #: The prototype in C, with the parameters' names.
@@ -36,13 +38,26 @@ class FunctionDeclaration:
     pointer: str
     #: The result's type in C.
     result: str
-    parameters: tuple[Parameter, ...]
+    #: The parameters as plain data; `parameters` has them as objects.
+    rows: Sequence[Row]
     #: It takes further arguments (``...``).
     variadic: bool
     #: Where it is declared: ``file:line:column``.
     place: str
     #: Why it cannot be served; None when it can.
     problem: str | None = None
+
+    @property
+    def prototype(self) -> Hashable:
+        """What two functions have in common that are called alike."""
+        if any(length is not None for *_, length in self.rows):
+            return (self.pointer, *((name, length) for name, *_, length in self.rows))
+        return self.pointer
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters, in order."""
+        return tuple(Parameter(*row) for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +84,7 @@ def symbol_from(row: Row) -> SymbolDeclaration:
     """Build the declaration of a function or variable from its row."""
     if row[KIND] == VARIABLE:
         return VariableDeclaration(*row[1:])
-    _, name, text, pointer, result, parameters, variadic, place, problem = row
-    built = tuple(Parameter(*parameter) for parameter in parameters)
-    return FunctionDeclaration(name, text, pointer, result, built, variadic, place, problem)
+    return FunctionDeclaration._make(row[1:])
 
 
 def same_type(ffi: Any, one: Row, other: Row) -> bool:

@@ -15,6 +15,7 @@ from nativeplug.declare.constants import Constants
 from nativeplug.declare.syntax import (
     Typedefs,
     adjusted,
+    array_length,
     fold_lengths,
     innermost,
     is_const,
@@ -76,9 +77,10 @@ def _is_void(parameters: list[c_ast.Node]) -> bool:
 
 def _parameter(node: c_ast.Node, typedefs: Typedefs, constants: Constants) -> Row:
     text, name = write(node), node.name
+    length = array_length(node.type, typedefs, constants)
     node.type = adjusted(node.type, typedefs)
     with contextlib.suppress(DeclarationError):  # another parameter may be an array's length
         fold_lengths(node.type, constants)
     node.name = None
     readonly = points_to_const(node.type, typedefs)
-    return [name, _unnamed(node.type), text, readonly]
+    return [name, _unnamed(node.type), text, readonly, length]

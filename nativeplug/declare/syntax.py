@@ -227,6 +227,25 @@ def adjusted(node: c_ast.Node, typedefs: Typedefs) -> c_ast.Node:
     return c_ast.PtrDecl(qualifiers, item)
 
 
+def array_length(
+    node: c_ast.Node, typedefs: Typedefs, constants: Constants
+) -> int | str | None:
+    """
+    Return the length of a parameter that is declared as an array, C11 6.7.6.2.
+
+    Returns:
+        A number; a name, which another parameter may have; None when there is no length, or
+        one that only C could work out.
+    """
+    target = _resolved(node, typedefs, through_const=True)
+    if not isinstance(target, c_ast.ArrayDecl) or target.dim is None:
+        return None
+    try:
+        return evaluate(target.dim, constants)
+    except (DeclarationError, NotConstantError):
+        return str(target.dim.name) if isinstance(target.dim, c_ast.ID) else None
+
+
 def _resolved(node: c_ast.Node, typedefs: Typedefs, *, through_const: bool = False) -> c_ast.Node:
     """Follow typedefs to the type they stand for, unless a ``const`` was added on the way."""
     while isinstance(node, c_ast.TypeDecl) and isinstance(node.type, c_ast.IdentifierType):

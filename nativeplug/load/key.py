@@ -5,20 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from nativeplug.errors import OpenError
 
 
-@dataclass(frozen=True, slots=True)
-class SystemKey:
+class SystemKey(NamedTuple):
     """A bare soname: the system's own search finds it, and its copy is shared."""
 
     soname: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileKey:
+class FileKey(NamedTuple):
     """
     A file, whichever way its path is spelled: stat(2)'s identity and marks of change.
 

@@ -1,0 +1,134 @@
+# ruff: noqa: PYI021 - the docstrings of C are short: this file is the contract
+"""
+The hot path: call plans, what executes them, and what reads a plugin's attributes.
+
+All state is the module's, one for each interpreter. Everything here is safe to use from
+several threads.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+#: How many integers, pointers and the like, and how many floating-point numbers a call can
+#: have: as many as the ABI has registers for.
+NP_MAX_INTEGERS: int
+NP_MAX_FLOATS: int
+
+#: Every arithmetic C type by cffi's name for it: the name of its `Kind`, its size in bytes,
+#: whether it is a signed integer, and its code in buffers (PEP 3118; "" for none).
+TYPES: Mapping[str, tuple[str, int, bool, str]]
+
+#: A parameter or result: the name of its `Kind`, its size in bytes, whether it is a signed
+#: integer. Of pointers: whether the target is const; what a buffer's elements must be ("s"
+#: signed, "u" unsigned, "f" floating point, "b" anything, " " what only Python can tell) and
+#: their size; cffi's type (else None); the index of the parameter that counts the items, or
+#: -1; how many items there must be at least.
+Description = tuple[str, int, bool, bool, str, int, Any, int, int]
+
+class Plan:
+    """A signature compiled for calling by the core invoker. Immutable."""
+
+    def __new__(cls, result: Description, parameters: tuple[Description, ...], /) -> Self:
+        """
+        Compile a signature.
+
+        Raises:
+            ValueError: It has more parameters than registers, or a kind that is not served.
+        """
+
+class FunctionBase:
+    """
+    What a `Function` is made of that a call needs.
+
+    Calling it, or the built-in function of it, executes the plan. What is out of the
+    ordinary it asks of the methods of the class that derives from it: ``_by_position``,
+    ``_complete``, ``_convert``, ``_not_text``, ``_reworded``, ``_too_short``.
+    """
+
+    #: The function's name.
+    name: str
+    __name__: str
+    __qualname__: str
+    #: Whether it is called with the GIL held.
+    hold_gil: bool
+    #: Whether errno is kept after each call.
+    save_errno: bool
+    _plan: Plan | None
+    _declaration: Any
+    _owner: Any
+
+    def __new__(
+        cls,
+        name: str,
+        address: int,
+        plan: Plan | None,
+        invoke: Callable[..., Any] | None,
+        declaration: object,
+        owner: object,
+        hold_gil: bool,
+        save_errno: bool,
+        release: int,
+        /,
+    ) -> Self:
+        """
+        Make a function.
+
+        Args:
+            name: Its name.
+            address: Where it lies in memory. The code must stay there for ever.
+            plan: Its call plan; None for a function that *invoke* calls.
+            invoke: What is called in place of a plan, with the arguments.
+            declaration: Kept as ``_declaration``.
+            owner: Kept as ``_owner``.
+            hold_gil: Hold the GIL during calls.
+            save_errno: Set errno to 0 before each call, and keep it afterwards.
+            release: The address of a ``void (*)(void *)`` that releases a text that was
+                returned; 0 when the caller does not own it.
+        """
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+
+    @property
+    def address(self) -> int:
+        """Where it lies in memory."""
+
+    @property
+    def invoker(self) -> str:
+        """Who executes its calls: ``"core"`` or ``"cffi"``."""
+
+    def disable(self, error: Callable[[], Exception], /) -> None:
+        """Make every further call raise what *error* makes; calls under way go on."""
+
+    def _builtin(self, doc: str, /) -> Any:
+        """Return a new built-in function that calls this one; *doc* as PyMethodDef has it."""
+
+    def _invoke(self, /, *args: Any) -> Any:
+        """Call by the plan, with all arguments by position, unwatched."""
+
+class PluginBase:
+    """
+    What reads a plugin's attributes: its ``__dict__``, then the class, then ``_missing``.
+
+    ``lookup`` is in the ``__dict__``: it reads ``_resolved``, then asks the class's ``lookup``.
+    """
+
+    _resolved: dict[str, Any]
+
+def watch(watcher: Callable[..., Any], /) -> None:
+    """
+    Let *watcher* make every call from now on, in this interpreter.
+
+    It gets the function and the arguments, and calls ``_invoke``. The first one stays.
+    """
+
+def get_errno() -> int:
+    """
+    Return C's ``errno`` as the last call that kept it left it, in this thread.
+
+    Functions keep it that were named in ``nativeplug.open(..., save_errno=...)``: it is set to
+    0 before their call and kept right after it, before anything else can change it.
+    """
+
+def set_errno(number: int, /) -> None:
+    """Set what `get_errno` returns in this thread."""
