@@ -110,10 +110,20 @@ class PluginBase:
     """
     What reads a plugin's attributes: its ``__dict__``, then the class, then ``_missing``.
 
-    ``lookup`` is in the ``__dict__``: it reads ``_resolved``, then asks the class's ``lookup``.
+    ``lookup`` is in the ``__dict__``: it reads *resolved*, then calls the ``lookup`` of
+    *symbols*. ``__dict__`` is read-only.
     """
 
-    _resolved: dict[str, Any]
+    _symbols: Any
+
+    def __new__(cls, symbols: object, resolved: dict[str, Any], /) -> Self:
+        """Make a plugin whose *symbols* keeps in *resolved* what it has resolved."""
+
+    def _remember(self, name: str, value: object, /) -> Any:
+        """Make *value* an attribute, unless there is one of that name; return what is there."""
+
+    def _forget(self) -> None:
+        """Remove all attributes, and all that was resolved."""
 
 def watch(watcher: Callable[..., Any], /) -> None:
     """

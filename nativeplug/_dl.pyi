@@ -55,6 +55,17 @@ class _Lib:
             One of ``NP_DL_*``.
         """
 
+    def np_dl_own_address(self, handle: FFI.CData, name: bytes, start: int, end: int, /) -> int:
+        """
+        Find *name* between two addresses, those of the object of *handle*.
+
+        Returns:
+            Its address; 0 when `np_dl_symbol` has to tell.
+        """
+
+    def np_dl_span(self, handle: FFI.CData, start: FFI.CData, end: FFI.CData, /) -> None:
+        """Write to two ``uintptr_t *`` where the object of *handle* begins and ends."""
+
     def np_dl_path(self, handle: FFI.CData, path: FFI.CData, size: int, /) -> int:
         """
         Write the path at which the loader found the object of *handle* (borrowed).

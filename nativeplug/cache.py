@@ -90,9 +90,9 @@ class Cache(Generic[K, V]):
             mine.done.set()
         return entry
 
-    def peek(self, key: K) -> V | None:
+    def peek(self, key: K | None) -> V | None:
         """Return the value of *key* if it is loaded; never load or wait."""
-        entry = self._entries.get(key)
+        entry = self._entries.get(key)  # type: ignore[arg-type]
         return None if entry is None else entry.value
 
     def _forget(self, key: K, entry: _Entry[V]) -> None:

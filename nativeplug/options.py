@@ -54,6 +54,14 @@ class Options:
     hold_gil: Names = _NONE
     #: Functions after whose calls errno is kept.
     save_errno: Names = _NONE
+    #: Nothing was said of any function.
+    none: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """See, once, whether anything was said."""
+        chosen = (self.allow_go_results, self.hold_gil, self.save_errno)
+        none = not self.free and all(names == _NONE for names in chosen)
+        object.__setattr__(self, "none", none)
 
     @classmethod
     def of(cls, *, free: object, **names: object) -> Options:

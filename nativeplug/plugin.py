@@ -17,7 +17,7 @@ from nativeplug.declare.sources import Source, beside, from_caller
 from nativeplug.errors import ClosedError, ForkError, OpenError, PluginError
 from nativeplug.load.generation import Generation, load_file, load_system
 from nativeplug.load.image import FileChangedError
-from nativeplug.load.key import Key, SystemKey, key_of
+from nativeplug.load.key import Key, SystemKey, key_of, quick_key_of
 from nativeplug.options import Options
 from nativeplug.symbols import Symbols
 
@@ -34,12 +34,14 @@ class Plugin(PluginBase):
     found by `lookup`. Made by `nativeplug.open`. Safe to use from several threads.
     """
 
-    __slots__ = ("_symbols",)
+    __slots__ = ()
 
     _symbols: Symbols
 
-    def __init__(self, generation: Generation) -> None:
-        object.__setattr__(self, "_symbols", Symbols(generation, self._resolved))
+    def __new__(cls, generation: Generation) -> Plugin:
+        """Make an open plugin of a loaded file."""
+        symbols = Symbols(generation)
+        return super().__new__(cls, symbols, symbols.resolved)
 
     @property
     def path(self) -> str:
@@ -135,7 +137,7 @@ class Plugin(PluginBase):
         self._symbols.disable(
             lambda: ClosedError(f"plugin {path!r} is closed; open it again", path=path)
         )
-        vars(self).clear()
+        self._forget()
 
     def __enter__(self) -> Plugin:
         """Return the plugin; the ``with`` statement closes it at its end."""
@@ -156,7 +158,7 @@ class Plugin(PluginBase):
         symbol = self.lookup(name)
         if isinstance(symbol, Variable):
             return symbol.value
-        return vars(self).setdefault(name, symbol.builtin())
+        return self._remember(name, symbol.builtin())
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Write a variable."""
@@ -198,7 +200,7 @@ class Plugin(PluginBase):
         raise TypeError(f"cannot pickle {self!r}: open it in the other process")
 
 
-_PRIVATE = {"_missing", "_resolved", "_symbols"}
+_PRIVATE = {"_forget", "_missing", "_remember", "_symbols"}
 _cache: Cache[Key, Plugin] = Cache()
 
 
@@ -247,6 +249,10 @@ def open(
         >>> plg.Add(2, 3), plg.Name
         (5, 'world')
     """
+    if declarations is None and not (free or hold_gil or save_errno or allow_go_results):
+        plugin = _cache.peek(quick_key_of(path))
+        if plugin is not None and plugin._symbols.is_declared:
+            return plugin  # nothing remains to be found for it
     options = Options.of(
         free=free, hold_gil=hold_gil, save_errno=save_errno, allow_go_results=allow_go_results
     )
@@ -267,7 +273,7 @@ def open(
 
 def _open(name: str, key: Key, source: Source | None, options: Options) -> Plugin:
     known = _cache.peek(key)
-    fresh = known is None or not known._symbols.declarations.origins
+    fresh = known is None or not known._symbols.is_declared
     if source is None and fresh and not isinstance(key, SystemKey):
         source = beside(name)
     # Before anything of a fresh plugin is loaded: a mistake in the declarations loses nothing.
@@ -309,7 +315,7 @@ def _after_fork() -> None:
         if plugin._symbols.generation.is_go:
             _cache.discard(plugin)
             plugin._symbols.disable(_fork_error(plugin.path))
-            vars(plugin).clear()
+            plugin._forget()
 
 
 def _fork_error(path: str) -> Callable[[], PluginError]:

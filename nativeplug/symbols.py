@@ -73,13 +73,15 @@ def after_fork() -> None:
 class Symbols:
     """The functions and variables of a plugin's generation. Safe to use from several threads."""
 
-    def __init__(self, generation: Generation, resolved: dict[str, Function | Variable]) -> None:
-        """*resolved* is where the plugin finds what was looked up."""
+    def __init__(self, generation: Generation) -> None:
         self.generation = generation
+        #: What was looked up.
+        self.resolved: dict[str, Function | Variable] = {}
         #: Makes the error that every use raises; None while the plugin is open.
         self.error: Callable[[], PluginError] | None = None
         self._given = _Given.nothing(generation.path)
-        self._resolved = resolved
+        #: Declarations were found, so none need be looked for again.
+        self.is_declared = False
         self._kept: dict[object, object] = {}
         _kept_for_ever.append(self._kept)
 
@@ -119,12 +121,13 @@ class Symbols:
                 if self._given is before:  # else another thread was faster
                     self._check_in_time(after.options)
                     self._given = after
+                    self.is_declared = bool(after.declarations.origins)
                     return
 
     def _check_in_time(self, options: Options) -> None:
         """Refuse an option that comes too late for its function."""
         before = self._given.options
-        for name, symbol in self._resolved.items():
+        for name, symbol in self.resolved.items():
             if not isinstance(symbol, Function):
                 continue
             if name in options.free and name not in before.free:
@@ -143,16 +146,16 @@ class Symbols:
         if not isinstance(name, str):
             raise TypeError(f"a symbol's name must be str, not {type(name).__name__}")
         while True:
-            self.check_open()
-            known = self._resolved.get(name)
+            if self.error is not None:
+                raise self.error()
+            known = self.resolved.get(name)
             if known is not None:
                 return known
             given = self._given
             symbol = self._resolve(name, given)
             with _lock:
-                self.check_open()
-                if self._given is given:  # else it may look different now
-                    return self._resolved.setdefault(name, symbol)
+                if self.error is None and self._given is given:  # else it may differ now
+                    return self.resolved.setdefault(name, symbol)
 
     def _resolve(self, name: str, given: _Given) -> Function | Variable:
         declaration = given.declarations.served(name)
@@ -166,6 +169,8 @@ class Symbols:
     def _function(self, declaration: FunctionDeclaration, address: int, given: _Given) -> Function:
         name, options, scope = declaration.name, given.options, given.scope
         plan, invoke = scope.core_plan(declaration), None
+        if options.none and plan is not None:  # what most are is resolved in a hurry
+            return Function(name, address, plan, None, declaration, scope, False, False, 0)  # noqa: FBT003
         release = self._release(declaration, given) if name in options.free else 0
         hold_gil, save_errno = name in options.hold_gil, name in options.save_errno
         if plan is None:
@@ -259,9 +264,8 @@ class Symbols:
                 return
             self.error = error
             self.generation.close_image()
-            for symbol in self._resolved.values():
+            for symbol in self.resolved.values():
                 symbol.disable(error)
-            self._resolved.clear()
 
 
 def _check_names(given: _Given) -> None:

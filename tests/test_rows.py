@@ -38,6 +38,7 @@ class TestFunctions:
                 ["n", "size_t", "size_t n", False, None],
             ],
             variadic=False,
+            prototype="double (*)(const double *, size_t) [('xs', 'n'), ('n', None)]",
             place="<declarations>:1:8",
         )
         found = function("double sum(const double xs[n], size_t n);", "sum")

@@ -28,6 +28,17 @@ np_long_compact_value(PyObject *number)
 #endif
 }
 
+/* What the compiler is to lay out in a straight line. */
+#define NP_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define NP_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+/* Whether at most one thread at a time runs Python in this interpreter. */
+#ifdef Py_GIL_DISABLED
+#define NP_HAS_GIL 0
+#else
+#define NP_HAS_GIL 1
+#endif
+
 /* Fields that one thread writes while others read them. The GIL orders them
  * where there is one; the cost of these is nil on x86-64 and AArch64. */
 #define NP_LOAD(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)

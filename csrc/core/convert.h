@@ -13,7 +13,7 @@
 static inline bool
 np_take_integer(const NpValue *value, PyObject *given, NpWord *word)
 {
-    if (PyLong_CheckExact(given) && np_long_is_compact(given)) {
+    if (NP_LIKELY(PyLong_CheckExact(given) && np_long_is_compact(given))) {
         word->i = np_long_compact_value(given);
         return (uint64_t)word->i - (uint64_t)value->low <= value->range;
     }
@@ -42,11 +42,11 @@ np_take_integer(const NpValue *value, PyObject *given, NpWord *word)
 static inline bool
 np_take_float(const NpValue *value, PyObject *given, NpWord *word)
 {
-    if (!PyFloat_CheckExact(given)) {
+    if (NP_UNLIKELY(!PyFloat_CheckExact(given))) {
         return false;
     }
     word->d = PyFloat_AS_DOUBLE(given);
-    if (value->size == sizeof(float)) {
+    if (NP_UNLIKELY(value->size == sizeof(float))) {
         word->f = (float)word->d;
     }
     return true;
@@ -57,6 +57,13 @@ np_take(const NpValue *value, PyObject *given, NpWord *word)
 {
     return value->kind == NP_FLOAT ? np_take_float(value, given, word)
                                    : np_take_integer(value, given, word);
+}
+
+static inline PyObject *
+np_finish_float(const NpValue *value, NpWord word)
+{
+    return PyFloat_FromDouble(
+        NP_UNLIKELY(value->size == sizeof(float)) ? word.f : word.d);
 }
 
 /* Bring the result across. The bits above the type's own are anything. */
@@ -75,8 +82,7 @@ np_finish(NpFunction *function, NpWord word)
         }
         return PyLong_FromUnsignedLongLong(word.u << above >> above);
     case NP_FLOAT:
-        return PyFloat_FromDouble(value->size == sizeof(float) ? word.f
-                                                               : word.d);
+        return np_finish_float(value, word);
     case NP_BOOL:
         return PyBool_FromLong((uint8_t)word.u);
     default:

@@ -58,7 +58,7 @@ check_lengths(NpFunction *function, PyObject *const *args, const NpCall *call,
 }
 
 /* Make the native call; the GIL is released unless the function holds it. */
-static NpWord
+static inline NpWord
 run(NpFunction *function, const NpWord *integers, const NpWord *floats)
 {
     PyThreadState *thread = NULL;
@@ -169,16 +169,18 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
     if (count > (index)) {                                                    \
         const NpValue *value = &plan->parameters[index];                      \
                                                                               \
-        if (!(floating >> (index) & 1                                         \
-                  ? np_take_float(value, args[index], &floats[f++])           \
-                  : np_take_integer(value, args[index], &integers[i++]))) {   \
+        if (NP_UNLIKELY(                                                      \
+                !(floating >> (index) & 1                                     \
+                      ? np_take_float(value, args[index], &floats[f++])       \
+                      : np_take_integer(value, args[index],                   \
+                                        &integers[i++])))) {                  \
             return leave(function, args, count);                              \
         }                                                                     \
     }
     TAKE(0)
     TAKE(1)
     TAKE(2)
-    if (NP_LOAD(function->state->watcher) != NULL) {
+    if (NP_UNLIKELY(NP_LOAD(function->state->watcher) != NULL)) {
         return leave(function, args, count);
     }
     if (!hold_gil) {
@@ -212,7 +214,8 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
     if (!hold_gil) {
         PyEval_RestoreThread(thread);
     }
-    return np_finish(function, word);
+    return from == NP_FROM_FLOAT ? np_finish_float(&plan->result, word)
+                                 : np_finish(function, word);
 }
 
 /* An entry for each shape, in the calling convention of its count: METH_NOARGS
@@ -238,7 +241,7 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
     static PyObject *SHAPE_NAME(n, floating, from, hold)(                     \
         PyObject * self, PyObject *const *args, Py_ssize_t count)             \
     {                                                                         \
-        if (count != n) {                                                     \
+        if (NP_UNLIKELY(count != n)) {                                        \
             return leave((NpFunction *)self, args, count);                    \
         }                                                                     \
         return invoke_shape((NpFunction *)self, args, n, floating, from,      \
@@ -282,7 +285,33 @@ SHAPES(DEFINE)
 static const PyCFunction shapes[NP_SHAPED + 1][1 << NP_SHAPED][NP_RESULTS][2] =
     {SHAPES(TABLE)};
 
-/* The entries of all other plans. */
+/* The entry of longer plans: the same with a loop and a trampoline. */
+static PyObject *
+loop_n(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    NpFunction *function = (NpFunction *)self;
+    const NpPlan *plan = function->plan;
+    NpWord integers[NP_MAX_INTEGERS], floats[NP_MAX_FLOATS];
+    NpWord *next_integer = integers, *next_float = floats;
+
+    if (count != Py_SIZE(plan) || NP_LOAD(function->state->watcher) != NULL) {
+        return leave(function, args, count);
+    }
+    for (Py_ssize_t index = 0; index < count; index++) {
+        const NpValue *value = &plan->parameters[index];
+
+        if (NP_UNLIKELY(
+                !(value->kind == NP_FLOAT
+                      ? np_take_float(value, args[index], next_float++)
+                      : np_take_integer(value, args[index],
+                                        next_integer++)))) {
+            return leave(function, args, count);
+        }
+    }
+    return np_finish(function, run(function, integers, floats));
+}
+
+/* The entries of all other plans, and of functions with something special. */
 static PyObject *
 any_0(PyObject *self, PyObject *unused)
 {
@@ -310,10 +339,13 @@ np_choose_entry(const NpPlan *plan, bool hold_gil, bool is_plain, int *flags)
     NpResultRegister from;
 
     *flags = count == 0 ? METH_NOARGS : count == 1 ? METH_O : METH_FASTCALL;
-    if (count < 0 || count > NP_SHAPED || !is_plain) {
+    if (count < 0 || !is_plain) {
         return count == 0   ? any_0
                : count == 1 ? any_1
                             : (PyCFunction)(void (*)(void))any_n;
+    }
+    if (count > NP_SHAPED) {
+        return (PyCFunction)(void (*)(void))loop_n;
     }
     for (Py_ssize_t index = 0; index < count; index++) {
         floating |= (plan->parameters[index].kind == NP_FLOAT) << index;

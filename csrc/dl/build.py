@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
 
 from cffi import FFI
 
 HERE = Path(__file__).parent
 
-# Warnings are errors where a developer can mend them, never in a user's build.
-# cffi's own generated code is not clean under -Wextra's missing-field rule.
-STRICT = ["-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers"]
+sys.path.insert(0, str(HERE.parent))
+from flags import compile_args, link_args
 
 ffibuilder = FFI()
 ffibuilder.cdef((HERE / "dl.cdef").read_text(encoding="utf-8"))
 ffibuilder.set_source(
     "nativeplug._dl",
     (HERE / "dl.c").read_text(encoding="utf-8"),
-    extra_compile_args=[
-        "-std=gnu11",
-        "-fvisibility=hidden",
-        *(STRICT if os.environ.get("NATIVEPLUG_WERROR") else []),
-    ],
+    # cffi's own generated code is not clean under -Wextra's missing-field rule.
+    extra_compile_args=[*compile_args(), "-Wno-missing-field-initializers"],
+    extra_link_args=link_args(),
     libraries=["dl"],
 )

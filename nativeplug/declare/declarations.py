@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from nativeplug.declare.cffitypes import constants_of, load_types, same_types
 from nativeplug.declare.places import contradiction, error_in
-from nativeplug.declare.unit import CTYPE, KIND, PLACE, TEXT, VARIABLE, Row, TypeDeclaration, Unit
+from nativeplug.declare.unit import CTYPE, KIND, PLACE, PROBLEM, TEXT, VARIABLE, Row, TypeDeclaration, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +42,12 @@ class FunctionDeclaration(NamedTuple):
     rows: Sequence[Row]
     #: It takes further arguments (``...``).
     variadic: bool
+    #: What functions have in common that are called alike: `pointer`, and lengths of arrays.
+    prototype: str
     #: Where it is declared: ``file:line:column``.
     place: str
     #: Why it cannot be served; None when it can.
     problem: str | None = None
-
-    @property
-    def prototype(self) -> Hashable:
-        """What two functions have in common that are called alike."""
-        if any(length is not None for *_, length in self.rows):
-            return (self.pointer, *((name, length) for name, *_, length in self.rows))
-        return self.pointer
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -84,7 +79,8 @@ def symbol_from(row: Row) -> SymbolDeclaration:
     """Build the declaration of a function or variable from its row."""
     if row[KIND] == VARIABLE:
         return VariableDeclaration(*row[1:])
-    return FunctionDeclaration._make(row[1:])
+    # What _make does, without its check, which takes most of its time.
+    return tuple.__new__(FunctionDeclaration, row[1:])
 
 
 def same_type(ffi: Any, one: Row, other: Row) -> bool:
@@ -163,11 +159,13 @@ class Declarations:
         Raises:
             DeclarationError: Its type is one that only C can handle.
         """
-        declaration = self.symbols.get(name)
-        if declaration is not None and declaration.problem is not None:
-            text = " ".join(declaration.text.split())
-            raise error_in(declaration.place, f"cannot use {text!r}: {declaration.problem}")
-        return declaration
+        row = self._rows.get(name)
+        if row is None:
+            return None
+        if row[PROBLEM] is not None:
+            text = " ".join(row[TEXT].split())
+            raise error_in(row[PLACE], f"cannot use {text!r}: {row[PROBLEM]}")
+        return symbol_from(row)
 
     def plus(self, unit: Unit) -> Declarations:
         """

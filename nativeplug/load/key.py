@@ -59,6 +59,18 @@ def key_of(path: str | os.PathLike[str]) -> Key:
         raise cannot_open(name, error) from None
 
 
+def quick_key_of(path: str | os.PathLike[str]) -> Key | None:
+    """Identify what *path* names, if that takes one stat(2) and no words; else None."""
+    try:
+        if isinstance(path, str) and "/" not in path and _is_soname(path):
+            return SystemKey(path)
+        status = os.stat(path)
+    except (OSError, ValueError, TypeError):
+        return None
+    # A plain tuple is equal to the named one, and made in a third of the time.
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns  # type: ignore[return-value]
+
+
 def _is_soname(name: str) -> bool:
     if "/" in name or "\0" in name:
         return False
