@@ -6,7 +6,12 @@ import os
 
 # Warnings are errors where a developer can mend them, never in a user's build.
 _STRICT = ["-Wall", "-Wextra", "-Werror"]
-_SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g"]
+_SANITIZE = [
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=undefined",
+    "-fno-omit-frame-pointer",
+    "-g",
+]
 
 
 def compile_args() -> list[str]:

@@ -7,12 +7,18 @@ several threads.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, TypeAlias
+
+from typing_extensions import Self
 
 #: How many integers, pointers and the like, and how many floating-point numbers a call can
 #: have: as many as the ABI has registers for.
-NP_MAX_INTEGERS: int
-NP_MAX_FLOATS: int
+MAX_INTEGERS: int
+MAX_FLOATS: int
+
+#: What may be asked of a function, as flags.
+HOLD_GIL: int
+SAVE_ERRNO: int
 
 #: Every arithmetic C type by cffi's name for it: the name of its `Kind`, its size in bytes,
 #: whether it is a signed integer, and its code in buffers (PEP 3118; "" for none).
@@ -23,7 +29,7 @@ TYPES: Mapping[str, tuple[str, int, bool, str]]
 #: signed, "u" unsigned, "f" floating point, "b" anything, " " what only Python can tell) and
 #: their size; cffi's type (else None); the index of the parameter that counts the items, or
 #: -1; how many items there must be at least.
-Description = tuple[str, int, bool, bool, str, int, Any, int, int]
+Description: TypeAlias = tuple[str, int, bool, bool, str, int, Any, int, int]
 
 class Plan:
     """A signature compiled for calling by the core invoker. Immutable."""
@@ -65,8 +71,7 @@ class FunctionBase:
         invoke: Callable[..., Any] | None,
         declaration: object,
         owner: object,
-        hold_gil: bool,
-        save_errno: bool,
+        flags: int,
         release: int,
         /,
     ) -> Self:
@@ -80,8 +85,8 @@ class FunctionBase:
             invoke: What is called in place of a plan, with the arguments.
             declaration: Kept as ``_declaration``.
             owner: Kept as ``_owner``.
-            hold_gil: Hold the GIL during calls.
-            save_errno: Set errno to 0 before each call, and keep it afterwards.
+            flags: ``HOLD_GIL``: hold the GIL during calls. ``SAVE_ERRNO``: set errno to 0
+                before each call, and keep it afterwards.
             release: The address of a ``void (*)(void *)`` that releases a text that was
                 returned; 0 when the caller does not own it.
         """
@@ -118,6 +123,9 @@ class PluginBase:
 
     def __new__(cls, symbols: object, resolved: dict[str, Any], /) -> Self:
         """Make a plugin whose *symbols* keeps in *resolved* what it has resolved."""
+
+    def __getattr__(self, name: str, /) -> Any:
+        """Read an attribute; ``_missing(name)`` gives those that are not there yet."""
 
     def _remember(self, name: str, value: object, /) -> Any:
         """Make *value* an attribute, unless there is one of that name; return what is there."""

@@ -204,7 +204,7 @@ _PRIVATE = {"_forget", "_missing", "_remember", "_symbols"}
 _cache: Cache[Key, Plugin] = Cache()
 
 
-def open(
+def open(  # noqa: PLR0913 - most are options, which are given by name
     path: str | os.PathLike[str],
     declarations: str | os.PathLike[str] | None = None,
     *,

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from nativeplug import declare
 from nativeplug.call import (
+    HOLD_GIL,
     PENDING,
+    SAVE_ERRNO,
     Callback,
     Function,
     Invoke,
@@ -154,7 +156,8 @@ class Symbols:
             given = self._given
             symbol = self._resolve(name, given)
             with _lock:
-                if self.error is None and self._given is given:  # else it may differ now
+                # Another thread may have closed it, or declared more.
+                if self.error is None and self._given is given:  # type: ignore[redundant-expr]
                     return self.resolved.setdefault(name, symbol)
 
     def _resolve(self, name: str, given: _Given) -> Function | Variable:
@@ -170,20 +173,19 @@ class Symbols:
         name, options, scope = declaration.name, given.options, given.scope
         plan, invoke = scope.core_plan(declaration), None
         if options.none and plan is not None:  # what most are is resolved in a hurry
-            return Function(name, address, plan, None, declaration, scope, False, False, 0)  # noqa: FBT003
+            return Function(name, address, plan, None, declaration, scope, 0, 0)
         release = self._release(declaration, given) if name in options.free else 0
-        hold_gil, save_errno = name in options.hold_gil, name in options.save_errno
+        flags = SAVE_ERRNO if name in options.save_errno else 0
         if plan is None:
             invoke = self._cffi_invoke(declaration, address, release, given)
-            if hold_gil and not options.hold_gil.all:
+            if name in options.hold_gil.names:
                 raise DeclarationError(
                     f"hold_gil= cannot serve {declaration.text!r}: cffi makes the call, and it "
                     "releases the GIL"
                 )
-            hold_gil = False
-        return Function(
-            name, address, plan, invoke, declaration, scope, hold_gil, save_errno, release
-        )
+        elif name in options.hold_gil:
+            flags |= HOLD_GIL
+        return Function(name, address, plan, invoke, declaration, scope, flags, release)
 
     def _cffi_invoke(
         self, declaration: FunctionDeclaration, address: int, release: int, given: _Given

@@ -170,9 +170,8 @@ def function_of(text: str) -> Function:
     declaration = next(iter(declarations.symbols.values()))
     assert isinstance(declaration, declare.FunctionDeclaration)
     scope = Scope(declarations.ffi, "made.so")
-    return Function(
-        declaration.name, 4096, None, lambda *args: args, declaration, scope, False, False, 0  # noqa: FBT003
-    )
+    given_back = lambda *args: args  # noqa: E731 - short
+    return Function(declaration.name, 4096, None, given_back, declaration, scope, 0, 0)
 
 
 def failing(error: BaseException, seen: list[int] | None = None) -> Any:

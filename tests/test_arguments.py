@@ -69,4 +69,8 @@ def test_missing_arguments_without_names(open_plugin: OpenPlugin, compile_c: Com
 
 def test_a_parameter_may_be_called_self() -> None:
     """No parameter's name collides with one of Python's."""
-    assert function_of("int f(int self, int args, int kwargs);")(self=1, args=2, kwargs=3) == (1, 2, 3)
+    assert function_of("int f(int self, int args, int kwargs);")(self=1, args=2, kwargs=3) == (
+        1,
+        2,
+        3,
+    )

@@ -80,7 +80,9 @@ def test_links(page: Path) -> None:
 def modules() -> list[str]:
     """Return the names of all modules."""
     found = pkgutil.walk_packages(nativeplug.__path__, "nativeplug.")
-    return [module.name for module in found if not module.name.endswith(("__main__", "._dl", "._core"))]
+    return [
+        module.name for module in found if not module.name.endswith(("__main__", "._dl", "._core"))
+    ]
 
 
 @pytest.mark.parametrize("name", modules())

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import nativeplug
-from nativeplug import Function, Plugin, SymbolNotFoundError, Variable
+from nativeplug import Plugin, SymbolNotFoundError, Variable
 from support import BuildC, CPlugin, RunPython
 
 TEXT = """

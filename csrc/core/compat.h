@@ -43,7 +43,7 @@ np_long_compact_value(PyObject *number)
  * where there is one; the cost of these is nil on x86-64 and AArch64. */
 #define NP_LOAD(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 #define NP_ACQUIRE(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
-#define NP_STORE(field, value)                                                \
+#define NP_STORE(field, value) \
     __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
 
 /* Take the exception that is set, normalised. Returns a new reference. */
@@ -97,7 +97,7 @@ np_inherit_vectorcall(PyTypeObject *type)
 /* Slots of a module that knows no globals: every interpreter its own, with a
  * GIL of its own or with none. */
 #if PY_VERSION_HEX >= 0x030C0000
-#define NP_SLOT_INTERPRETERS                                                  \
+#define NP_SLOT_INTERPRETERS \
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #else
 #define NP_SLOT_INTERPRETERS

@@ -55,9 +55,9 @@ reword(NpFunction *function, Py_ssize_t index)
     }
     error = np_take_error();
     if (error != NULL) {
-        reworded = PyObject_CallMethodObjArgs(
-            (PyObject *)function, function->state->names._reworded, number,
-            error, NULL);
+        reworded = PyObject_CallMethodObjArgs((PyObject *)function,
+                                              function->state->names._reworded,
+                                              number, error, NULL);
         Py_DECREF(error);
     }
     Py_DECREF(number);
@@ -83,8 +83,8 @@ ask_python(NpFunction *function, Py_ssize_t index, PyObject *given,
     if (answer == NULL) {
         return -1;
     }
-    parsed = PyArg_ParseTuple(answer, "KnO", &word->u, &call->items[index],
-                              &kept);
+    parsed =
+        PyArg_ParseTuple(answer, "KnO", &word->u, &call->items[index], &kept);
     if (parsed) {
         keep(call, Py_NewRef(kept));
     }
@@ -137,7 +137,8 @@ convert_integer(NpFunction *function, Py_ssize_t index, PyObject *given,
     return status;
 }
 
-/* Tell whether float() takes an object for a number: text has no such method. */
+/* Tell whether float() takes an object for a number: text has no such method.
+ */
 static bool
 is_real(PyObject *given)
 {
@@ -318,9 +319,8 @@ finish_text(NpFunction *function, const char *text)
     decoded = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), NULL);
     if (decoded == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
         error = np_take_error();
-        np_raise(PyObject_CallMethodOneArg((PyObject *)function,
-                                           function->state->names._not_text,
-                                           error));
+        np_raise(PyObject_CallMethodOneArg(
+            (PyObject *)function, function->state->names._not_text, error));
         Py_XDECREF(error);
     }
     return decoded;
@@ -367,13 +367,13 @@ np_items_of_format(const char *format)
     if (*format == 0 || format[1] != 0) {
         return NP_NO_ITEMS;
     }
-#define NP_INTEGER(type, code)                                                \
-    if (*format == code[0]) {                                                 \
-        return (type)-1 < (type)1 ? NP_SIGNED_ITEMS : NP_UNSIGNED_ITEMS;      \
+#define NP_INTEGER(type, code)                                             \
+    if (*format == code[0]) {                                              \
+        return (type) - 1 < (type)1 ? NP_SIGNED_ITEMS : NP_UNSIGNED_ITEMS; \
     }
-#define NP_TYPE(type, KIND, code)                                             \
-    if (*format == code[0]) {                                                 \
-        return (NpItems)NP_ITEMS_##KIND;                                      \
+#define NP_TYPE(type, KIND, code)        \
+    if (*format == code[0]) {            \
+        return (NpItems)NP_ITEMS_##KIND; \
     }
 #include "types.def"
 #undef NP_INTEGER

@@ -26,13 +26,13 @@
 
 /* How values cross the border: those members of nativeplug.call.plan.Kind that
  * the core serves, under the same names. */
-#define NP_KINDS(KIND)                                                        \
-    KIND(VOID)                                                                \
-    KIND(BOOL)                                                                \
-    KIND(CHAR)                                                                \
-    KIND(INTEGER)                                                             \
-    KIND(FLOAT)                                                               \
-    KIND(TEXT)                                                                \
+#define NP_KINDS(KIND) \
+    KIND(VOID)         \
+    KIND(BOOL)         \
+    KIND(CHAR)         \
+    KIND(INTEGER)      \
+    KIND(FLOAT)        \
+    KIND(TEXT)         \
     KIND(POINTER)
 #define NP_KIND_MEMBER(name) NP_##name,
 typedef enum { NP_KINDS(NP_KIND_MEMBER) NP_KIND_COUNT } NpKind;
@@ -48,14 +48,14 @@ typedef enum {
 } NpItems;
 
 /* Python methods that the core calls, once things are out of the ordinary. */
-#define NP_METHODS(METHOD)                                                    \
-    METHOD(_by_position)                                                      \
-    METHOD(_complete)                                                         \
-    METHOD(_convert)                                                          \
-    METHOD(_missing)                                                          \
-    METHOD(_not_text)                                                         \
-    METHOD(_reworded)                                                         \
-    METHOD(_too_short)                                                        \
+#define NP_METHODS(METHOD) \
+    METHOD(_by_position)   \
+    METHOD(_complete)      \
+    METHOD(_convert)       \
+    METHOD(_missing)       \
+    METHOD(_not_text)      \
+    METHOD(_reworded)      \
+    METHOD(_too_short)     \
     METHOD(lookup)
 #define NP_METHOD_MEMBER(name) PyObject *name;
 
@@ -83,16 +83,16 @@ typedef struct {
      * digit is in the range of a kind that takes no ints. */
     int64_t low;
     uint64_t range;
-    PyObject *ctype;    /* of pointers, cffi's type; else NULL */
-    Py_ssize_t least;   /* items that a buffer must have at least; 0 */
-    int8_t counted_by;  /* the parameter that says how many; or -1 */
-    uint8_t kind;       /* NpKind */
-    uint8_t size;       /* bytes */
-    uint8_t items;      /* of pointers, NpItems */
-    uint8_t item_size;  /* of pointers, bytes */
-    bool is_signed;     /* of integers */
-    bool is_readonly;   /* of pointers, whether what they point to is const */
-    bool is_counted;    /* has a least or a counted_by */
+    PyObject *ctype;   /* of pointers, cffi's type; else NULL */
+    Py_ssize_t least;  /* items that a buffer must have at least; 0 */
+    int8_t counted_by; /* the parameter that says how many; or -1 */
+    uint8_t kind;      /* NpKind */
+    uint8_t size;      /* bytes */
+    uint8_t items;     /* of pointers, NpItems */
+    uint8_t item_size; /* of pointers, bytes */
+    bool is_signed;    /* of integers */
+    bool is_readonly;  /* of pointers, whether what they point to is const */
+    bool is_counted;   /* has a least or a counted_by */
 } NpValue;
 
 typedef struct NpPlan NpPlan;
@@ -101,8 +101,8 @@ typedef struct NpFunction NpFunction;
 /* A signature compiled for calling. Immutable, so threads share it; functions
  * of the same signature do too. */
 struct NpPlan {
-    PyObject_VAR_HEAD
-    NpState *state; /* borrowed: the type keeps the module alive */
+    PyObject_VAR_HEAD NpState
+        *state; /* borrowed: the type keeps the module alive */
     NpTrampoline trampoline;
     NpLoop loop;
     bool has_lengths; /* a buffer must have a number of items */
@@ -110,10 +110,13 @@ struct NpPlan {
     NpValue parameters[]; /* ob_size of them */
 };
 
+/* What may be asked of a function. */
+enum { NP_HOLD_GIL = 1, NP_SAVE_ERRNO = 2 };
+
 /* A symbol with a signature. Its first cache line is all that a call reads. */
 struct NpFunction {
-    PyObject_HEAD
-    void *target; /* atomic: an update moves it; the code is never unloaded */
+    PyObject_HEAD void
+        *target;  /* atomic: an update moves it; the code is never unloaded */
     NpPlan *plan; /* NULL: *invoke* makes the calls */
     NpState *state;
     vectorcallfunc vectorcall;

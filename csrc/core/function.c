@@ -43,8 +43,8 @@ call_completed(NpFunction *function, PyObject *const *args, Py_ssize_t count)
     for (Py_ssize_t at = 0; at < count; at++) {
         PyTuple_SET_ITEM(given, at, Py_NewRef(args[at]));
     }
-    all = PyObject_CallMethodOneArg(
-        (PyObject *)function, function->state->names._complete, given);
+    all = PyObject_CallMethodOneArg((PyObject *)function,
+                                    function->state->names._complete, given);
     Py_DECREF(given);
     if (all != NULL) {
         result = np_function_call(function, &PyTuple_GET_ITEM(all, 0),
@@ -160,15 +160,14 @@ function_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     PyObject *name, *plan, *invoke, *declaration, *owner;
     unsigned long long address, release;
-    int hold_gil, save_errno;
+    int flags;
     NpFunction *function;
     NpState *state = np_state_of(type);
 
     (void)kwargs;
     if (state == NULL ||
-        !PyArg_ParseTuple(args, "UKOOOOppK:Function", &name, &address, &plan,
-                          &invoke, &declaration, &owner, &hold_gil,
-                          &save_errno, &release)) {
+        !PyArg_ParseTuple(args, "UKOOOOiK:Function", &name, &address, &plan,
+                          &invoke, &declaration, &owner, &flags, &release)) {
         return NULL;
     }
     if (plan != Py_None && !Py_IS_TYPE(plan, state->plan_type)) {
@@ -186,8 +185,8 @@ function_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     function->invoke = Py_NewRef(invoke);
     function->declaration = Py_NewRef(declaration);
     function->owner = Py_NewRef(owner);
-    function->hold_gil = hold_gil != 0;
-    function->save_errno = save_errno != 0;
+    function->hold_gil = (flags & NP_HOLD_GIL) != 0;
+    function->save_errno = (flags & NP_SAVE_ERRNO) != 0;
     function->vectorcall = function_vectorcall;
     function->name = Py_NewRef(name);
     function->method.ml_name = PyUnicode_AsUTF8(name);
@@ -328,7 +327,7 @@ static PyMethodDef function_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-#define NP_MEMBER(name, type, field)                                          \
+#define NP_MEMBER(name, type, field) \
     {name, type, offsetof(NpFunction, field), READONLY, NULL}
 
 static PyMemberDef function_members[] = {

@@ -165,17 +165,17 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
     PyThreadState *thread = NULL;
     int i = 0, f = 0;
 
-#define TAKE(index)                                                           \
-    if (count > (index)) {                                                    \
-        const NpValue *value = &plan->parameters[index];                      \
-                                                                              \
-        if (NP_UNLIKELY(                                                      \
-                !(floating >> (index) & 1                                     \
-                      ? np_take_float(value, args[index], &floats[f++])       \
-                      : np_take_integer(value, args[index],                   \
-                                        &integers[i++])))) {                  \
-            return leave(function, args, count);                              \
-        }                                                                     \
+#define TAKE(index)                                                     \
+    if (count > (index)) {                                              \
+        const NpValue *value = &plan->parameters[index];                \
+                                                                        \
+        if (NP_UNLIKELY(                                                \
+                !(floating >> (index) & 1                               \
+                      ? np_take_float(value, args[index], &floats[f++]) \
+                      : np_take_integer(value, args[index],             \
+                                        &integers[i++])))) {            \
+            return leave(function, args, count);                        \
+        }                                                               \
     }
     TAKE(0)
     TAKE(1)
@@ -188,14 +188,14 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
     }
 #define INTEGER(k) integers[k].u
 #define FLOAT(k) floats[k].d
-#define CASE(ni, nf)                                                          \
-    case (ni) * 4 + (nf):                                                     \
-        if (from == NP_FROM_FLOAT) {                                          \
-            word.d = NP_CALL(double, target, ni, nf, INTEGER, FLOAT);         \
-        }                                                                     \
-        else {                                                                \
-            word.u = NP_CALL(uint64_t, target, ni, nf, INTEGER, FLOAT);       \
-        }                                                                     \
+#define CASE(ni, nf)                                                    \
+    case (ni) * 4 + (nf):                                               \
+        if (from == NP_FROM_FLOAT) {                                    \
+            word.d = NP_CALL(double, target, ni, nf, INTEGER, FLOAT);   \
+        }                                                               \
+        else {                                                          \
+            word.u = NP_CALL(uint64_t, target, ni, nf, INTEGER, FLOAT); \
+        }                                                               \
         break;
     switch (i * 4 + f) {
         CASE(0, 0)
@@ -220,37 +220,37 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
 
 /* An entry for each shape, in the calling convention of its count: METH_NOARGS
  * and METH_O pass no count, since CPython has checked it. */
-#define SHAPE_NAME(count, floating, from, hold)                               \
+#define SHAPE_NAME(count, floating, from, hold) \
     shape_##count##_##floating##_##from##_##hold
-#define DEFINE_0(floating, from, hold)                                        \
-    static PyObject *SHAPE_NAME(0, floating, from, hold)(PyObject * self,     \
-                                                         PyObject *unused)    \
-    {                                                                         \
-        (void)unused;                                                         \
-        return invoke_shape((NpFunction *)self, NULL, 0, floating, from,      \
-                            hold);                                            \
+#define DEFINE_0(floating, from, hold)                                      \
+    static PyObject *SHAPE_NAME(0, floating, from, hold)(PyObject * self,   \
+                                                         PyObject * unused) \
+    {                                                                       \
+        (void)unused;                                                       \
+        return invoke_shape((NpFunction *)self, NULL, 0, floating, from,    \
+                            hold);                                          \
     }
-#define DEFINE_1(floating, from, hold)                                        \
-    static PyObject *SHAPE_NAME(1, floating, from, hold)(PyObject * self,     \
-                                                         PyObject *given)     \
-    {                                                                         \
-        return invoke_shape((NpFunction *)self, &given, 1, floating, from,    \
-                            hold);                                            \
+#define DEFINE_1(floating, from, hold)                                     \
+    static PyObject *SHAPE_NAME(1, floating, from, hold)(PyObject * self,  \
+                                                         PyObject * given) \
+    {                                                                      \
+        return invoke_shape((NpFunction *)self, &given, 1, floating, from, \
+                            hold);                                         \
     }
-#define DEFINE_N(n, floating, from, hold)                                     \
-    static PyObject *SHAPE_NAME(n, floating, from, hold)(                     \
-        PyObject * self, PyObject *const *args, Py_ssize_t count)             \
-    {                                                                         \
-        if (NP_UNLIKELY(count != n)) {                                        \
-            return leave((NpFunction *)self, args, count);                    \
-        }                                                                     \
-        return invoke_shape((NpFunction *)self, args, n, floating, from,      \
-                            hold);                                            \
+#define DEFINE_N(n, floating, from, hold)                                \
+    static PyObject *SHAPE_NAME(n, floating, from, hold)(                \
+        PyObject * self, PyObject *const *args, Py_ssize_t count)        \
+    {                                                                    \
+        if (NP_UNLIKELY(count != n)) {                                   \
+            return leave((NpFunction *)self, args, count);               \
+        }                                                                \
+        return invoke_shape((NpFunction *)self, args, n, floating, from, \
+                            hold);                                       \
     }
 #define DEFINE_2(floating, from, hold) DEFINE_N(2, floating, from, hold)
 #define DEFINE_3(floating, from, hold) DEFINE_N(3, floating, from, hold)
-#define TABLE(count, floating, from, hold)                                    \
-    [count][floating][from][hold] =                                           \
+#define TABLE(count, floating, from, hold) \
+    [count][floating][from][hold] =        \
         (PyCFunction)(void (*)(void))SHAPE_NAME(count, floating, from, hold),
 #define TABLE_0(...) TABLE(0, __VA_ARGS__)
 #define TABLE_1(...) TABLE(1, __VA_ARGS__)
@@ -258,26 +258,26 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
 #define TABLE_3(...) TABLE(3, __VA_ARGS__)
 
 /* SHAPE_count(floating, from, hold) for each shape. */
-#define MASK(SHAPE, floating)                                                 \
-    SHAPE(floating, NP_FROM_INTEGER, 0)                                       \
-    SHAPE(floating, NP_FROM_INTEGER, 1)                                       \
-    SHAPE(floating, NP_FROM_FLOAT, 0)                                         \
+#define MASK(SHAPE, floating)           \
+    SHAPE(floating, NP_FROM_INTEGER, 0) \
+    SHAPE(floating, NP_FROM_INTEGER, 1) \
+    SHAPE(floating, NP_FROM_FLOAT, 0)   \
     SHAPE(floating, NP_FROM_FLOAT, 1)
-#define SHAPES(SHAPE)                                                         \
-    MASK(SHAPE##_0, 0)                                                        \
-    MASK(SHAPE##_1, 0)                                                        \
-    MASK(SHAPE##_1, 1)                                                        \
-    MASK(SHAPE##_2, 0)                                                        \
-    MASK(SHAPE##_2, 1)                                                        \
-    MASK(SHAPE##_2, 2)                                                        \
-    MASK(SHAPE##_2, 3)                                                        \
-    MASK(SHAPE##_3, 0)                                                        \
-    MASK(SHAPE##_3, 1)                                                        \
-    MASK(SHAPE##_3, 2)                                                        \
-    MASK(SHAPE##_3, 3)                                                        \
-    MASK(SHAPE##_3, 4)                                                        \
-    MASK(SHAPE##_3, 5)                                                        \
-    MASK(SHAPE##_3, 6)                                                        \
+#define SHAPES(SHAPE)  \
+    MASK(SHAPE##_0, 0) \
+    MASK(SHAPE##_1, 0) \
+    MASK(SHAPE##_1, 1) \
+    MASK(SHAPE##_2, 0) \
+    MASK(SHAPE##_2, 1) \
+    MASK(SHAPE##_2, 2) \
+    MASK(SHAPE##_2, 3) \
+    MASK(SHAPE##_3, 0) \
+    MASK(SHAPE##_3, 1) \
+    MASK(SHAPE##_3, 2) \
+    MASK(SHAPE##_3, 3) \
+    MASK(SHAPE##_3, 4) \
+    MASK(SHAPE##_3, 5) \
+    MASK(SHAPE##_3, 6) \
     MASK(SHAPE##_3, 7)
 
 SHAPES(DEFINE)
@@ -300,11 +300,10 @@ loop_n(PyObject *self, PyObject *const *args, Py_ssize_t count)
     for (Py_ssize_t index = 0; index < count; index++) {
         const NpValue *value = &plan->parameters[index];
 
-        if (NP_UNLIKELY(
-                !(value->kind == NP_FLOAT
-                      ? np_take_float(value, args[index], next_float++)
-                      : np_take_integer(value, args[index],
-                                        next_integer++)))) {
+        if (NP_UNLIKELY(!(
+                value->kind == NP_FLOAT
+                    ? np_take_float(value, args[index], next_float++)
+                    : np_take_integer(value, args[index], next_integer++)))) {
             return leave(function, args, count);
         }
     }

@@ -115,8 +115,8 @@ add_types(PyObject *module)
         int size, is_signed;
         const char *format;
     } rows[] = {
-#define NP_INTEGER(type, format)                                              \
-    {#type, "INTEGER", sizeof(type), (type)-1 < (type)1, format},
+#define NP_INTEGER(type, format) \
+    {#type, "INTEGER", sizeof(type), (type) - 1 < (type)1, format},
 #define NP_TYPE(type, KIND, format) {#type, #KIND, sizeof(type), 0, format},
 #include "types.def"
 #undef NP_INTEGER
@@ -128,10 +128,9 @@ add_types(PyObject *module)
         return -1;
     }
     for (size_t at = 0; at < sizeof(rows) / sizeof(*rows); at++) {
-        PyObject *row =
-            Py_BuildValue("siOs", rows[at].kind, rows[at].size,
-                          rows[at].is_signed ? Py_True : Py_False,
-                          rows[at].format);
+        PyObject *row = Py_BuildValue("siOs", rows[at].kind, rows[at].size,
+                                      rows[at].is_signed ? Py_True : Py_False,
+                                      rows[at].format);
 
         if (row == NULL ||
             PyDict_SetItemString(types, rows[at].spelling, row) < 0) {
@@ -160,17 +159,19 @@ core_exec(PyObject *module)
 {
     NpState *state = state_of(module);
 
-#define NP_INTERN(name)                                                       \
-    state->names.name = PyUnicode_InternFromString(#name);                    \
-    if (state->names.name == NULL) {                                          \
-        return -1;                                                            \
+#define NP_INTERN(name)                                    \
+    state->names.name = PyUnicode_InternFromString(#name); \
+    if (state->names.name == NULL) {                       \
+        return -1;                                         \
     }
     NP_METHODS(NP_INTERN)
     if (add_type(module, &np_plan_spec, &state->plan_type) < 0 ||
         add_type(module, &np_function_spec, &state->function_type) < 0 ||
         add_type(module, &np_plugin_spec, &state->plugin_type) < 0 ||
-        PyModule_AddIntMacro(module, NP_MAX_INTEGERS) < 0 ||
-        PyModule_AddIntMacro(module, NP_MAX_FLOATS) < 0 ||
+        PyModule_AddIntConstant(module, "MAX_INTEGERS", NP_MAX_INTEGERS) < 0 ||
+        PyModule_AddIntConstant(module, "MAX_FLOATS", NP_MAX_FLOATS) < 0 ||
+        PyModule_AddIntConstant(module, "HOLD_GIL", NP_HOLD_GIL) < 0 ||
+        PyModule_AddIntConstant(module, "SAVE_ERRNO", NP_SAVE_ERRNO) < 0 ||
         add_types(module) < 0) {
         return -1;
     }
@@ -213,7 +214,7 @@ core_free(void *module)
 
 static PyModuleDef_Slot core_slots[] = {
     {Py_mod_exec, core_exec},
-    NP_SLOT_INTERPRETERS NP_SLOT_GIL {0, NULL},
+    NP_SLOT_INTERPRETERS NP_SLOT_GIL{0, NULL},
 };
 
 static struct PyModuleDef core_module = {

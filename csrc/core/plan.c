@@ -110,9 +110,9 @@ plan_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     PyObject *result, *parameters;
     NpPlan *plan;
 
-    if (kwargs != NULL || !PyArg_ParseTuple(args, "O!O!:Plan", &PyTuple_Type,
-                                            &result, &PyTuple_Type,
-                                            &parameters)) {
+    if (kwargs != NULL ||
+        !PyArg_ParseTuple(args, "O!O!:Plan", &PyTuple_Type, &result,
+                          &PyTuple_Type, &parameters)) {
         if (!PyErr_Occurred()) {
             PyErr_SetString(PyExc_TypeError, "Plan() takes no keywords");
         }

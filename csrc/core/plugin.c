@@ -21,10 +21,10 @@
 enum { NP_RECENT = 16 };
 
 typedef struct {
-    PyObject_HEAD
-    PyObject *attributes; /* dict: name -> what the attribute is */
-    PyObject *symbols;    /* whose method `lookup` resolves symbols */
-    PyObject *resolved;   /* dict: name -> Function or Variable, of symbols */
+    PyObject_HEAD PyObject
+        *attributes;    /* dict: name -> what the attribute is */
+    PyObject *symbols;  /* whose method `lookup` resolves symbols */
+    PyObject *resolved; /* dict: name -> Function or Variable, of symbols */
     PyObject *weakrefs;
     struct {
         PyObject *name, *value; /* both NULL, or both owned */
@@ -73,9 +73,9 @@ find_attribute(PyObject *self, PyObject *name)
     }
     PyErr_Clear();
     state = np_state_of(Py_TYPE(self));
-    return state == NULL ? NULL
-                         : PyObject_CallMethodOneArg(
-                               self, state->names._missing, name);
+    return state == NULL
+               ? NULL
+               : PyObject_CallMethodOneArg(self, state->names._missing, name);
 }
 
 static PyObject *
@@ -203,8 +203,7 @@ plugin_remember(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "UO:_remember", &name, &value)) {
         return NULL;
     }
-    value =
-        PyDict_SetDefault(((NpPlugin *)self)->attributes, name, value);
+    value = PyDict_SetDefault(((NpPlugin *)self)->attributes, name, value);
     return Py_XNewRef(value);
 }
 

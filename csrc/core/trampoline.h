@@ -99,8 +99,8 @@ extern const NpLoop np_loops[NP_RESULTS][NP_MAX_INTEGERS + 1]
  * that I(k) and F(k) are expressions of. */
 #define NP_INTEGER_TYPE(k) uint64_t
 #define NP_FLOAT_TYPE(k) double
-#define NP_CALL(result, target, i, f, I, F)                                   \
-    (((result(*)(NP_LIST(i, f, NP_INTEGER_TYPE, NP_FLOAT_TYPE)))(             \
+#define NP_CALL(result, target, i, f, I, F)                        \
+    (((result (*)(NP_LIST(i, f, NP_INTEGER_TYPE, NP_FLOAT_TYPE)))( \
         uintptr_t)(target))(NP_LIST(i, f, I, F)))
 
 #endif /* NP_TRAMPOLINE_H */

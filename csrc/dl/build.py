@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from cffi import FFI
+from flags import compile_args, link_args  # setup.py puts their directory on the path
 
 HERE = Path(__file__).parent
-
-sys.path.insert(0, str(HERE.parent))
-from flags import compile_args, link_args
 
 ffibuilder = FFI()
 ffibuilder.cdef((HERE / "dl.cdef").read_text(encoding="utf-8"))

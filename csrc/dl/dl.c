@@ -13,8 +13,8 @@
 #endif
 #include <dlfcn.h>
 #include <link.h>
-#include <stdio.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,9 +88,9 @@ np_dl_symbol(void *handle, const char *name, void **address, char *error,
     return NP_DL_FOREIGN;
 }
 
-/* Find *name* at an address from *start* to *end*, where the object of *handle*
- * lies: that is an answer without dladdr, which looks at every symbol of the
- * object. Returns 0 when np_dl_symbol must tell. [no gil] */
+/* Find *name* at an address from *start* to *end*, where the object of
+ * *handle* lies: that is an answer without dladdr, which looks at every symbol
+ * of the object. Returns 0 when np_dl_symbol must tell. [no gil] */
 static uintptr_t
 np_dl_own_address(void *handle, const char *name, uintptr_t start,
                   uintptr_t end)

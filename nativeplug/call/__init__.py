@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nativeplug._core import HOLD_GIL, SAVE_ERRNO
 from nativeplug.call.callback import PENDING, Callback
 from nativeplug.call.cffi_invoker import Invoke, bind
 from nativeplug.call.function import Function, Scope
@@ -10,7 +11,9 @@ from nativeplug.call.signature import Signature
 from nativeplug.call.variable import Variable
 
 __all__ = [
+    "HOLD_GIL",
     "PENDING",
+    "SAVE_ERRNO",
     "CallPlan",
     "Callback",
     "Function",

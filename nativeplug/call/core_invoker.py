@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import _cffi_backend
 
-from nativeplug._core import NP_MAX_FLOATS, NP_MAX_INTEGERS, Plan
+from nativeplug._core import MAX_FLOATS, MAX_INTEGERS, Plan
 from nativeplug.call.buffers import class_of_type
 from nativeplug.call.plan import CallPlan, Kind, Value, is_signed
 
@@ -45,8 +45,8 @@ def compile_core(ffi: Any, plan: CallPlan) -> Plan | None:
         plan.signature.variadic
         or not _KINDS.issuperset(value.kind for value in values)
         or plan.result.kind not in {*_KINDS, Kind.VOID}
-        or floats > NP_MAX_FLOATS
-        or len(values) - floats > NP_MAX_INTEGERS
+        or floats > MAX_FLOATS
+        or len(values) - floats > MAX_INTEGERS
         or os.environ.get("NATIVEPLUG_INVOKER") == "cffi"
     ):
         return None

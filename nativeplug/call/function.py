@@ -45,7 +45,7 @@ class Scope:
 
 
 class _Doc:
-    """The docstring of the class, and of each function its own."""
+    """The docstring of the class, and of each function one of its own."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -57,26 +57,26 @@ class _Doc:
 
 @final
 class Function(FunctionBase):
+    """
+    A function that a plugin exports; call it as any Python function.
+
+    ``plg.add`` is a built-in function bound to it (``plg.add.__self__``). Calling either
+    converts the arguments, calls the native function and converts the result. Safe to
+    call from several threads, as far as the plugin's function is. The GIL is released
+    around every call, unless the plugin was opened with the function in ``hold_gil``.
+
+    Calls raise:
+        TypeError: The number or the type of the arguments is wrong.
+        OverflowError: An integer does not fit its parameter's type.
+        ValueError: A text has a NUL character, or a buffer is too small.
+        UnicodeDecodeError: The result is no text in UTF-8.
+        ClosedError: The plugin was closed.
+        ForkError: It is a Go plugin of the parent process.
+        BaseException: What a callback raised in this call.
+    """
+
     __slots__ = ("_call_plan",)
-    __doc__ = _Doc(  # type: ignore[assignment]  # noqa: A003
-        """
-        A function that a plugin exports; call it as any Python function.
 
-        ``plg.add`` is a built-in function bound to it (``plg.add.__self__``). Calling either
-        converts the arguments, calls the native function and converts the result. Safe to
-        call from several threads, as far as the plugin's function is. The GIL is released
-        around every call, unless the plugin was opened with the function in ``hold_gil``.
-
-        Calls raise:
-            TypeError: The number or the type of the arguments is wrong.
-            OverflowError: An integer does not fit its parameter's type.
-            ValueError: A text has a NUL character, or a buffer is too small.
-            UnicodeDecodeError: The result is no text in UTF-8.
-            ClosedError: The plugin was closed.
-            ForkError: It is a Go plugin of the parent process.
-            BaseException: What a callback raised in this call.
-        """
-    )
     _declaration: FunctionDeclaration
     _owner: Scope
     _call_plan: CallPlan
@@ -165,3 +165,6 @@ class Function(FunctionBase):
     def _not_text(self, error: UnicodeDecodeError) -> UnicodeDecodeError:
         """Return the error for a result that is not UTF-8."""
         return not_text(self.call_plan.result.label, error)
+
+
+Function.__doc__ = _Doc(Function.__doc__ or "")  # type: ignore[assignment]

@@ -8,7 +8,17 @@ from typing import Any, NamedTuple
 
 from nativeplug.declare.cffitypes import constants_of, load_types, same_types
 from nativeplug.declare.places import contradiction, error_in
-from nativeplug.declare.unit import CTYPE, KIND, PLACE, PROBLEM, TEXT, VARIABLE, Row, TypeDeclaration, Unit
+from nativeplug.declare.unit import (
+    CTYPE,
+    KIND,
+    PLACE,
+    PROBLEM,
+    TEXT,
+    VARIABLE,
+    Row,
+    TypeDeclaration,
+    Unit,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,11 @@ class Parameter:
 
 
 class FunctionDeclaration(NamedTuple):
-    """A declared function. (A tuple: it is made in a fraction of a dataclass's time.)"""
+    """
+    A declared function.
+
+    A tuple: it is made in a fraction of the time that a dataclass takes.
+    """
 
     name: str
     #: The prototype in C, with the parameters' names.

@@ -62,7 +62,18 @@ def _function_row(decl: c_ast.Node, typedefs: Typedefs, constants: Constants) ->
     lengths = [(name, length) for name, *_, length in parameters]
     counted = any(length is not None for _, length in lengths)
     prototype = f"{pointer} {lengths}" if counted else pointer
-    return [FUNCTION, decl.name, text, pointer, result, parameters, variadic, prototype, place, None]
+    return [
+        FUNCTION,
+        decl.name,
+        text,
+        pointer,
+        result,
+        parameters,
+        variadic,
+        prototype,
+        place,
+        None,
+    ]
 
 
 def _unnamed(node: c_ast.Node) -> str:

@@ -227,9 +227,7 @@ def adjusted(node: c_ast.Node, typedefs: Typedefs) -> c_ast.Node:
     return c_ast.PtrDecl(qualifiers, item)
 
 
-def array_length(
-    node: c_ast.Node, typedefs: Typedefs, constants: Constants
-) -> int | str | None:
+def array_length(node: c_ast.Node, typedefs: Typedefs, constants: Constants) -> int | str | None:
     """
     Return the length of a parameter that is declared as an array, C11 6.7.6.2.
 
