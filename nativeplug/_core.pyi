@@ -111,6 +111,32 @@ class FunctionBase:
     def _invoke(self, /, *args: Any) -> Any:
         """Call by the plan, with all arguments by position, unwatched."""
 
+    def _check_open(self) -> None:
+        """Raise the error of a function that was disabled."""
+
+    def _word(self, index: int, given: object, /) -> int:
+        """Return the word that an argument is in a register; of numbers only."""
+
+    def _run(
+        self,
+        columns: tuple[int | tuple[memoryview, str], ...],
+        out: memoryview | None,
+        start: int,
+        count: int,
+        /,
+    ) -> None:
+        """
+        Call once for each of *count* elements from *start* on, without the GIL.
+
+        Args:
+            columns: For each parameter a word, or a buffer of one dimension and what its
+                elements are: "s" signed, "u" unsigned, "f" floating point, "o" truth values.
+                A buffer of one element counts for all. Not checked: that it is long enough.
+            out: Where the results go; None to drop them. Not checked: length and type.
+            start: The first element.
+            count: How many.
+        """
+
 class PluginBase:
     """
     What reads a plugin's attributes: its ``__dict__``, then the class, then ``_missing``.
@@ -132,6 +158,14 @@ class PluginBase:
 
     def _forget(self) -> None:
         """Remove all attributes, and all that was resolved."""
+
+def overlap(column: memoryview, out: memoryview, /) -> bool:
+    """
+    Tell whether writing *out* could change what is still to be read of *column*.
+
+    Both have one dimension. A column that lies exactly where the output lies is no trouble:
+    each element is read before it is written.
+    """
 
 def watch(watcher: Callable[..., Any], /) -> None:
     """

@@ -186,8 +186,9 @@ PyObject *np_function_call(NpFunction *function, PyObject *const *args,
 
 extern PyType_Spec np_plan_spec;
 extern PyType_Spec np_plugin_spec;
-/* nativeplug._core.run, see _core.pyi */
-PyObject *np_map_run(PyObject *module, PyObject *args);
+/* FunctionBase._run and overlap, see _core.pyi. */
+PyObject *np_function_run(PyObject *self, PyObject *args);
+PyObject *np_overlap(PyObject *module, PyObject *args);
 
 /* module.c */
 

@@ -12,7 +12,7 @@
  */
 #include <stddef.h>
 
-#include "core.h"
+#include "convert.h"
 
 #include <structmember.h>
 
@@ -281,6 +281,45 @@ function_invoke(PyObject *self, PyObject *const *args, Py_ssize_t count)
     return np_invoke(function, args);
 }
 
+/* Bring a scalar across as an ordinary call would. */
+static PyObject *
+function_word(PyObject *self, PyObject *args)
+{
+    NpFunction *function = (NpFunction *)self;
+    const NpValue *value;
+    PyObject *given;
+    Py_ssize_t index;
+    NpCall call;
+    NpWord word = {.u = 0};
+    int status = 0;
+
+    if (!PyArg_ParseTuple(args, "nO:_word", &index, &given)) {
+        return NULL;
+    }
+    if (function->plan == NULL || index < 0 ||
+        index >= Py_SIZE(function->plan)) {
+        PyErr_SetString(PyExc_IndexError, "not a parameter of the plan");
+        return NULL;
+    }
+    value = &function->plan->parameters[index];
+    call.views_count = call.kept_count = 0;
+    if (!np_take(value, given, &word)) {
+        status = np_convert(function, index, given, &call, &word);
+    }
+    np_call_clear(&call);
+    return status < 0 ? NULL : PyLong_FromUnsignedLongLong(word.u);
+}
+
+static PyObject *
+function_check_open(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (is_closed((NpFunction *)self)) {
+        return raise_closed((NpFunction *)self);
+    }
+    Py_RETURN_NONE;
+}
+
 static PyObject *
 function_disable(PyObject *self, PyObject *error)
 {
@@ -321,6 +360,9 @@ static PyMethodDef function_methods[] = {
     {"_builtin", function_builtin, METH_O, NULL},
     {"_invoke", (PyCFunction)(void (*)(void))function_invoke, METH_FASTCALL,
      NULL},
+    {"_run", np_function_run, METH_VARARGS, NULL},
+    {"_word", function_word, METH_VARARGS, NULL},
+    {"_check_open", function_check_open, METH_NOARGS, NULL},
     {"disable", function_disable, METH_O, NULL},
     {"__init_subclass__", function_init_subclass, METH_NOARGS | METH_CLASS,
      NULL},

@@ -100,6 +100,7 @@ core_set_errno(PyObject *module, PyObject *given)
 }
 
 static PyMethodDef core_methods[] = {
+    {"overlap", np_overlap, METH_VARARGS, NULL},
     {"watch", core_watch, METH_O, NULL},
     {"get_errno", core_get_errno, METH_NOARGS, NULL},
     {"set_errno", core_set_errno, METH_O, NULL},

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from nativeplug._core import TYPES
 from nativeplug.call.plan import Kind, Value, is_signed, is_sized, kind_of
 
 # The formats of native numbers (module struct, PEP 3118), by class; sizes are told apart.
-_CLASSES = {
-    "signed": "b h i l q n",
-    "unsigned": "B H I L Q N",
-    "float": "f d g",
-    "complex": "Zf Zd F D",
+_FLOATS = {Kind.FLOAT.name, Kind.LONG_DOUBLE.name}
+_CLASS_OF = dict.fromkeys(("Zf", "Zd", "F", "D"), "complex") | {
+    code: "float" if kind in _FLOATS else "signed" if signed else "unsigned"
+    for kind, _, signed, code in TYPES.values()
+    if code and kind in {*_FLOATS, Kind.INTEGER.name}
 }
-_CLASS_OF = {code: name for name, codes in _CLASSES.items() for code in codes.split()}
 # Pointers and Python objects, of ctypes and struct: the memory that they lie in is nobody's data.
 _POINTERS = {"P", "z", "Z", "O"}
 _ORDERS = "@=<>!"
@@ -81,7 +81,7 @@ def _check_elements(ffi: Any, value: Value, view: memoryview, given: object) -> 
     wanted = class_of_type(ffi, item)
     if wanted is None:
         raise value.wrong_type(f"cdata {value.ctype.cname!r} or None", given)
-    if (wanted, ffi.sizeof(item)) != (_class_of_format(view.format), view.itemsize):
+    if (wanted, ffi.sizeof(item)) != (class_of_format(view.format), view.itemsize):
         raise TypeError(
             f"{value.label} must be a buffer of {item.cname!r}, not of format {view.format!r}"
         )
@@ -115,7 +115,7 @@ def class_of_type(ffi: Any, item: Any) -> str | None:
     return None
 
 
-def _class_of_format(text: str) -> str | None:
+def class_of_format(text: str) -> str | None:
     """Return the class of a buffer's elements; None for any but native numbers."""
     code = text[1:] if text[0] in _NATIVE_ORDER else text
     return _CLASS_OF.get(code)

@@ -1,0 +1,318 @@
+/* map.c: the loop of Function.map.
+ *
+ * Python has checked the columns (nativeplug/call/map.py) and calls np_map_run
+ * for a slice of the work at a time, between which signals and other threads
+ * get their turn. Here a slice is done in blocks: each column of a block is
+ * brought into the form of registers, a loop of trampoline.c makes the calls,
+ * and the results are brought into the form of the output. What has the form
+ * of registers already, double and the integers of 64 bits without gaps, is
+ * read and written where it lies.
+ *
+ * The columns' buffers are held during the slice. The GIL is released, unless
+ * the function holds it; nothing here needs it while the loop runs.
+ */
+#include "core.h"
+
+#include <errno.h>
+
+enum { NP_BLOCK = 256 }; /* a block of 15 columns is 30 KiB of stack */
+
+/* Where a parameter's values come from, or the results go. */
+typedef struct {
+    char *data;        /* of element 0; NULL for a scalar */
+    Py_ssize_t stride; /* bytes from one element to the next; may be 0 */
+    char items;        /* NpItems, or NP_OTHER_ITEMS for truth values */
+    uint8_t size;      /* bytes of an element */
+    bool is_direct;    /* has the form of registers */
+} Column;
+
+/* The types that elements have. */
+#define FOR_EACH_ELEMENT(ELEMENT)        \
+    ELEMENT(NP_SIGNED_ITEMS, int8_t)     \
+    ELEMENT(NP_SIGNED_ITEMS, int16_t)    \
+    ELEMENT(NP_SIGNED_ITEMS, int32_t)    \
+    ELEMENT(NP_SIGNED_ITEMS, int64_t)    \
+    ELEMENT(NP_UNSIGNED_ITEMS, uint8_t)  \
+    ELEMENT(NP_UNSIGNED_ITEMS, uint16_t) \
+    ELEMENT(NP_UNSIGNED_ITEMS, uint32_t) \
+    ELEMENT(NP_UNSIGNED_ITEMS, uint64_t) \
+    ELEMENT(NP_OTHER_ITEMS, uint8_t)     \
+    ELEMENT(NP_FLOAT_ITEMS, float)       \
+    ELEMENT(NP_FLOAT_ITEMS, double)
+#define ELEMENT_CODE(items, size) ((items) << 8 | (int)(size))
+
+/* Bring *count* elements into the form of registers. Elements may be unaligned
+ * in a buffer. A float lies in the low half of its register. [no gil] */
+static void
+load(const Column *column, const NpValue *value, Py_ssize_t start,
+     Py_ssize_t count, NpWord *words)
+{
+    const char *from = column->data + start * column->stride;
+    const bool is_truth = value->kind == NP_BOOL;
+
+#define LOAD_AS(type, step, member, cast, test)                \
+    for (Py_ssize_t at = 0; at < count; at++) {                \
+        type element;                                          \
+                                                               \
+        memcpy(&element, from + at * (step), sizeof(element)); \
+        words[at].member = (cast)(element)test;                \
+    }
+#define LOAD_WITH(type, step)                  \
+    if (is_truth) {                            \
+        LOAD_AS(type, step, u, uint64_t, != 0) \
+    }                                          \
+    else if (value->kind != NP_FLOAT) {        \
+        LOAD_AS(type, step, u, uint64_t, )     \
+    }                                          \
+    else if (value->size == sizeof(double)) {  \
+        LOAD_AS(type, step, d, double, )       \
+    }                                          \
+    else {                                     \
+        LOAD_AS(type, step, f, float, )        \
+    }
+#define LOAD(items, type)                                              \
+    case ELEMENT_CODE(items, sizeof(type)):                            \
+        if (column->stride == (Py_ssize_t)sizeof(type)) {              \
+            LOAD_WITH(type, (Py_ssize_t)sizeof(type)) /* a constant */ \
+        }                                                              \
+        else {                                                         \
+            LOAD_WITH(type, column->stride)                            \
+        }                                                              \
+        break;
+    switch (ELEMENT_CODE(column->items, column->size)) {
+        FOR_EACH_ELEMENT(LOAD)
+    default:
+        Py_UNREACHABLE(); /* read_column has checked it */
+    }
+}
+
+/* Write results: their low bytes, of truth values 0 or 1. [no gil] */
+static void
+store(const Column *column, const NpValue *value, Py_ssize_t start,
+      Py_ssize_t count, NpWord *words)
+{
+    char *to = column->data + start * column->stride;
+
+    for (Py_ssize_t at = 0; at < count; at++) {
+        if (value->kind == NP_BOOL) {
+            words[at].u = (uint8_t)words[at].u != 0;
+        }
+        memcpy(to + at * column->stride, &words[at], column->size);
+    }
+}
+
+/* What a slice needs. Parameters are numbered in each class as trampolines
+ * number them. */
+typedef struct {
+    const NpPlan *plan;
+    void *target;
+    Column columns[NP_MAX_PARAMETERS];
+    Column out; /* data is NULL when there are no results */
+    NpWord blocks[NP_MAX_PARAMETERS][NP_BLOCK];
+    NpWord results[NP_BLOCK];
+} Slice;
+
+/* Do *count* elements from *start* on. [no gil] */
+static void
+run_slice(Slice *slice, Py_ssize_t start, Py_ssize_t count)
+{
+    const NpPlan *plan = slice->plan;
+    const NpWord *integers[NP_MAX_INTEGERS], *floats[NP_MAX_FLOATS];
+
+    for (Py_ssize_t stop = start + count; start < stop; start += NP_BLOCK) {
+        Py_ssize_t some = stop - start < NP_BLOCK ? stop - start : NP_BLOCK;
+        const NpWord **integer = integers, **floating = floats;
+        NpWord *results = slice->results;
+
+        for (Py_ssize_t at = 0; at < Py_SIZE(plan); at++) {
+            const NpValue *value = &plan->parameters[at];
+            const Column *column = &slice->columns[at];
+            const NpWord *words = slice->blocks[at];
+
+            if (column->is_direct) {
+                words = (const NpWord *)(column->data) + start;
+            }
+            else if (column->data != NULL) {
+                load(column, value, start, some, slice->blocks[at]);
+            }
+            *(value->kind == NP_FLOAT ? floating++ : integer++) = words;
+        }
+        if (slice->out.is_direct) {
+            results = (NpWord *)(slice->out.data) + start;
+        }
+        plan->loop(slice->target, some, integers, floats, results);
+        if (slice->out.data != NULL && !slice->out.is_direct) {
+            store(&slice->out, &plan->result, start, some, results);
+        }
+    }
+}
+
+/* Hold a buffer and describe it as a column. *code* is its elements' NpItems.
+ */
+static int
+read_column(PyObject *buffer, int code, const NpValue *value, int flags,
+            Py_buffer *view, Column *column)
+{
+    bool is_known = false;
+
+    if (PyObject_GetBuffer(buffer, view, PyBUF_STRIDED_RO | flags) < 0) {
+        return -1;
+    }
+    column->data = view->buf;
+    column->items = (char)code;
+    column->size = (uint8_t)view->itemsize;
+    column->stride = view->len == view->itemsize ? 0 : view->strides[0];
+    column->is_direct =
+        column->size == sizeof(NpWord) && value->size == sizeof(NpWord) &&
+        (value->kind == NP_FLOAT) == (code == NP_FLOAT_ITEMS) &&
+        column->stride == sizeof(NpWord) &&
+        (uintptr_t)view->buf % _Alignof(NpWord) == 0;
+#define KNOWN(items, type)                          \
+    is_known |= ELEMENT_CODE(code, column->size) == \
+                ELEMENT_CODE(items, sizeof(type));
+    FOR_EACH_ELEMENT(KNOWN)
+    if (!is_known || view->ndim != 1) {
+        PyErr_SetString(PyExc_TypeError, "not the elements of a column");
+        PyBuffer_Release(view);
+        return -1;
+    }
+    return 0;
+}
+
+/* Read a column from what Python says: a tuple of a buffer and its NpItems, or
+ * the word of a scalar. Returns whether a view is held, or -1. */
+static int
+read_parameter(PyObject *said, Slice *slice, Py_ssize_t at, Py_buffer *view)
+{
+    const NpValue *value = &slice->plan->parameters[at];
+    PyObject *buffer;
+    int code;
+
+    if (PyLong_Check(said)) {
+        NpWord word = {.u = PyLong_AsUnsignedLongLong(said)};
+
+        if (word.u == (uint64_t)-1 && PyErr_Occurred()) {
+            return -1;
+        }
+        for (int index = 0; index < NP_BLOCK; index++) {
+            slice->blocks[at][index] = word;
+        }
+        slice->columns[at] = (Column){.data = NULL};
+        return 0;
+    }
+    if (!PyArg_ParseTuple(said, "OC", &buffer, &code)) {
+        return -1;
+    }
+    return read_column(buffer, code, value, 0, view, &slice->columns[at]) < 0
+               ? -1
+               : 1;
+}
+
+/* Make the calls, and keep errno if that is asked for. */
+static void
+run_released(NpFunction *function, Slice *slice, Py_ssize_t start,
+             Py_ssize_t count)
+{
+    PyThreadState *thread = NULL;
+
+    if (!function->hold_gil) {
+        thread = PyEval_SaveThread();
+    }
+    errno = 0;
+    run_slice(slice, start, count);
+    if (function->save_errno) {
+        np_set_errno(errno);
+    }
+    if (thread != NULL) {
+        PyEval_RestoreThread(thread);
+    }
+}
+
+PyObject *
+np_function_run(PyObject *self, PyObject *args)
+{
+    NpFunction *function = (NpFunction *)self;
+    PyObject *columns, *out, *result = NULL;
+    Py_buffer views[NP_MAX_PARAMETERS + 1];
+    Py_ssize_t start, count;
+    int held = 0, holds;
+    Slice slice = {.plan = function->plan, .out = {.data = NULL}};
+
+    if (!PyArg_ParseTuple(args, "O!Onn:_run", &PyTuple_Type, &columns, &out,
+                          &start, &count)) {
+        return NULL;
+    }
+    if (slice.plan == NULL ||
+        PyTuple_GET_SIZE(columns) != Py_SIZE(slice.plan)) {
+        PyErr_SetString(PyExc_TypeError, "not the columns of the plan");
+        return NULL;
+    }
+    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(columns); at++) {
+        holds = read_parameter(PyTuple_GET_ITEM(columns, at), &slice, at,
+                               &views[held]);
+        if (holds < 0) {
+            goto done;
+        }
+        held += holds;
+    }
+    if (out != Py_None) {
+        const NpValue *value = &slice.plan->result;
+        int code =
+            value->kind == NP_FLOAT ? NP_FLOAT_ITEMS : NP_UNSIGNED_ITEMS;
+
+        if (read_column(out, code, value, PyBUF_WRITABLE, &views[held],
+                        &slice.out) < 0) {
+            goto done;
+        }
+        held++;
+    }
+    slice.target = NP_LOAD(function->target);
+    run_released(function, &slice, start, count);
+    result = Py_NewRef(Py_None);
+done:
+    while (held > 0) {
+        PyBuffer_Release(&views[--held]);
+    }
+    return result;
+}
+
+/* The first and the last byte of a buffer of one dimension. */
+static void
+extent(const Py_buffer *view, uintptr_t *first, uintptr_t *last)
+{
+    Py_ssize_t items = view->len / view->itemsize;
+    Py_ssize_t span = (items - 1) * view->strides[0];
+
+    *first = (uintptr_t)view->buf + (uintptr_t)(span < 0 ? span : 0);
+    *last = (uintptr_t)view->buf + (uintptr_t)(span < 0 ? 0 : span) +
+            (uintptr_t)view->itemsize - 1;
+}
+
+PyObject *
+np_overlap(PyObject *module, PyObject *args)
+{
+    PyObject *column, *out;
+    Py_buffer one, other;
+    uintptr_t first[2], last[2];
+    bool apart, same;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OO:overlap", &column, &out) ||
+        PyObject_GetBuffer(column, &one, PyBUF_STRIDED_RO) < 0) {
+        return NULL;
+    }
+    if (PyObject_GetBuffer(out, &other, PyBUF_STRIDED_RO) < 0) {
+        PyBuffer_Release(&one);
+        return NULL;
+    }
+    extent(&one, &first[0], &last[0]);
+    extent(&other, &first[1], &last[1]);
+    apart = one.len == 0 || other.len == 0 || last[0] < first[1] ||
+            last[1] < first[0];
+    same = one.buf == other.buf && one.len == other.len &&
+           one.itemsize == other.itemsize &&
+           one.strides[0] == other.strides[0];
+    PyBuffer_Release(&one);
+    PyBuffer_Release(&other);
+    return PyBool_FromLong(!apart && !same);
+}

@@ -1,0 +1,211 @@
+"""What ``Function.map`` is given: buffers and scalars -> columns that the core can run over."""
+
+from __future__ import annotations
+
+import array
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nativeplug._core import TYPES, overlap
+from nativeplug.call.arguments import wrong_count
+from nativeplug.call.buffers import class_of_format
+from nativeplug.call.plan import CallPlan, Kind, Value, is_signed
+
+if TYPE_CHECKING:
+    from nativeplug.call.function import Function
+
+Column = int | tuple[memoryview, str]
+
+_SCALARS = {Kind.BOOL, Kind.CHAR, Kind.INTEGER, Kind.FLOAT}
+_SORTS = {Kind.FLOAT: "float", Kind.BOOL: "truth", Kind.CHAR: "unsigned"}
+_FORMATS = {"?": "truth", "c": "unsigned"}
+_CODES = {"signed": "s", "unsigned": "u", "float": "f", "truth": "o"}
+_WIDEST = 8  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """What the elements of a column are."""
+
+    #: ``signed``, ``unsigned``, ``float`` or ``truth``.
+    sort: str
+    #: Bytes.
+    size: int
+
+    @classmethod
+    def of_buffer(cls, view: memoryview) -> Elements | None:
+        """Return what a buffer has; None for anything but numbers in this machine's order."""
+        text = view.format or "B"
+        sort = _FORMATS.get(text) or class_of_format(text)
+        if sort not in _CODES or view.itemsize > _WIDEST:
+            return None
+        return cls(sort, view.itemsize)
+
+    @classmethod
+    def of_value(cls, ffi: Any, value: Value) -> Elements:
+        """Return what a parameter takes, or what a result is."""
+        sort = _SORTS.get(value.kind) or ("signed" if is_signed(ffi, value.ctype) else "unsigned")
+        return cls(sort, ffi.sizeof(value.ctype))
+
+    def widen_to(self, wanted: Elements) -> bool:
+        """
+        Tell whether all such values are safe where *wanted* is declared.
+
+        The rule is NumPy's ``can_cast(..., "safe")``, by which 64 bits may become a ``double``.
+        """
+        if self.sort == wanted.sort:
+            return self.size <= wanted.size
+        if wanted.sort == "truth" or self.sort == "float":
+            return False
+        if wanted.sort == "float":
+            return self.size < wanted.size or wanted.size == _WIDEST
+        return self.sort == "truth" or (wanted.sort == "signed" and self.size < wanted.size)
+
+    @property
+    def typecode(self) -> str:
+        """Their code in the module ``array``, which has no truth values."""
+        kind = Kind.FLOAT if self.sort == "float" else Kind.INTEGER
+        wanted = (kind.name, self.size, self.sort == "signed")
+        return next(row[-1] for row in TYPES.values() if row[:-1] == wanted and row[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that is decided before the first call."""
+
+    function: Function
+    #: For each parameter a buffer with what the core calls its elements, or a scalar's word.
+    columns: tuple[Column, ...]
+    #: Where the results go.
+    out: memoryview | None
+    #: How many calls are to be made.
+    total: int
+    #: What the caller gets.
+    result: Any
+
+    def release(self) -> None:
+        """Let go of the buffers, also where an error's traceback holds the job."""
+        views = [column[0] for column in self.columns if isinstance(column, tuple)]
+        for view in [*views, *([] if self.out is None else [self.out])]:
+            view.release()
+
+
+def read(function: Function, args: Sequence[Any], out: Any) -> Job:
+    """
+    Check what ``Function.map`` is given.
+
+    Raises:
+        TypeError: The function or an argument is not of the right kind.
+        ValueError: Lengths do not fit.
+        OverflowError: A scalar does not fit.
+    """
+    plan, ffi = function.call_plan, function.scope.ffi
+    _check_mappable(function, plan)
+    if len(args) != len(plan.parameters):
+        raise wrong_count(plan.signature, len(args))
+    views = [
+        _view_of(ffi, value, given) for value, given in zip(plan.parameters, args, strict=True)
+    ]
+    total = _common_length(plan, views, out)
+    result, target = _output(function, args, out, total)
+    columns: list[Column] = []
+    for index, (view, given) in enumerate(zip(views, args, strict=True)):
+        if view is None:
+            columns.append(function._word(index, given))  # noqa: SLF001 - the core's, for this
+            continue
+        elements = Elements.of_buffer(view)
+        assert elements is not None  # noqa: S101 - _view_of has checked it
+        if target is not None and overlap(view, target):
+            view = memoryview(array.array(elements.typecode, view.tobytes()))  # noqa: PLW2901
+        columns.append((view, _CODES[elements.sort]))
+    return Job(function, tuple(columns), target, total, result)
+
+
+def _check_mappable(function: Function, plan: CallPlan) -> None:
+    for value in (*plan.parameters, plan.result):
+        if value.kind not in _SCALARS and value.kind is not Kind.VOID:
+            raise TypeError(
+                f"{function.name}() cannot be mapped: {value.label} is no number ({plan.signature})"
+            )
+    if function.invoker != "core":
+        raise TypeError(
+            f"{function.name}() cannot be mapped: the core invoker does not serve it "
+            f"({plan.signature})"
+        )
+
+
+def _view_of(ffi: Any, value: Value, given: Any) -> memoryview | None:
+    """Return a column's buffer; None for a scalar."""
+    try:
+        view = memoryview(given)
+    except TypeError:
+        if not (hasattr(type(given), "__index__") or hasattr(type(given), "__float__")):
+            raise value.wrong_type("a number or a buffer of numbers", given) from None
+        return None
+    if view.ndim == 0:  # a scalar of NumPy's
+        return None
+    if view.ndim != 1:
+        raise TypeError(f"{value.label} must have one dimension, not {view.ndim}")
+    found, wanted = Elements.of_buffer(view), Elements.of_value(ffi, value)
+    if found is None or not found.widen_to(wanted):
+        raise TypeError(
+            f"{value.label} must be a buffer of {value.ctype.cname!r}, "
+            f"not of format {view.format!r}"
+        )
+    return view
+
+
+def _common_length(plan: CallPlan, views: Sequence[memoryview | None], out: Any) -> int:
+    """Return the length that all columns have; one element counts for all, as in NumPy."""
+    lengths = {
+        plan.signature.names[index]: len(view)
+        for index, view in enumerate(views)
+        if view is not None
+    }
+    longer = {length for length in lengths.values() if length != 1}
+    if len(longer) > 1:
+        listed = ", ".join(f"{name!r}: {length}" for name, length in lengths.items())
+        raise ValueError(f"{plan.signature.name}() arguments have different lengths ({listed})")
+    if longer:
+        return longer.pop()
+    if out is not None:
+        return len(memoryview(out))
+    if not lengths:
+        raise TypeError(f"{plan.signature.name}() mapped over scalars only: give a buffer, or out=")
+    return 1
+
+
+def _output(
+    function: Function, args: Sequence[Any], out: Any, total: int
+) -> tuple[Any, memoryview | None]:
+    """Return what the caller gets, and a view of where the results go."""
+    value = function.call_plan.result
+    if value.kind is Kind.VOID:
+        if out is not None:
+            raise TypeError(f"{function.name}() has no result, so out= cannot take any")
+        return None, None
+    wanted = Elements.of_value(function.scope.ffi, value)
+    if out is None:
+        out = _new_output(wanted, args, total)
+    view = memoryview(out)
+    if view.readonly:
+        raise TypeError(f"{function.name}() out= must be writable")
+    # Truth values are bytes where there is no type for them.
+    allowed = {wanted, Elements("unsigned", 1)} if wanted.sort == "truth" else {wanted}
+    if view.ndim != 1 or Elements.of_buffer(view) not in allowed:
+        raise TypeError(
+            f"{function.name}() out= must be a buffer of {value.ctype.cname!r} in one "
+            f"dimension, not of format {view.format!r} in {view.ndim}"
+        )
+    if len(view) != total:
+        raise ValueError(f"{function.name}() out= must have {total} items, not {len(view)}")
+    return out, view
+
+
+def _new_output(elements: Elements, args: Sequence[Any], total: int) -> Any:
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and any(isinstance(given, numpy.ndarray) for given in args):
+        return numpy.empty(total, "?" if elements.sort == "truth" else elements.typecode)
+    return array.array(elements.typecode, bytes(elements.size * total))

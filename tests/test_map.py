@@ -1,0 +1,185 @@
+"""Functions over whole columns: slices, threads, progress, errors."""
+
+from __future__ import annotations
+
+import array
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nativeplug
+from support import Compile, RunPython
+
+TEXT = """
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+typedef int (*handler_t)(int);
+static handler_t kept;
+void keep(handler_t h) { kept = h; }
+int fire(int x) { return kept(x); }
+double half(double x) { return x / 2; }
+int count = 0;
+void tick(void) { count++; }
+void add_up(int by) { __atomic_fetch_add(&count, by, __ATOMIC_RELAXED); }
+int nap(int us) { struct timespec t = {0, us * 1000L}; nanosleep(&t, 0); return us; }
+int fail(int number) { errno = number; return number; }
+"""
+DECLARATIONS = """
+typedef int (*handler_t)(int);
+void keep(handler_t h);
+int fire(int x);
+double half(double x);
+extern int count;
+void tick(void);
+void add_up(int by);
+int nap(int us);
+int fail(int number);
+"""
+
+
+@pytest.fixture
+def plg(compile_c: Compile) -> Any:
+    """Return a fresh plugin."""
+    return nativeplug.open(compile_c(TEXT), DECLARATIONS, save_errno=["fail"])
+
+
+def test_one_call_for_each_element(plg: Any) -> None:
+    """The result has what the function returns for each element, in order."""
+    assert array.array("d", [0.5, 1, 1.5]) == plg.lookup("half").map(array.array("d", [1, 2, 3]))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("length", [0, 1, 2, 255, 256, 257, 20_000])
+def test_every_length_and_number_of_threads(plg: Any, threads: int, length: int) -> None:
+    """Blocks, slices and parts meet without a gap, and nothing is done twice."""
+    xs = np.arange(length, dtype=float)
+    assert np.array_equal(xs / 2, plg.lookup("half").map(xs, threads=threads))
+    plg.lookup("add_up").map(np.ones(length, np.int32), threads=threads)
+    assert plg.count == length
+
+
+def test_a_function_without_parameters(plg: Any) -> None:
+    """*out* says how often a function without parameters is called; without it that is unknown."""
+    with pytest.raises(TypeError, match=r"tick\(\) mapped over scalars only: give a buffer"):
+        plg.lookup("tick").map()
+    with pytest.raises(TypeError, match=r"tick\(\) has no result, so out= cannot take any"):
+        plg.lookup("tick").map(out=array.array("i", [0]))
+
+
+def test_progress(plg: Any) -> None:
+    """Progress tells the calls made, ever more, up to all."""
+    for threads in (1, 2):
+        told: list[tuple[int, int]] = []
+        xs = np.ones(100_000)
+        plg.lookup("half").map(xs, threads=threads, progress=lambda *now: told.append(now))  # noqa: B023
+        assert (100_000, 100_000) == told[-1]
+        assert sorted(told) == told
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_error_in_progress_stops_the_calls(plg: Any, threads: int) -> None:
+    """What *progress* raises comes out, and the rest of the work is not done."""
+
+    def refuse(_done: int, _total: int) -> None:
+        raise ValueError("enough")
+
+    with pytest.raises(ValueError, match="enough"):
+        plg.lookup("nap").map(np.full(100_000, 50, np.int32), threads=threads, progress=refuse)
+
+
+def test_other_threads_get_through(plg: Any) -> None:
+    """The GIL is released while the loop runs."""
+    ticks: list[float] = []
+    work = threading.Thread(target=plg.lookup("nap").map, args=(np.full(300, 1000, np.int32),))
+    work.start()
+    while work.is_alive():
+        ticks.append(time.monotonic())
+        time.sleep(0.01)
+    assert len(ticks) > 10
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interrupt_gets_through(
+    plg: Any, run_python: RunPython, compile_c: Compile, threads: int
+) -> None:
+    """Ctrl-C stops a long run soon, in every thread."""
+    assert not plg.closed
+    code = f"""
+    import array, signal, sys, threading, time, nativeplug
+    plg = nativeplug.open(sys.argv[1], "int nap(int us);")
+    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+    start = time.monotonic()
+    try:
+        plg.lookup("nap").map(array.array("i", [1000]) * 60_000, threads={threads})
+    except KeyboardInterrupt:
+        print(time.monotonic() - start < 5)
+    """
+    finished = run_python(code, compile_c(TEXT))
+    assert "True\n" == finished.stdout, finished.stderr
+
+
+def test_the_gil_can_be_held(compile_c: Compile) -> None:
+    """A function that holds the GIL is mapped as well, and lets go of it between slices."""
+    plg = nativeplug.open(compile_c(TEXT), DECLARATIONS, hold_gil=["half"])
+    assert plg.lookup("half").hold_gil
+    assert [1.0] * 9 == plg.lookup("half").map(array.array("d", [2]) * 9).tolist()
+
+
+def test_errors_of_callbacks(plg: Any) -> None:
+    """A callback that fails ends the run, and its error comes out of it."""
+    seen: list[int] = []
+
+    def handler(number: int) -> int:
+        seen.append(number)
+        if number == 2:
+            raise ValueError("two")
+        return number
+
+    callback = plg.callback("handler_t", handler)
+    plg.keep(callback)
+    with pytest.raises(ValueError, match="two"):
+        plg.lookup("fire").map(array.array("i", range(10_000)))
+    assert [0, 1, 2] == seen
+    assert [0, 1] == plg.lookup("fire").map(array.array("i", [0, 1])).tolist()
+
+
+def test_errno_of_the_last_call(plg: Any) -> None:
+    """Errno is kept as the last call left it."""
+    plg.lookup("fail").map(array.array("i", [1, 2, 3]))
+    assert nativeplug.get_errno() == 3
+
+
+def test_a_closed_plugin(plg: Any) -> None:
+    """A kept function of a closed plugin is not mapped."""
+    half = plg.lookup("half")
+    plg.close()
+    with pytest.raises(nativeplug.ClosedError):
+        half.map(array.array("d", [1]))
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, None, "2"])
+def test_wrong_numbers_of_threads(plg: Any, threads: Any) -> None:
+    """The number of threads is 1 or more."""
+    with pytest.raises(ValueError, match=f"threads must be 1 or more, not {threads!r}"):
+        plg.lookup("half").map(array.array("d", [1]), threads=threads)
+
+
+def test_buffers_are_held_during_a_run(plg: Any) -> None:
+    """A column cannot be resized while its elements are read."""
+    xs = array.array("i", [20_000]) * 20
+    refused: list[BufferError] = []
+
+    def resize(_done: int, _total: int) -> None:
+        try:
+            xs.append(1)
+        except BufferError as error:
+            refused.append(error)
+
+    plg.lookup("nap").map(xs, progress=resize)
+    assert refused
+    xs.append(1)
