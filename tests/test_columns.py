@@ -72,14 +72,6 @@ def test_every_type_comes_back(numbers: Any, name: str, dtype: str) -> None:
         result = identity.map(column)
         assert np.dtype(dtype) == result.dtype
         assert column.tobytes() == result.tobytes()
-    assert (
-        values.tobytes()
-        == identity.map(
-            memoryview(values.tobytes())
-            .cast("B")
-            .cast(np.dtype(dtype).char if name != "bool" else "?")
-        ).tobytes()
-    )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +102,7 @@ def test_truth_takes_only_truth(numbers: Any) -> None:
         np.array(["a"]),
         np.array([1j]),
         np.array([object()]),
-        np.longdouble([1]),
+        np.array([1], "longdouble"),
         np.array([(1, 2)], "i4,i4"),
     ],
     ids=lambda column: column.dtype.str,

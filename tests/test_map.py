@@ -125,7 +125,7 @@ def test_an_interrupt_gets_through(
 
 def test_the_gil_can_be_held(compile_c: Compile) -> None:
     """A function that holds the GIL is mapped as well, and lets go of it between slices."""
-    plg = nativeplug.open(compile_c(TEXT), DECLARATIONS, hold_gil=["half"])
+    plg: Any = nativeplug.open(compile_c(TEXT), DECLARATIONS, hold_gil=["half"])
     assert plg.lookup("half").hold_gil
     assert [1.0] * 9 == plg.lookup("half").map(array.array("d", [2]) * 9).tolist()
 

@@ -175,10 +175,13 @@ convert_char(NpFunction *function, Py_ssize_t index, PyObject *given,
              NpCall *call, NpWord *word)
 {
     if (PyBytes_CheckExact(given) && PyBytes_GET_SIZE(given) == 1) {
-        word->i = *PyBytes_AS_STRING(given);
-        return 0;
+        word->u = (uint8_t)*PyBytes_AS_STRING(given);
     }
-    return ask_python(function, index, given, call, word);
+    else if (ask_python(function, index, given, call, word) < 0) {
+        return -1;
+    }
+    word->i = (char)word->u; /* with its sign, where it has one */
+    return 0;
 }
 
 /* Pass bytes: as they are where C only reads, else a copy that nobody shares,

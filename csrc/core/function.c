@@ -60,7 +60,9 @@ call_watched(NpFunction *function, PyObject *const *args, Py_ssize_t count)
 {
     PyObject *all[NP_MAX_PARAMETERS + 1] = {(PyObject *)function};
 
-    memcpy(all + 1, args, (size_t)count * sizeof(*args));
+    for (Py_ssize_t at = 0; at < count; at++) {
+        all[at + 1] = args[at];
+    }
     return PyObject_Vectorcall(NP_ACQUIRE(function->state->watcher), all,
                                (size_t)count + 1, NULL);
 }

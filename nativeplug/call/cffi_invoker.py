@@ -47,7 +47,7 @@ def bind(
     target = ffi.cast(plan.pointer, address)
     conversions = [to_c(ffi, parameter) for parameter in plan.parameters]
     count, variadic = len(conversions), plan.signature.variadic
-    counted = bool(plan.signature.lengths)
+    counted = bool(plan.lengths)
     finish = finisher(ffi, plan, _releaser(ffi, release) if release else None)
     keeps = any(parameter.kind in _KEEPING for parameter in plan.parameters)
     idle, late = Call(), PENDING.by_call

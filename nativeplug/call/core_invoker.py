@@ -50,13 +50,10 @@ def compile_core(ffi: Any, plan: CallPlan) -> Plan | None:
         or os.environ.get("NATIVEPLUG_INVOKER") == "cffi"
     ):
         return None
-    lengths = {length.array: length for length in plan.signature.lengths}
     described = [describe(ffi, value) for value in values]
-    for index, length in lengths.items():
-        if values[index].kind not in _POINTERS:
-            continue
+    for length in plan.lengths:
         counter = _NO_COUNTER if length.counter is None else length.counter
-        described[index] = (*described[index][:-2], counter, length.least)
+        described[length.array] = (*described[length.array][:-2], counter, length.least)
     return Plan(describe(ffi, plan.result), tuple(described))
 
 

@@ -18,7 +18,8 @@ def complete(ffi: Any, plan: CallPlan, args: Sequence[Any]) -> tuple[Any, ...]:
         TypeError: The number of arguments is another one, or an array does not tell its length.
         ValueError: Arrays of one length have different ones.
     """
-    signature, counters = plan.signature, plan.signature.counters
+    signature = plan.signature
+    counters = sorted({each.counter for each in plan.lengths if each.counter is not None})
     if not counters or len(args) != len(signature.parameters) - len(counters):
         raise wrong_count(signature, len(args))
     whole = list(args)
@@ -30,7 +31,7 @@ def complete(ffi: Any, plan: CallPlan, args: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _common_length(ffi: Any, plan: CallPlan, counter: int, args: Sequence[Any], given: int) -> int:
-    arrays = [length.array for length in plan.signature.lengths if length.counter == counter]
+    arrays = [length.array for length in plan.lengths if length.counter == counter]
     found = {index: items_of(ffi, plan.parameters[index], args[index]) for index in arrays}
     if None in found.values():
         raise wrong_count(plan.signature, given)
@@ -73,7 +74,7 @@ def check(ffi: Any, plan: CallPlan, args: Sequence[Any], converted: Sequence[Any
     Raises:
         ValueError: One is too short.
     """
-    for length in plan.signature.lengths:
+    for length in plan.lengths:
         wanted = length.least if length.counter is None else converted[length.counter]
         value, given = plan.parameters[length.array], args[length.array]
         items = items_of(ffi, value, given)

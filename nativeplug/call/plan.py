@@ -15,7 +15,7 @@ from typing import Any
 import _cffi_backend
 
 from nativeplug._core import TYPES
-from nativeplug.call.signature import Signature
+from nativeplug.call.signature import Length, Signature
 from nativeplug.errors import DeclarationError
 
 
@@ -123,6 +123,8 @@ class CallPlan:
     result: Value
     #: The fields of a result that is a tuple: Go's multiple results. None for any other.
     fields: tuple[tuple[str, Value], ...] | None
+    #: The declared lengths of arrays.
+    lengths: tuple[Length, ...] = ()
 
 
 def compile_plan(signature: Signature, pointer: Any) -> CallPlan:
@@ -144,7 +146,14 @@ def compile_plan(signature: Signature, pointer: Any) -> CallPlan:
     )
     label = f"{signature.name}() result"
     result = Value(pointer.result, kind_of(pointer.result), label)
-    return CallPlan(signature, pointer, parameters, result, _go_fields(signature.name, result))
+    lengths = tuple(
+        length
+        for length in signature.lengths
+        if parameters[length.array].kind in {Kind.TEXT, Kind.POINTER}
+        and (length.counter is None or parameters[length.counter].kind is Kind.INTEGER)
+    )
+    fields = _go_fields(signature.name, result)
+    return CallPlan(signature, pointer, parameters, result, fields, lengths)
 
 
 def _go_fields(name: str, result: Value) -> tuple[tuple[str, Value], ...] | None:
