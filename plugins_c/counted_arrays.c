@@ -1,10 +1,6 @@
-/* Purpose: arrays whose length is declared (const double xs[n]). C itself knows
- * no n that comes behind its array, so the header is not included.
- * Exports: see counted_arrays.h.
- * Used by: tests of arrays as arguments. */
-#include <stdint.h>
+/* Purpose: arrays whose length is declared; not including the header, for C
+ * knows no n behind its array. Used by: tests of such arrays. */
 #include <string.h>
-
 double
 sum(size_t n, const double xs[n])
 {
@@ -30,7 +26,7 @@ first(const int xs[3])
 }
 
 int
-total(int n, const uint8_t *bytes)
+total(int n, const unsigned char *bytes)
 {
     int result = 0;
     while (n-- > 0) {

@@ -41,6 +41,11 @@ void *same(void *pointer);
 """
 
 
+def opened(*args: Any, **options: Any) -> Any:
+    """Open a plugin whose attributes and lookups are anything to the type checker."""
+    return nativeplug.open(*args, **options)
+
+
 @pytest.fixture(scope="module")
 def path(compile_c: Compile) -> Any:
     """Return the path of a plugin."""
@@ -98,18 +103,18 @@ def test_the_plan_itself_refuses_what_does_not_fit() -> None:
 
 def test_the_invoker_is_told(path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A function says who executes its calls; the environment can forbid the core."""
-    with nativeplug.open(path, DECLARATIONS) as plg:
+    with opened(path, DECLARATIONS) as plg:
         assert plg.lookup("add").invoker == "core"
         assert plg.lookup("fail_widely").invoker == "cffi"
     monkeypatch.setenv("NATIVEPLUG_INVOKER", "cffi")
-    with nativeplug.open(path, DECLARATIONS) as plg:
+    with opened(path, DECLARATIONS) as plg:
         assert plg.lookup("add").invoker == "cffi"
         assert plg.add(2, 3) == 5
 
 
 def test_the_attribute_is_a_builtin(path: Any) -> None:
     """An attribute is one built-in function, bound to what lookup gives."""
-    with nativeplug.open(path, DECLARATIONS) as plg:
+    with opened(path, DECLARATIONS) as plg:
         add = plg.add
         assert types.BuiltinFunctionType is type(add)
         assert add is plg.add is vars(plg)["add"]
@@ -125,7 +130,7 @@ def test_the_attribute_is_a_builtin(path: Any) -> None:
 
 def test_every_way_of_calling(path: Any) -> None:
     """Positional, unpacked, by name, through map and partial: all reach the same function."""
-    with nativeplug.open(path, DECLARATIONS) as plg:
+    with opened(path, DECLARATIONS) as plg:
         for add in (plg.add, plg.lookup("add")):
             assert [5] * 5 == [
                 add(2, 3), add(*[2, 3]), add(2, b=3), add(b=3, a=2), add.__call__(2, 3)
@@ -144,7 +149,7 @@ def test_every_way_of_calling(path: Any) -> None:
 @pytest.mark.parametrize("hold_gil", [True, False])
 def test_kept_callables_of_a_closed_plugin(path: Any, call: str, hold_gil: bool) -> None:  # noqa: FBT001
     """A closed plugin's functions raise ClosedError, whatever they are called with."""
-    plg = nativeplug.open(path, DECLARATIONS, hold_gil=hold_gil)
+    plg = opened(path, DECLARATIONS, hold_gil=hold_gil)
     functions = {name: (getattr(plg, name), plg.lookup(name)) for name in ("add", "look", "fail")}
     plg.close()
     for which in (0, 1):
@@ -157,7 +162,7 @@ def test_kept_callables_of_a_closed_plugin(path: Any, call: str, hold_gil: bool)
 
 def test_closing_in_the_middle_of_a_call(path: Any) -> None:
     """A call whose own argument closes the plugin ends as usual, the next one does not begin."""
-    plg = nativeplug.open(path, DECLARATIONS)
+    plg = opened(path, DECLARATIONS)
 
     class Closes:
         def __index__(self) -> int:
@@ -183,10 +188,10 @@ def ticks_during(call: Any, *args: Any) -> int:
 
 def test_the_gil_is_held_for_names(path: Any) -> None:
     """Only the functions named in hold_gil keep other threads waiting."""
-    with nativeplug.open(path, DECLARATIONS, hold_gil=["nap"]) as plg:
+    with opened(path, DECLARATIONS, hold_gil=["nap"]) as plg:
         assert (plg.lookup("nap").hold_gil, plg.lookup("add").hold_gil) == (True, False)
         assert ticks_during(plg.nap, 200) < 5
-    with nativeplug.open(path, DECLARATIONS) as plg:
+    with opened(path, DECLARATIONS) as plg:
         assert not plg.lookup("nap").hold_gil
         assert ticks_during(plg.nap, 200) > 10
 
@@ -194,11 +199,11 @@ def test_the_gil_is_held_for_names(path: Any) -> None:
 def test_the_gil_cannot_be_held_by_cffi(path: Any) -> None:
     """Naming what cffi calls is refused at lookup; True means those that can."""
     with (
-        nativeplug.open(path, DECLARATIONS, hold_gil=["fail_widely"]) as plg,
+        opened(path, DECLARATIONS, hold_gil=["fail_widely"]) as plg,
         pytest.raises(nativeplug.DeclarationError, match="hold_gil= cannot serve 'int fail_widely"),
     ):
         plg.lookup("fail_widely")
-    with nativeplug.open(path, DECLARATIONS, hold_gil=True) as plg:
+    with opened(path, DECLARATIONS, hold_gil=True) as plg:
         assert not plg.lookup("fail_widely").hold_gil
         assert plg.lookup("add").hold_gil
 
@@ -206,17 +211,17 @@ def test_the_gil_cannot_be_held_by_cffi(path: Any) -> None:
 @pytest.mark.parametrize("option", ["hold_gil", "save_errno"])
 def test_options_that_come_too_late(path: Any, option: str) -> None:
     """What was looked up already cannot change; what is the same may be said again."""
-    with nativeplug.open(path, DECLARATIONS, **{option: ["add"]}) as plg:
+    with opened(path, DECLARATIONS, **{option: ["add"]}) as plg:
         plg.lookup("fail")
         plg.lookup("add")
-        assert nativeplug.open(path, **{option: ["add"]}) is plg
+        assert opened(path, **{option: ["add"]}) is plg
         for late in (["fail"], True):
             with pytest.raises(
                 nativeplug.DeclarationError, match=f"{option}= for 'fail' comes too"
             ):
-                nativeplug.open(path, **{option: late})
+                opened(path, **{option: late})
         with pytest.raises(nativeplug.DeclarationError, match="no declaration of 'absent'"):
-            nativeplug.open(path, **{option: ["absent"]})
+            opened(path, **{option: ["absent"]})
 
 
 @pytest.mark.parametrize("invoker", ["core", "cffi"])
@@ -224,7 +229,7 @@ def test_errno_is_kept(path: Any, invoker: str, monkeypatch: pytest.MonkeyPatch)
     """Errno is what the call left there, in this thread, until the next call that keeps it."""
     monkeypatch.setenv("NATIVEPLUG_INVOKER", invoker)
     seen: list[int] = []
-    with nativeplug.open(path, DECLARATIONS, save_errno=["fail", "look", "fail_widely"]) as plg:
+    with opened(path, DECLARATIONS, save_errno=["fail", "look", "fail_widely"]) as plg:
         for call, expected in (
             (lambda: plg.fail(34), 34),
             (lambda: plg.fail_widely(1, 2, 3, 4, 5, 6, 35), 35),
@@ -244,7 +249,7 @@ def test_errno_is_kept(path: Any, invoker: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_kept_callback_is_heard_in_later_calls(c_plugin: CPlugin) -> None:
     """Functions resolved before the first callback raise what callbacks raise in them."""
-    with nativeplug.open(c_plugin("callbacks")) as plg:
+    with opened(c_plugin("callbacks")) as plg:
         fire = plg.fire
 
         def handler(event: int) -> int:
@@ -260,7 +265,7 @@ def test_a_kept_callback_is_heard_in_later_calls(c_plugin: CPlugin) -> None:
 
 def test_nothing_holds_a_function(compile_c: Compile) -> None:
     """A function of a closed plugin is gone with its last reference, builtin and all."""
-    plg = nativeplug.open(compile_c(TEXT), DECLARATIONS)
+    plg = opened(compile_c(TEXT), DECLARATIONS)
     alive = weakref.ref(plg.add), weakref.ref(plg.lookup("add")), weakref.ref(plg)
     plg.close()
     del plg
@@ -270,7 +275,7 @@ def test_nothing_holds_a_function(compile_c: Compile) -> None:
 
 def test_pointers_become_each_other(path: Any) -> None:
     """Cdata goes in and comes out as the declared type, NULL included."""
-    with nativeplug.open(path, DECLARATIONS) as plg:
+    with opened(path, DECLARATIONS) as plg:
         numbers = plg.ffi.new("int[3]", [1, 2, 3])
         back = plg.same(numbers)
         assert plg.ffi.typeof("void *") is plg.ffi.typeof(back)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import nativeplug
+from nativeplug import declare
 from support import CPlugin, OpenPlugin
 
 XS = array.array("d", [1, 2, 3.5])
@@ -114,7 +114,6 @@ def test_wrong_numbers_of_arguments(plg: Any, args: tuple[int, ...]) -> None:
 
 def test_lengths_are_part_of_what_is_shared() -> None:
     """Two prototypes that differ in a declared length only are not one."""
-    found = nativeplug.open("libc.so.6", "int abs(int x); int labs2(int n, const int a[n]);")
-    rows = found._symbols.declarations.symbols
+    rows: Any = declare.read("int abs(int x); int labs2(int n, const int a[n]);").symbols
     assert rows["abs"].prototype == rows["abs"].pointer
     assert rows["labs2"].prototype != rows["labs2"].pointer

@@ -162,10 +162,10 @@ def test_a_closed_plugin(plg: Any) -> None:
         half.map(array.array("d", [1]))
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1.5, None, "2"])
+@pytest.mark.parametrize("threads", [0, -1, 1.5, None, "2", 4097])
 def test_wrong_numbers_of_threads(plg: Any, threads: Any) -> None:
     """The number of threads is 1 or more."""
-    with pytest.raises(ValueError, match=f"threads must be 1 or more, not {threads!r}"):
+    with pytest.raises(ValueError, match=f"threads must be from 1 to 4096, not {threads!r}"):
         plg.lookup("half").map(array.array("d", [1]), threads=threads)
 
 

@@ -18,6 +18,10 @@ from nativeplug.call.text import not_text
 from nativeplug.declare import FunctionDeclaration
 
 
+#: More than any machine can run at once.
+MAX_THREADS = 4096
+
+
 class Scope:
     """What the functions of one plugin share: its types, and the plans made of them so far."""
 
@@ -148,8 +152,8 @@ class Function(FunctionBase):
         self._check_open()
         if named:
             columns = by_position(self.signature, columns, named)
-        if not isinstance(threads, int) or threads < 1:
-            raise ValueError(f"threads must be 1 or more, not {threads!r}")
+        if threads not in range(1, MAX_THREADS + 1):
+            raise ValueError(f"threads must be from 1 to {MAX_THREADS}, not {threads!r}")
         job = room.read(self, columns, out)
         try:
             loop.run(job, threads, progress)
