@@ -31,6 +31,7 @@ np_long_compact_value(PyObject *number)
 /* What the compiler is to lay out in a straight line. */
 #define NP_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define NP_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define NP_NO_INLINE __attribute__((noinline))
 
 /* Whether at most one thread at a time runs Python in this interpreter. */
 #ifdef Py_GIL_DISABLED

@@ -145,7 +145,7 @@ done:
 }
 
 /* Leave a call that is out of the ordinary to np_function_call. */
-static Py_NO_INLINE PyObject *
+static NP_NO_INLINE PyObject *
 leave(NpFunction *function, PyObject *const *args, Py_ssize_t count)
 {
     return np_function_call(function, args, count);

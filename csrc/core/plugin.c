@@ -58,7 +58,7 @@ read_attribute(NpPlugin *plugin, PyObject *name, PyObject **value)
 }
 
 /* Apart from plugin_getattr, which thereby needs no stack frame. */
-static Py_NO_INLINE PyObject *
+static NP_NO_INLINE PyObject *
 find_attribute(PyObject *self, PyObject *name)
 {
     NpState *state;

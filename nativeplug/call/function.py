@@ -17,7 +17,6 @@ from nativeplug.call.signature import Signature
 from nativeplug.call.text import not_text
 from nativeplug.declare import FunctionDeclaration
 
-
 #: More than any machine can run at once.
 MAX_THREADS = 4096
 
