@@ -59,6 +59,8 @@ np_take(const NpValue *value, PyObject *given, NpWord *word)
                                    : np_take_integer(value, given, word);
 }
 
+_Static_assert(sizeof(long) == sizeof(int64_t), "both ABIs are LP64");
+
 static inline PyObject *
 np_finish_float(const NpValue *value, NpWord word)
 {
@@ -78,9 +80,9 @@ np_finish(NpFunction *function, NpWord word)
         Py_RETURN_NONE;
     case NP_INTEGER:
         if (value->is_signed) {
-            return PyLong_FromLongLong((int64_t)(word.u << above) >> above);
+            return PyLong_FromLong((int64_t)(word.u << above) >> above);
         }
-        return PyLong_FromUnsignedLongLong(word.u << above >> above);
+        return PyLong_FromUnsignedLong(word.u << above >> above);
     case NP_FLOAT:
         return np_finish_float(value, word);
     case NP_BOOL:
