@@ -9,11 +9,12 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench clean
+.PHONY: help demo test test-all lint bench fuzz clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?=
+SEED ?=
 LEAST_COVERAGE := 95
 
 # What the editable install was made from; the Python files themselves are used in place.
@@ -36,6 +37,7 @@ help:
 	make demo      set up .venv, build a C and a Go plugin, open them and call them
 	make test      the whole test suite, with line and branch coverage
 	make test-all  the test suite on every Python from 3.10 to 3.13 that this machine has
+	make fuzz      random calls, compared with cffi's; some minutes; SEED=n repeats a run
 	make lint      ruff, mypy, clang-format, gofmt
 	make bench     the benchmarks
 	make clean     remove .venv and everything that was built
@@ -54,6 +56,9 @@ test-all: $(VENV)/dev.stamp
 
 bench: $(VENV)/test.stamp
 	@for script in benchmarks/bench_*.py; do $(BIN)/python "$$script"; done
+
+fuzz: $(VENV)/test.stamp
+	@$(BIN)/python tests/fuzz.py $(SEED)
 
 lint: $(VENV)/lint.stamp
 	@$(BIN)/ruff check .

@@ -97,6 +97,20 @@ def test_many_threads_call_one_function(structs: Any, gostrings: Any) -> None:
     assert wrong == []
 
 
+def test_chars_are_widened(open_plugin: OpenPlugin, compile_c: Compile) -> None:
+    """A function that relies on its caller to widen a char, as Rust's and Clang's do, may."""
+    text = """
+    #ifdef __x86_64__
+    int is_80(int c)
+    #else
+    int is_80(char c)
+    #endif
+    { return c == (char)0x80; }
+    """
+    plg = open_plugin(compile_c(text), "int is_80(char c);")
+    assert [1, 0] == [plg.is_80(b"\x80"), plg.is_80(b"\x7f")]
+
+
 class Watched(bytearray):
     """A buffer that can be watched."""
 

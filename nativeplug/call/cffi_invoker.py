@@ -15,8 +15,8 @@ import _cffi_backend
 from nativeplug import _core
 from nativeplug.call import lengths
 from nativeplug.call.callback import PENDING, Call
-from nativeplug.call.convert import to_c
-from nativeplug.call.plan import CallPlan, Kind
+from nativeplug.call.convert import ToC, to_c
+from nativeplug.call.plan import CallPlan, Kind, Value
 from nativeplug.call.results import Release, finisher
 from nativeplug.call.varargs import further_argument
 from nativeplug.errors import DeclarationError
@@ -44,8 +44,8 @@ def bind(
         DeclarationError: cffi cannot call this signature.
     """
     _check_passable(ffi, plan)
-    target = ffi.cast(plan.pointer, address)
-    conversions = [to_c(ffi, parameter) for parameter in plan.parameters]
+    target = ffi.cast(_widening(plan), address)
+    conversions = [_conversion(ffi, parameter) for parameter in plan.parameters]
     count, variadic = len(conversions), plan.signature.variadic
     counted = bool(plan.lengths)
     finish = finisher(ffi, plan, _releaser(ffi, release) if release else None)
@@ -83,6 +83,31 @@ def bind(
 def _releaser(ffi: Any, address: int) -> Release:
     release = ffi.cast("void (*)(void *)", address)
     return lambda pointer: release(ffi.cast("void *", pointer))
+
+
+def _widening(plan: CallPlan) -> Any:
+    """
+    Return the type of a pointer to the function as libffi has to see it.
+
+    cffi passes ``char`` as ``unsigned char``, without its sign. Clang's and Rust's code on x86-64
+    relies on callers that widen; that of AArch64 widens itself.
+    """
+    pointer = plan.pointer
+    if not any(parameter.kind is Kind.CHAR for parameter in plan.parameters):
+        return pointer
+    signed = _cffi_backend.new_primitive_type("signed char")
+    types = (signed if value.kind is Kind.CHAR else value.ctype for value in plan.parameters)
+    return _cffi_backend.new_function_type(
+        tuple(types), pointer.result, pointer.ellipsis, pointer.abi
+    )
+
+
+def _conversion(ffi: Any, value: Value) -> ToC:
+    """Return the conversion of arguments; of ``char`` for the ``signed char`` that it goes as."""
+    convert = to_c(ffi, value)
+    if value.kind is not Kind.CHAR:
+        return convert
+    return lambda given, call: int.from_bytes(convert(given, call), sys.byteorder, signed=True)
 
 
 def _further(ffi: Any, plan: CallPlan, args: Sequence[Any]) -> list[Any]:

@@ -1,0 +1,67 @@
+"""Batches of random cases, each in a process of its own, which may crash."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+Note = Callable[[str], None]
+#: Runs the cases of a seed, so many, tells each before it runs it, and returns what went wrong.
+Run = Callable[[int, int, Note], "str | None"]
+
+_SECONDS = 300  # before a batch is said to hang
+
+
+def run_batch(script: str, seed: int, count: int) -> str | None:
+    """
+    Run a batch.
+
+    Args:
+        script: The name of a module in this directory that ends in `main`.
+        seed: What its random numbers start from.
+        count: How many cases.
+
+    Returns:
+        What went wrong, for people to read; None if nothing did.
+    """
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as journal:
+        command = [sys.executable, "-X", "faulthandler", str(TESTS / f"{script}.py")]
+        done = subprocess.run(
+            [*command, str(seed), str(count), journal.name],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode == 0:
+            return None
+        if done.stdout:
+            return done.stdout
+        ended = done.returncode
+        reason = f"killed by {signal.Signals(-ended).name}" if ended < 0 else f"exit status {ended}"
+        return f"{reason} in\n{journal.read()}\n{done.stderr}"
+
+
+def main(run: Run) -> int:
+    """Be the process of a batch: run the cases that the command line asks for."""
+    seed, count, journal = sys.argv[1:]
+    descriptor = os.open(journal, os.O_WRONLY)
+    faulthandler.dump_traceback_later(_SECONDS, exit=True)
+
+    def note(case: str) -> None:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, case.encode(errors="backslashreplace"), 0)
+
+    problem = run(int(seed), int(count), note)
+    if problem is None:
+        return 0
+    sys.stdout.write(f"{problem}\n")
+    return 1
