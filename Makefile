@@ -18,7 +18,7 @@ SEED ?=
 LEAST_COVERAGE := 95
 
 # What the editable install was made from; the Python files themselves are used in place.
-SOURCES := pyproject.toml setup.py $(wildcard $(addprefix csrc/*/*.,c h py cdef def))
+SOURCES := pyproject.toml setup.py $(wildcard csrc/*.py $(addprefix csrc/*/*.,c h py cdef def))
 
 # The build requirements of pyproject.toml. They are installed first, so that a rebuild after
 # a change of the C sources needs no network either; pip checks one list against the other.
