@@ -161,19 +161,25 @@ class Symbols:
                     return self.resolved.setdefault(name, symbol)
 
     def _resolve(self, name: str, given: _Given) -> Function | Variable:
+        try:
+            line = given.declarations.lines[name]
+        except KeyError:
+            raise self._undeclared(name, given.declarations) from None
+        if given.options.none and (plan := given.scope.known_plan(line)) is not None:
+            # Most functions come this way: called as one that is known already.
+            address = self.generation.address(name)
+            return Function(name, address, plan, None, line, given.scope, 0, 0)
         declaration = given.declarations.served(name)
-        if declaration is None:
-            raise self._undeclared(name, given.declarations)
         address = self.generation.address(name)
         if isinstance(declaration, FunctionDeclaration):
-            return self._function(declaration, address, given)
+            return self._function(declaration, line, address, given)
         return Variable(given.declarations.ffi, declaration, address, self._kept)
 
-    def _function(self, declaration: FunctionDeclaration, address: int, given: _Given) -> Function:
+    def _function(
+        self, declaration: FunctionDeclaration, line: str, address: int, given: _Given
+    ) -> Function:
         name, options, scope = declaration.name, given.options, given.scope
         plan, invoke = scope.core_plan(declaration), None
-        if options.none and plan is not None:  # what most are is resolved in a hurry
-            return Function(name, address, plan, None, declaration, scope, 0, 0)
         release = self._release(declaration, given) if name in options.free else 0
         flags = SAVE_ERRNO if name in options.save_errno else 0
         if plan is None:
@@ -185,7 +191,7 @@ class Symbols:
                 )
         elif name in options.hold_gil:
             flags |= HOLD_GIL
-        return Function(name, address, plan, invoke, declaration, scope, flags, release)
+        return Function(name, address, plan, invoke, line, scope, flags, release)
 
     def _cffi_invoke(
         self, declaration: FunctionDeclaration, address: int, release: int, given: _Given

@@ -11,11 +11,12 @@ import pytest
 
 from nativeplug import declare
 from nativeplug.declare import compiled
-from nativeplug.declare.unit import Unit
+from nativeplug.declare.unit import Lines, Unit, to_line
 from nativeplug.errors import DeclarationError
 from support import RunPython
 
-UNIT = Unit("x.h", {"v": ["variable", "v", "int v", "int", False, "x.h:1:5", None]}, [], {})
+LINE = to_line(["variable", "v", "int v", "int", False, "x.h:1:5", None])
+UNIT = Unit("x.h", Lines.of({"v": LINE}), [], {})
 KEY = compiled.key_of("x.h", "int v;")
 
 
@@ -35,7 +36,7 @@ class Counter:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the file in which the unit is kept, in a directory of the test's own."""
     monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "declarations" / f"{KEY}.json"
+    return tmp_path / "cache" / "declarations" / f"{KEY}.lines"
 
 
 def written(payload: bytes) -> bytes:

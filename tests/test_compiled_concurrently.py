@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import threading
@@ -11,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from nativeplug.declare import compiled
-from nativeplug.declare.unit import TypeDeclaration, Unit
+from nativeplug.declare.unit import Lines, TypeDeclaration, Unit, to_line
 
-UNIT = Unit("x.h", {"v": ["variable", "v", "int v", "int", False, "x.h:1:5", None]}, [], {})
+LINE = to_line(["variable", "v", "int v", "int", False, "x.h:1:5", None])
+UNIT = Unit("x.h", Lines.of({"v": LINE}), [], {})
 KEY = compiled.key_of("x.h", "int v;")
 
 
@@ -21,7 +21,7 @@ KEY = compiled.key_of("x.h", "int v;")
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the file in which the unit is kept, in a directory of the test's own."""
     monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "declarations" / f"{KEY}.json"
+    return tmp_path / "cache" / "declarations" / f"{KEY}.lines"
 
 
 class TestConcurrent:
@@ -30,7 +30,7 @@ class TestConcurrent:
     def test_threads(self, cache: Path) -> None:
         """Many threads that read one text at once get the same."""
         types = [TypeDeclaration((f"struct S{i}",), f"struct S{i}", "x.h:1:1") for i in range(999)]
-        unit = Unit("x.h", {}, types, {})
+        unit = Unit("x.h", Lines.of({}), types, {})
         found: list[Unit] = []
 
         def work() -> None:
@@ -55,11 +55,11 @@ class TestConcurrent:
             "    found = declare.read('struct S { int x; }; int f(struct S s);')\n"
             "    assert found.ffi.sizeof('struct S') == 4\n"
             "    for name in os.listdir(folder):\n"
-            "        if index % 3 == 0 and name.endswith('.json'):\n"
+            "        if index % 3 == 0 and name.endswith('.lines'):\n"
             "            (folder / name).unlink(missing_ok=True)\n"
         )
         command = [sys.executable, "-c", code]
         running = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]
         assert [(b"", 0)] * 4 == [(each.communicate()[1], each.returncode) for each in running]
-        assert [] == [each for each in cache.parent.iterdir() if each.suffix != ".json"]
-        assert all(json.loads(each.read_bytes()[32:]) for each in cache.parent.iterdir())
+        assert [] == [each for each in cache.parent.iterdir() if each.suffix != ".lines"]
+        assert all(Unit.from_bytes(each.read_bytes()[32:]) for each in cache.parent.iterdir())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nativeplug.declare.ctext import parse
 from nativeplug.declare.declarations import Declarations
 from nativeplug.declare.plain import read
-from nativeplug.declare.unit import TypeDeclaration, Unit
+from nativeplug.declare.unit import Lines, TypeDeclaration, Unit, from_line, prototype_of, to_line
 
 TEXT = """
 #define LIMIT 0xffffffffffffffff
@@ -42,8 +42,17 @@ def test_any_data(data: bytes, text: str, number: int) -> None:
     """Any bytes, text and numbers come back."""
     ffi = {"_types": data, "_globals": (data, number, b"x", 0), "_nested": ((data, (b"",)),)}
     types = [TypeDeclaration((text,), text, text, packed=True)]
-    unit = Unit(text, {text: ["variable", text, text, text, False, text, None]}, types, ffi)
-    assert unit == Unit.from_bytes(unit.to_bytes())
+    row = ["variable", text, text, text, False, text, None]
+    unit = Unit(text, Lines.of({text: to_line(row)}), types, ffi)
+    found = Unit.from_bytes(unit.to_bytes())
+    assert unit == found
+    assert row == from_line(found.symbols[text])
+
+
+def test_lines_begin_with_the_prototype(unit: Unit) -> None:
+    """A line tells, without being taken apart, what a function that is served is called like."""
+    found = {name: prototype_of(line) for name, line in unit.symbols.items()}
+    assert {"f": "double (*)(const struct S *, P, ...)", "table": "", "refused": ""} == found
 
 
 def test_says_the_same() -> None:
@@ -72,6 +81,7 @@ def test_says_the_same() -> None:
         b'["x", 5, [], {}]',
         b'["x", {}, [], {"_types": "\\u1234"}]',
         b'["x", {}, [], [1]]',
+        b'["x", ["f"], [], {}]',
         b"[" * 100_000,
         json.dumps({"origin": "x", "symbols": {}, "types": [], "ffi": {}}).encode(),
     ],

@@ -15,7 +15,7 @@ from nativeplug.call.core_invoker import compile_core, word_of
 from nativeplug.call.plan import CallPlan, compile_plan
 from nativeplug.call.signature import Signature
 from nativeplug.call.text import not_text
-from nativeplug.declare import FunctionDeclaration
+from nativeplug.declare import FunctionDeclaration, from_line, prototype_of
 
 #: More than any machine can run at once.
 MAX_THREADS = 4096
@@ -31,7 +31,11 @@ class Scope:
         self.ffi = ffi
         #: The plugin's path, for people.
         self.path = path
-        self._plans: dict[object, Plan | None] = {}
+        self._plans: dict[str, Plan | None] = {}
+
+    def known_plan(self, line: str) -> Plan | None:
+        """Return the core's plan for a line of declarations, if there is one already."""
+        return self._plans.get(prototype_of(line))
 
     def call_plan(self, declaration: FunctionDeclaration) -> CallPlan:
         """Compile the call plan of a declared function."""
@@ -80,7 +84,6 @@ class Function(FunctionBase):
 
     __slots__ = ("_call_plan",)
 
-    _declaration: FunctionDeclaration
     _owner: Scope
     _call_plan: CallPlan
 
@@ -90,12 +93,17 @@ class Function(FunctionBase):
         return self.call_plan.signature
 
     @property
+    def declaration(self) -> FunctionDeclaration:
+        """What is declared; read anew from the line that is kept of it."""
+        return FunctionDeclaration._make(from_line(self._declaration)[1:])
+
+    @property
     def call_plan(self) -> CallPlan:
         """The signature compiled for calling, for all that the core leaves to Python."""
         try:
             return self._call_plan
         except AttributeError:
-            self._call_plan = plan = self._owner.call_plan(self._declaration)
+            self._call_plan = plan = self._owner.call_plan(self.declaration)
             return plan
 
     @property
@@ -167,8 +175,8 @@ class Function(FunctionBase):
 
     def describe(self) -> str:
         """Return the prototype, and where it comes from."""
-        place, path = self._declaration.place, self._owner.path
-        text = f"{self._declaration.text}\n\nDeclared at {place}, exported by {path}."
+        found, path = self.declaration, self._owner.path
+        text = f"{found.text}\n\nDeclared at {found.place}, exported by {path}."
         return text.encode(errors="backslashreplace").decode()  # of names that are no UTF-8
 
     def builtin(self) -> Any:
@@ -183,7 +191,7 @@ class Function(FunctionBase):
 
     def __repr__(self) -> str:
         """Show the prototype."""
-        return f"<nativeplug.Function {self._declaration.text!r}>"
+        return f"<nativeplug.Function {self.declaration.text!r}>"
 
     def __copy__(self) -> Function:
         """Return the function itself, as for any Python function: a copy would not be closed."""

@@ -14,7 +14,7 @@ from nativeplug.declare.declarations import (
 )
 from nativeplug.declare.preprocess import Prepared, preprocess
 from nativeplug.declare.sources import Source
-from nativeplug.declare.unit import TypeDeclaration, Unit
+from nativeplug.declare.unit import TypeDeclaration, Unit, from_line, prototype_of
 from nativeplug.errors import DeclarationError
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
     "VariableDeclaration",
     "extend",
     "find",
+    "from_line",
+    "prototype_of",
     "read",
 ]
 

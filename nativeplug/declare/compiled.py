@@ -65,7 +65,7 @@ def load_or_parse(key: str, parse: Callable[[], Unit]) -> Unit:
     directory = cache_directory()
     if directory is None:
         return parse()
-    path = directory / "declarations" / f"{key}.json"
+    path = directory / "declarations" / f"{key}.lines"
     unit = _load(path)
     if unit is None:
         unit = parse()

@@ -15,9 +15,11 @@ from nativeplug.declare.unit import (
     PROBLEM,
     TEXT,
     VARIABLE,
+    Lines,
     Row,
     TypeDeclaration,
     Unit,
+    from_line,
 )
 
 
@@ -39,11 +41,7 @@ class Parameter:
 
 
 class FunctionDeclaration(NamedTuple):
-    """
-    A declared function.
-
-    A tuple: it is made in a fraction of the time that a dataclass takes.
-    """
+    """A declared function."""
 
     name: str
     #: The prototype in C, with the parameters' names.
@@ -93,8 +91,7 @@ def symbol_from(row: Row) -> SymbolDeclaration:
     """Build the declaration of a function or variable from its row."""
     if row[KIND] == VARIABLE:
         return VariableDeclaration(*row[1:])
-    # What _make does, without its check, which takes most of its time.
-    return tuple.__new__(FunctionDeclaration, row[1:])
+    return FunctionDeclaration._make(row[1:])
 
 
 def same_type(ffi: Any, one: Row, other: Row) -> bool:
@@ -116,26 +113,26 @@ class Symbols(Mapping[str, SymbolDeclaration]):
     A plugin may declare ten thousand functions of which a program calls three.
     """
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_lines",)
 
-    def __init__(self, rows: Mapping[str, Row]) -> None:
-        self._rows = rows
+    def __init__(self, lines: Mapping[str, str]) -> None:
+        self._lines = lines
 
     def __getitem__(self, name: str) -> SymbolDeclaration:
         """Build the declaration of *name*; KeyError when there is none."""
-        return symbol_from(self._rows[name])
+        return symbol_from(from_line(self._lines[name]))
 
     def __contains__(self, name: object) -> bool:
         """Tell whether *name* is declared, without building its declaration."""
-        return name in self._rows
+        return name in self._lines
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names, in the order of the text."""
-        return iter(self._rows)
+        return iter(self._lines)
 
     def __len__(self) -> int:
         """Return how many names are declared."""
-        return len(self._rows)
+        return len(self._lines)
 
 
 class Declarations:
@@ -145,10 +142,11 @@ class Declarations:
     Immutable, and safe to use from several threads.
     """
 
-    __slots__ = ("_rows", "constants", "ffi", "origins", "types")
+    __slots__ = ("constants", "ffi", "lines", "origins", "types")
 
     def __init__(self) -> None:
-        self._rows: dict[str, Row] = {}
+        #: The functions and variables by name, each as the line that is kept of it.
+        self.lines = Lines.of({})
         #: The integer macros and enumerators.
         self.constants: dict[str, int] = {}
         #: The types by each of their names, in an order in which C takes them.
@@ -161,7 +159,7 @@ class Declarations:
     @property
     def symbols(self) -> Mapping[str, SymbolDeclaration]:
         """The functions and variables by name."""
-        return Symbols(self._rows)
+        return Symbols(self.lines)
 
     def served(self, name: str) -> SymbolDeclaration | None:
         """
@@ -173,9 +171,9 @@ class Declarations:
         Raises:
             DeclarationError: Its type is one that only C can handle.
         """
-        row = self._rows.get(name)
-        if row is None:
+        if name not in self.lines:
             return None
+        row = from_line(self.lines[name])
         if row[PROBLEM] is not None:
             text = " ".join(row[TEXT].split())
             raise error_in(row[PLACE], f"cannot use {text!r}: {row[PROBLEM]}")
@@ -198,10 +196,10 @@ class Declarations:
         whole.types = dict(self.types)
         for declaration in unit.types:
             whole.types.update(dict.fromkeys(declaration.names, declaration))
-        whole._rows = self._rows | unit.symbols
+        whole.lines = self.lines | unit.symbols
         whole.origins = tuple(dict.fromkeys((*self.origins, unit.origin)))
-        for name in self._rows.keys() & unit.symbols.keys():
-            old, new = self._rows[name], unit.symbols[name]
+        for name in self.lines.keys() & unit.symbols.keys():
+            old, new = from_line(self.lines[name]), from_line(unit.symbols[name])
             if not same_type(whole.ffi, old, new):
                 raise contradiction(new[PLACE], new[TEXT], old[PLACE], old[TEXT])
         return whole

@@ -76,7 +76,7 @@ class _Reader:
     def pieces(self) -> Iterator[str]:
         """Iterate over the text in pieces, those of directives and of C++ blanked out."""
         position = 0
-        for directive in _DIRECTIVE.finditer(self.text):
+        for directive in _directives(self.text):
             yield self._code(position, directive.start())
             position = directive.end()
             name, rest = directive[1], " ".join(directive[2].replace("\\\n", " ").split())
@@ -148,6 +148,16 @@ class _Reader:
             return False
         self.macros[match[1]] = None if match[2] else match[3].strip()
         return True
+
+
+def _directives(text: str) -> Iterator[re.Match[str]]:
+    """Find the directives: faster than the pattern alone, which looks at each line."""
+    at = text.find("#")
+    while at >= 0:
+        found = _DIRECTIVE.match(text, text.rfind("\n", 0, at) + 1)
+        if found is not None:
+            yield found
+        at = text.find("#", at + 1 if found is None else found.end())
 
 
 def _check_uses(text: str, code: str, macros: dict[str, str | None]) -> None:

@@ -24,8 +24,10 @@ from nativeplug.declare.unit import (
     PLACE,
     PROBLEM,
     TEXT,
+    Lines,
     Row,
     TypeDeclaration,
+    to_line,
 )
 from nativeplug.errors import DeclarationError
 
@@ -157,9 +159,9 @@ class Reader:
             return opaque_type(declaration)
         return replace(declaration, text=syntax.write(node), packed=is_packed)
 
-    def symbols(self, ffi: object) -> dict[str, Row]:
+    def symbols(self, ffi: object) -> Lines:
         """
-        Return the text's own functions and variables as rows by name.
+        Return the text's own functions and variables by name, as a unit keeps them.
 
         Args:
             ffi: The cffi ``FFI`` that knows their types.
@@ -175,7 +177,7 @@ class Reader:
             old = rows.setdefault(node.name, row)
             if not same_type(ffi, old, row):
                 raise contradiction(row[PLACE], row[TEXT], old[PLACE], old[TEXT])
-        return rows
+        return Lines.of({name: to_line(row) for name, row in rows.items()})
 
     def _problem(self, node: c_ast.Node, *, thread_local: bool) -> str | None:
         """Tell why a function or variable cannot be served, whatever its type."""
