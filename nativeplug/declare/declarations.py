@@ -198,7 +198,9 @@ class Declarations:
             whole.types.update(dict.fromkeys(declaration.names, declaration))
         whole.lines = self.lines | unit.symbols
         whole.origins = tuple(dict.fromkeys((*self.origins, unit.origin)))
-        for name in self.lines.keys() & unit.symbols.keys():
+        for name in self.lines:
+            if name not in unit.symbols:
+                continue
             old, new = from_line(self.lines[name]), from_line(unit.symbols[name])
             if not same_type(whole.ffi, old, new):
                 raise contradiction(new[PLACE], new[TEXT], old[PLACE], old[TEXT])
