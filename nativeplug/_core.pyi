@@ -16,6 +16,9 @@ from typing_extensions import Self
 MAX_INTEGERS: int
 MAX_FLOATS: int
 
+#: Whether calls work by registers on this machine; else no plan may be executed.
+SERVED: int
+
 #: What may be asked of a function, as flags.
 HOLD_GIL: int
 SAVE_ERRNO: int

@@ -44,6 +44,10 @@ np_long_compact_value(PyObject *number)
  * where there is one; the cost of these is nil on x86-64 and AArch64. */
 #define NP_LOAD(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 #define NP_ACQUIRE(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
+/* Set a field that is NULL, once; returns whether it was NULL. */
+#define NP_SET_ONCE(field, value)                                      \
+    __atomic_compare_exchange_n(&(field), &(void *){NULL}, (value), 0, \
+                                __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 #define NP_STORE(field, value) \
     __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
 
@@ -84,12 +88,29 @@ np_dict_get(PyObject *dict, PyObject *key, PyObject **value)
 #endif
 }
 
+/* Put *value* into a dictionary unless *key* is there. Returns a new reference
+ * to what is there then. */
+static inline PyObject *
+np_dict_set_default(PyObject *dict, PyObject *key, PyObject *value)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *found = NULL;
+
+    (void)PyDict_SetDefaultRef(dict, key, value, &found);
+    return found;
+#else
+    return Py_XNewRef(PyDict_SetDefault(dict, key, value));
+#endif
+}
+
 /* Let a Python subclass be called as its base is: 3.12 does it by itself. */
 static inline void
 np_inherit_vectorcall(PyTypeObject *type)
 {
 #if PY_VERSION_HEX < 0x030C0000
-    type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+    if (PyDict_GetItemString(type->tp_dict, "__call__") == NULL) {
+        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+    }
 #else
     (void)type;
 #endif

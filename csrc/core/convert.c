@@ -196,17 +196,19 @@ pass_bytes(const NpValue *value, const char *data, Py_ssize_t size,
     if (value->is_readonly) {
         return 0;
     }
-    /* Of the empty bytes and of single ones there is but one object each. */
-    copy = PyByteArray_FromStringAndSize(data, size);
+    /* With its NUL, and without data to begin with: of the empty bytes and of
+     * those with one byte there may be but one object each. */
+    copy = PyBytes_FromStringAndSize(NULL, size + 1);
     if (copy == NULL) {
         return -1;
     }
-    word->p = PyByteArray_AS_STRING(copy);
+    word->p = memcpy(PyBytes_AS_STRING(copy), data, (size_t)size + 1);
     keep(call, copy);
     return 0;
 }
 
-/* Take a buffer whose elements are those declared, if it is one: 1, else 0. */
+/* Take a buffer whose elements are those declared, if it is one: 1, else 0; -1
+ * when asking for it fails. */
 static int
 take_buffer(const NpValue *value, PyObject *given, NpCall *call, NpWord *word,
             Py_ssize_t *items)
@@ -222,6 +224,11 @@ take_buffer(const NpValue *value, PyObject *given, NpCall *call, NpWord *word,
         flags |= PyBUF_WRITABLE;
     }
     if (PyObject_GetBuffer(given, view, flags) < 0) {
+        if (!PyErr_ExceptionMatches(PyExc_BufferError) &&
+            !PyErr_ExceptionMatches(PyExc_TypeError) &&
+            !PyErr_ExceptionMatches(PyExc_ValueError)) {
+            return -1;
+        }
         PyErr_Clear(); /* Python tells why */
         return 0;
     }
@@ -265,6 +272,7 @@ convert_pointer(NpFunction *function, Py_ssize_t index, PyObject *given,
     const NpValue *value = &function->plan->parameters[index];
     Py_ssize_t size;
     const char *text;
+    int taken;
 
     if (given == Py_None) {
         word->p = NULL;
@@ -285,9 +293,12 @@ convert_pointer(NpFunction *function, Py_ssize_t index, PyObject *given,
         call->items[index] = size + 1;
         return pass_bytes(value, PyBytes_AS_STRING(given), size, call, word);
     }
-    if (take_buffer(value, given, call, word, &call->items[index]) ||
-        take_cdata(function, value, given, word)) {
-        return 0;
+    taken = take_buffer(value, given, call, word, &call->items[index]);
+    if (taken == 0) {
+        taken = take_cdata(function, value, given, word);
+    }
+    if (taken != 0) {
+        return taken < 0 ? -1 : 0;
     }
     return ask_python(function, index, given, call, word);
 }
@@ -311,8 +322,8 @@ np_convert(NpFunction *function, Py_ssize_t index, PyObject *given,
     }
 }
 
-static PyObject *
-finish_text(NpFunction *function, const char *text)
+PyObject *
+np_finish_text(NpFunction *function, const char *text)
 {
     PyObject *decoded, *error;
 
@@ -330,21 +341,10 @@ finish_text(NpFunction *function, const char *text)
 }
 
 PyObject *
-np_finish_slowly(NpFunction *function, NpWord word)
+np_finish_pointer(NpFunction *function, void *pointer)
 {
-    const NpValue *value = &function->plan->result;
-    char byte = (char)word.u;
-
-    switch (value->kind) {
-    case NP_CHAR:
-        return PyBytes_FromStringAndSize(&byte, 1);
-    case NP_TEXT:
-        return finish_text(function, word.p);
-    case NP_POINTER:
-        return function->state->from_pointer(word.p, value->ctype);
-    default:
-        Py_UNREACHABLE();
-    }
+    return function->state->from_pointer(pointer,
+                                         function->plan->result.ctype);
 }
 
 /* What elements of each kind in types.def are, where it is no integer. */

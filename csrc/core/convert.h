@@ -59,7 +59,13 @@ np_take(const NpValue *value, PyObject *given, NpWord *word)
                                    : np_take_integer(value, given, word);
 }
 
-_Static_assert(sizeof(long) == sizeof(int64_t), "both ABIs are LP64");
+#if LONG_MAX == INT64_MAX /* else NP_SERVED is 0 */
+#define NP_LONG PyLong_FromLong
+#define NP_UNSIGNED_LONG PyLong_FromUnsignedLong
+#else
+#define NP_LONG PyLong_FromLongLong
+#define NP_UNSIGNED_LONG PyLong_FromUnsignedLongLong
+#endif
 
 static inline PyObject *
 np_finish_float(const NpValue *value, NpWord word)
@@ -68,28 +74,38 @@ np_finish_float(const NpValue *value, NpWord word)
         NP_UNLIKELY(value->size == sizeof(float)) ? word.f : word.d);
 }
 
-/* Bring the result across. The bits above the type's own are anything. */
+/* Bring a result across that an integer register brings. The bits above the
+ * type's own are anything. */
 static inline PyObject *
-np_finish(NpFunction *function, NpWord word)
+np_finish_integer(NpFunction *function, const NpValue *value, NpWord word)
 {
-    const NpValue *value = &function->plan->result;
     int above = 64 - 8 * value->size;
+    char byte = (char)word.u;
 
     switch (value->kind) {
     case NP_VOID:
         Py_RETURN_NONE;
     case NP_INTEGER:
-        if (value->is_signed) {
-            return PyLong_FromLong((int64_t)(word.u << above) >> above);
-        }
-        return PyLong_FromUnsignedLong(word.u << above >> above);
-    case NP_FLOAT:
-        return np_finish_float(value, word);
+        return value->is_signed ? NP_LONG((int64_t)(word.u << above) >> above)
+                                : NP_UNSIGNED_LONG(word.u << above >> above);
+    case NP_TEXT:
+        return np_finish_text(function, word.p);
     case NP_BOOL:
         return PyBool_FromLong((uint8_t)word.u);
+    case NP_CHAR:
+        return PyBytes_FromStringAndSize(&byte, 1);
     default:
-        return np_finish_slowly(function, word);
+        return np_finish_pointer(function, word.p);
     }
+}
+
+static inline PyObject *
+np_finish(NpFunction *function, NpWord word)
+{
+    const NpValue *value = &function->plan->result;
+
+    return value->kind == NP_FLOAT ? np_finish_float(value, word)
+                                   : np_finish_integer(function, value, word);
 }
 
 #endif /* NP_CONVERT_H */

@@ -118,11 +118,13 @@ struct NpFunction {
     PyObject_HEAD void
         *target;  /* atomic: an update moves it; the code is never unloaded */
     NpPlan *plan; /* NULL: *invoke* makes the calls */
+    /* Atomic. What it points to is NULL for a call that needs no attention: it
+     * is the state's watcher, and the function's own error once it is closed,
+     * so that one look serves both. */
+    PyObject **guard;
     NpState *state;
     vectorcallfunc vectorcall;
-    /* What the built-in function of this Function points to. Closing replaces
-     * its function (atomically), so no call has to ask whether it is open. */
-    PyMethodDef method;
+    PyMethodDef method; /* that of the built-in function of this Function */
     void (*release)(void *); /* frees a text that the caller owns; or NULL */
     bool hold_gil;
     bool save_errno;
@@ -139,10 +141,26 @@ struct NpFunction {
 typedef struct {
     int views_count;
     int kept_count;
-    PyObject *kept[NP_MAX_INTEGERS];
+    PyObject *kept[NP_MAX_PARAMETERS];
     Py_buffer views[NP_MAX_INTEGERS];
     Py_ssize_t items[NP_MAX_PARAMETERS]; /* of each buffer; -1 for others */
 } NpCall;
+
+/* Let other threads run Python during a native call, unless the function holds
+ * the GIL. Returns what np_regain_gil takes. */
+static inline PyThreadState *
+np_release_gil(const NpFunction *function)
+{
+    return function->hold_gil ? NULL : PyEval_SaveThread();
+}
+
+static inline void
+np_regain_gil(PyThreadState *thread)
+{
+    if (thread != NULL) {
+        PyEval_RestoreThread(thread);
+    }
+}
 
 /* convert.c */
 
@@ -154,8 +172,9 @@ int np_convert(NpFunction *function, Py_ssize_t index, PyObject *given,
                NpCall *call, NpWord *word);
 /* Let go of what a call kept. An exception that is set stays set. */
 void np_call_clear(NpCall *call);
-/* Bring a result across that np_finish does not. */
-PyObject *np_finish_slowly(NpFunction *function, NpWord word);
+/* Bring a text or a pointer across that a call has returned. */
+PyObject *np_finish_text(NpFunction *function, const char *text);
+PyObject *np_finish_pointer(NpFunction *function, void *pointer);
 /* Tell the items of a buffer by its format; NP_NO_ITEMS for others than
  * numbers in this machine's byte order. [any thread, no gil needed] */
 NpItems np_items_of_format(const char *format);
@@ -178,6 +197,8 @@ void np_set_errno(int number);
 /* function.c */
 
 extern PyType_Spec np_function_spec;
+/* Raise the error of a closed function. Returns NULL. */
+PyObject *np_raise_closed(NpFunction *function);
 /* Call with any number of arguments by position. */
 PyObject *np_function_call(NpFunction *function, PyObject *const *args,
                            Py_ssize_t count);

@@ -6,9 +6,12 @@
  * the same entry through the vectorcall protocol, and so do calls with
  * keyword arguments of either.
  *
- * Closing puts an entry there that leaves everything to np_function_call,
- * which asks. What is cold (texts, introspection, errors) is in the Python
- * class that derives from this one.
+ * Closing moves the guard, at which every entry looks anyway; the call then
+ * goes to np_function_call, which asks. What is cold (texts, introspection,
+ * errors) is in the Python class that derives from this one.
+ *
+ * A Function owns its plan, its error and what Python keeps in it; of the
+ * native function it has the address. Everything here needs the GIL.
  */
 #include <stddef.h>
 
@@ -24,34 +27,60 @@ is_closed(NpFunction *function)
     return NP_ACQUIRE(function->error) != NULL;
 }
 
-static PyObject *
-raise_closed(NpFunction *function)
+PyObject *
+np_raise_closed(NpFunction *function)
 {
     np_raise(PyObject_CallNoArgs(function->error));
     return NULL;
 }
 
-/* Turn arguments into as many as there are parameters, or raise. */
+static PyObject *
+tuple_of(PyObject *const *items, Py_ssize_t count)
+{
+    PyObject *tuple = PyTuple_New(count);
+
+    for (Py_ssize_t at = 0; tuple != NULL && at < count; at++) {
+        PyTuple_SET_ITEM(tuple, at, Py_NewRef(items[at]));
+    }
+    return tuple;
+}
+
+/* Call with what a method of ours returned: all arguments in a tuple. Steals
+ * it; NULL stands for an error. */
+static PyObject *
+call_with(NpFunction *function, PyObject *args)
+{
+    PyObject *result = NULL;
+
+    if (args != NULL && PyTuple_Check(args)) {
+        result = np_function_call(function, &PyTuple_GET_ITEM(args, 0),
+                                  PyTuple_GET_SIZE(args));
+    }
+    else if (args != NULL) {
+        PyErr_SetString(PyExc_TypeError, "arguments must be a tuple");
+    }
+    Py_XDECREF(args);
+    return result;
+}
+
+/* Call with as many arguments as there are parameters, or raise. */
 static PyObject *
 call_completed(NpFunction *function, PyObject *const *args, Py_ssize_t count)
 {
-    PyObject *given = PyTuple_New(count), *all = NULL, *result = NULL;
+    PyObject *given = tuple_of(args, count), *all;
 
     if (given == NULL) {
         return NULL;
     }
-    for (Py_ssize_t at = 0; at < count; at++) {
-        PyTuple_SET_ITEM(given, at, Py_NewRef(args[at]));
-    }
     all = PyObject_CallMethodOneArg((PyObject *)function,
                                     function->state->names._complete, given);
     Py_DECREF(given);
-    if (all != NULL) {
-        result = np_function_call(function, &PyTuple_GET_ITEM(all, 0),
-                                  PyTuple_GET_SIZE(all));
-        Py_DECREF(all);
+    if (all != NULL && PyTuple_Check(all) &&
+        PyTuple_GET_SIZE(all) != Py_SIZE(function->plan)) {
+        PyErr_SetString(PyExc_TypeError, "not all arguments");
+        Py_CLEAR(all);
     }
-    return result;
+    return call_with(function, all);
 }
 
 /* Let the watcher make the call, by _invoke. */
@@ -71,7 +100,7 @@ PyObject *
 np_function_call(NpFunction *function, PyObject *const *args, Py_ssize_t count)
 {
     if (is_closed(function)) {
-        return raise_closed(function);
+        return np_raise_closed(function);
     }
     if (function->plan == NULL) {
         return PyObject_Vectorcall(function->invoke, args, (size_t)count,
@@ -87,74 +116,79 @@ np_function_call(NpFunction *function, PyObject *const *args, Py_ssize_t count)
 }
 
 /* Put arguments that are given by name in their places. */
-static PyObject *
+static NP_NO_INLINE PyObject *
 call_by_name(NpFunction *function, PyObject *const *args, Py_ssize_t count,
              PyObject *names)
 {
-    PyObject *by_position = NULL, *by_name = PyDict_New(), *all = NULL;
-    PyObject *result = NULL;
+    PyObject *by_position, *by_name, *all = NULL;
 
     if (is_closed(function)) {
-        Py_XDECREF(by_name);
-        return raise_closed(function);
+        return np_raise_closed(function);
     }
-    by_position = PyTuple_New(count);
-    if (by_name == NULL || by_position == NULL) {
-        goto done;
-    }
-    for (Py_ssize_t at = 0; at < count; at++) {
-        PyTuple_SET_ITEM(by_position, at, Py_NewRef(args[at]));
-    }
-    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(names); at++) {
+    by_position = tuple_of(args, count);
+    by_name = PyDict_New();
+    for (Py_ssize_t at = 0; by_name != NULL && at < PyTuple_GET_SIZE(names);
+         at++) {
         if (PyDict_SetItem(by_name, PyTuple_GET_ITEM(names, at),
                            args[count + at]) < 0) {
-            goto done;
+            Py_CLEAR(by_name);
         }
     }
-    all = PyObject_CallMethodObjArgs((PyObject *)function,
-                                     function->state->names._by_position,
-                                     by_position, by_name, NULL);
-    if (all != NULL) {
-        result = np_function_call(function, &PyTuple_GET_ITEM(all, 0),
-                                  PyTuple_GET_SIZE(all));
+    if (by_position != NULL && by_name != NULL) {
+        all = PyObject_CallMethodObjArgs((PyObject *)function,
+                                         function->state->names._by_position,
+                                         by_position, by_name, NULL);
     }
-done:
     Py_XDECREF(by_position);
     Py_XDECREF(by_name);
-    Py_XDECREF(all);
-    return result;
+    return call_with(function, all);
 }
 
-static PyObject *
-function_vectorcall(PyObject *self, PyObject *const *args, size_t nargsf,
-                    PyObject *names)
-{
-    NpFunction *function = (NpFunction *)self;
-    PyCFunction entry = NP_LOAD(function->method.ml_meth);
-    Py_ssize_t count = PyVectorcall_NARGS(nargsf);
-
-    if (names != NULL && PyTuple_GET_SIZE(names) != 0) {
-        return call_by_name(function, args, count, names);
+/* The ways in by the vectorcall protocol, one for each calling convention of
+ * entries. CPython's own would refuse keywords. */
+#define DEFINE_VECTORCALL(name, right_count, call)                           \
+    static inline PyObject *name##_in(PyObject *self, PyObject *const *args, \
+                                      size_t nargsf, PyObject *names)        \
+    {                                                                        \
+        NpFunction *function = (NpFunction *)self;                           \
+        PyCFunction entry = function->method.ml_meth;                        \
+        Py_ssize_t count = PyVectorcall_NARGS(nargsf);                       \
+                                                                             \
+        if (NP_UNLIKELY(names != NULL)) {                                    \
+            return call_by_name(function, args, count, names);               \
+        }                                                                    \
+        if (NP_UNLIKELY(!(right_count))) {                                   \
+            return np_function_call(function, args, count);                  \
+        }                                                                    \
+        return call;                                                         \
+    }                                                                        \
+    static PyObject *name##_function(PyObject *self, PyObject *const *args,  \
+                                     size_t nargsf, PyObject *names)         \
+    {                                                                        \
+        return name##_in(self, args, nargsf, names);                         \
+    }                                                                        \
+    static PyObject *name##_builtin(PyObject *self, PyObject *const *args,   \
+                                    size_t nargsf, PyObject *names)          \
+    {                                                                        \
+        return name##_in(PyCFunction_GET_SELF(self), args, nargsf, names);   \
     }
+
+DEFINE_VECTORCALL(noargs, count == 0, entry(self, NULL))
+DEFINE_VECTORCALL(one, count == 1, entry(self, args[0]))
+DEFINE_VECTORCALL(fast, true, ((Fast)(void (*)(void))entry)(self, args, count))
+
+/* Choose the way in of a Function, or of its built-in function. */
+static vectorcallfunc
+choose_vectorcall(const NpFunction *function, bool is_builtin)
+{
     switch (function->method.ml_flags) {
     case METH_NOARGS:
-        return count == 0 ? entry(self, NULL)
-                          : np_function_call(function, args, count);
+        return is_builtin ? noargs_builtin : noargs_function;
     case METH_O:
-        return count == 1 ? entry(self, args[0])
-                          : np_function_call(function, args, count);
+        return is_builtin ? one_builtin : one_function;
     default:
-        return ((Fast)(void (*)(void))entry)(self, args, count);
+        return is_builtin ? fast_builtin : fast_function;
     }
-}
-
-/* The same for the built-in function: CPython's own would refuse keywords. */
-static PyObject *
-builtin_vectorcall(PyObject *builtin, PyObject *const *args, size_t nargsf,
-                   PyObject *names)
-{
-    return function_vectorcall(PyCFunction_GET_SELF(builtin), args, nargsf,
-                               names);
 }
 
 static PyObject *
@@ -181,6 +215,7 @@ function_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     function->state = state;
+    function->guard = &state->watcher;
     function->target = (void *)(uintptr_t)address;
     function->plan = plan == Py_None ? NULL : (NpPlan *)Py_NewRef(plan);
     function->release = (void (*)(void *))(uintptr_t)release;
@@ -189,13 +224,13 @@ function_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     function->owner = Py_NewRef(owner);
     function->hold_gil = (flags & NP_HOLD_GIL) != 0;
     function->save_errno = (flags & NP_SAVE_ERRNO) != 0;
-    function->vectorcall = function_vectorcall;
     function->name = Py_NewRef(name);
     function->method.ml_name = PyUnicode_AsUTF8(name);
     function->method.ml_meth =
         np_choose_entry(function->plan, function->hold_gil,
                         !function->save_errno && function->release == NULL,
                         &function->method.ml_flags);
+    function->vectorcall = choose_vectorcall(function, false);
     if (function->method.ml_name == NULL) {
         Py_DECREF(function);
         return NULL;
@@ -256,17 +291,20 @@ function_builtin(PyObject *self, PyObject *doc)
     const char *text = NULL;
     PyObject *builtin;
 
-    if (function->doc == NULL) {
-        text = PyUnicode_AsUTF8(doc);
-        if (text == NULL) {
-            return NULL;
-        }
-        function->doc = Py_NewRef(doc);
+    text = PyUnicode_AsUTF8(doc);
+    if (text == NULL) {
+        return NULL;
+    }
+    if (NP_SET_ONCE(function->doc, Py_NewRef(doc))) {
         function->method.ml_doc = text;
+    }
+    else {
+        Py_DECREF(doc);
     }
     builtin = PyCFunction_NewEx(&function->method, self, NULL);
     if (builtin != NULL) {
-        ((PyCFunctionObject *)builtin)->vectorcall = builtin_vectorcall;
+        ((PyCFunctionObject *)builtin)->vectorcall =
+            choose_vectorcall(function, true);
     }
     return builtin;
 }
@@ -276,6 +314,9 @@ function_invoke(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     NpFunction *function = (NpFunction *)self;
 
+    if (is_closed(function)) {
+        return np_raise_closed(function);
+    }
     if (function->plan == NULL || count != Py_SIZE(function->plan)) {
         PyErr_SetString(PyExc_TypeError, "not the arguments of the plan");
         return NULL;
@@ -317,7 +358,7 @@ function_check_open(PyObject *self, PyObject *unused)
 {
     (void)unused;
     if (is_closed((NpFunction *)self)) {
-        return raise_closed((NpFunction *)self);
+        return np_raise_closed((NpFunction *)self);
     }
     Py_RETURN_NONE;
 }
@@ -326,12 +367,12 @@ static PyObject *
 function_disable(PyObject *self, PyObject *error)
 {
     NpFunction *function = (NpFunction *)self;
-    int flags;
 
-    if (function->error == NULL) {
-        NP_STORE(function->error, Py_NewRef(error));
-        NP_STORE(function->method.ml_meth,
-                 np_choose_entry(function->plan, false, false, &flags));
+    if (NP_SET_ONCE(function->error, Py_NewRef(error))) {
+        NP_STORE(function->guard, &function->error);
+    }
+    else {
+        Py_DECREF(error);
     }
     Py_RETURN_NONE;
 }

@@ -4,8 +4,10 @@
  * Function. Plans of up to NP_SHAPED parameters have an entry made for their
  * shape: which parameters are floating-point numbers, which register brings
  * the result, and whether the GIL is kept are constants there, so the
- * arguments go from their objects into registers. All others, and every call
- * with an argument that np_take declines, go through np_invoke, which loops.
+ * arguments go from their objects into registers. Longer plans have an entry
+ * that loops. A call with an argument that np_take declines, of a function
+ * that is closed or watched, or with too few arguments begins afresh in
+ * np_function_call, which comes back to np_invoke.
  *
  * Arguments are borrowed from the caller for the whole call, as in every
  * vectorcall: what a word points to stays alive also while the GIL is away.
@@ -15,6 +17,9 @@
 #include <errno.h>
 
 #define NP_SHAPED 3
+
+/* Which register brings the result of an entry's function; none of void. */
+typedef enum { FROM_NOWHERE, FROM_INTEGER, FROM_FLOAT, RESULTS } Result;
 
 /* errno of a thread is that thread's, whatever interpreter it runs. */
 static _Thread_local int saved_errno;
@@ -41,18 +46,19 @@ check_lengths(NpFunction *function, PyObject *const *args, const NpCall *call,
     for (Py_ssize_t index = 0; index < Py_SIZE(plan); index++) {
         const NpValue *value = &plan->parameters[index];
         NpWord wanted = {.i = value->least};
+        bool is_signed = true;
 
         if (value->counted_by >= 0) {
             wanted = counts[value->counted_by];
+            is_signed = plan->parameters[value->counted_by].is_signed;
         }
-        /* A negative count is more than there ever is. */
-        if (call->items[index] < 0 ||
-            wanted.u <= (uint64_t)call->items[index]) {
-            continue;
+        /* As an unsigned number, a negative one is more than there ever is. */
+        if (call->items[index] >= 0 &&
+            wanted.u > (uint64_t)call->items[index]) {
+            return np_raise(PyObject_CallMethod(
+                (PyObject *)function, "_too_short", is_signed ? "nOL" : "nOK",
+                index, args[index], wanted.u));
         }
-        return np_raise(PyObject_CallMethod((PyObject *)function, "_too_short",
-                                            "nOL", index, args[index],
-                                            (long long)wanted.i));
     }
     return 0;
 }
@@ -61,83 +67,78 @@ check_lengths(NpFunction *function, PyObject *const *args, const NpCall *call,
 static inline NpWord
 run(NpFunction *function, const NpWord *integers, const NpWord *floats)
 {
-    PyThreadState *thread = NULL;
     NpTrampoline trampoline = function->plan->trampoline;
     void *target = NP_LOAD(function->target);
+    PyThreadState *thread = np_release_gil(function);
     NpWord word;
 
-    if (!function->hold_gil) {
-        thread = PyEval_SaveThread();
+    if (NP_LIKELY(!function->save_errno)) {
+        word = trampoline(target, integers, floats);
     }
-    if (function->save_errno) {
+    else {
         errno = 0;
         word = trampoline(target, integers, floats);
         saved_errno = errno;
     }
-    else {
-        word = trampoline(target, integers, floats);
-    }
-    if (thread != NULL) {
-        PyEval_RestoreThread(thread);
-    }
+    np_regain_gil(thread);
     return word;
 }
 
-/* Give a text back to whoever releases it. */
+/* Give a text back to whoever releases it. That may be the plugin's own code,
+ * and call Python: an exception that is set stays apart. */
 static void
 release(NpFunction *function, void *text)
 {
-    PyThreadState *thread = NULL;
+    PyObject *type, *error, *trace;
+    PyThreadState *thread;
 
     if (text == NULL) {
         return;
     }
-    if (!function->hold_gil) {
-        thread = PyEval_SaveThread();
-    }
+    PyErr_Fetch(&type, &error, &trace);
+    thread = np_release_gil(function);
     function->release(text);
-    if (thread != NULL) {
-        PyEval_RestoreThread(thread);
+    np_regain_gil(thread);
+    PyErr_Restore(type, error, trace);
+}
+
+/* Bring all arguments across, each to a register of its class. */
+static int
+convert_all(NpFunction *function, PyObject *const *args, NpCall *call,
+            NpWord *integers, NpWord *floats)
+{
+    const NpPlan *plan = function->plan;
+    NpWord words[NP_MAX_PARAMETERS];
+
+    call->views_count = call->kept_count = 0;
+    for (Py_ssize_t index = 0; index < Py_SIZE(plan); index++) {
+        const NpValue *value = &plan->parameters[index];
+
+        call->items[index] = -1;
+        if (!np_take(value, args[index], &words[index]) &&
+            np_convert(function, index, args[index], call, &words[index]) <
+                0) {
+            return -1;
+        }
+        *(value->kind == NP_FLOAT ? floats++ : integers++) = words[index];
     }
+    return plan->has_lengths ? check_lengths(function, args, call, words) : 0;
 }
 
 PyObject *
 np_invoke(NpFunction *function, PyObject *const *args)
 {
-    const NpPlan *plan = function->plan;
-    NpWord integers[NP_MAX_INTEGERS], floats[NP_MAX_FLOATS];
-    NpWord counts[NP_MAX_PARAMETERS], word;
-    NpWord *next_integer = integers, *next_float = floats;
+    NpWord integers[NP_MAX_INTEGERS], floats[NP_MAX_FLOATS], word;
     PyObject *result = NULL;
     NpCall call;
 
-    call.views_count = call.kept_count = 0;
-    for (Py_ssize_t index = 0; index < Py_SIZE(plan); index++) {
-        const NpValue *value = &plan->parameters[index];
-
-        call.items[index] = -1;
-        if (!np_take(value, args[index], &word) &&
-            np_convert(function, index, args[index], &call, &word) < 0) {
-            goto done;
+    if (convert_all(function, args, &call, integers, floats) == 0) {
+        word = run(function, integers, floats);
+        result = np_finish(function, word);
+        if (function->release != NULL) {
+            release(function, word.p);
         }
-        if (value->kind == NP_FLOAT) {
-            *next_float++ = word;
-        }
-        else {
-            *next_integer++ = word;
-        }
-        counts[index] = word;
     }
-    if (plan->has_lengths &&
-        check_lengths(function, args, &call, counts) < 0) {
-        goto done;
-    }
-    word = run(function, integers, floats);
-    result = np_finish(function, word);
-    if (function->release != NULL) {
-        release(function, word.p);
-    }
-done:
     if (call.views_count + call.kept_count != 0) {
         np_call_clear(&call);
     }
@@ -151,51 +152,30 @@ leave(NpFunction *function, PyObject *const *args, Py_ssize_t count)
     return np_function_call(function, args, count);
 }
 
-/* The entries' common text. All but *function* and *args* are constants:
- * *count* parameters, of which those in the mask *floating* go to
- * floating-point registers. */
-static inline __attribute__((always_inline)) PyObject *
-invoke_shape(NpFunction *function, PyObject *const *args, const int count,
-             const unsigned floating, const NpResultRegister from,
-             const bool hold_gil)
+static inline bool
+needs_attention(NpFunction *function)
 {
-    const NpPlan *plan = function->plan;
-    void *target = NP_LOAD(function->target);
-    NpWord integers[NP_SHAPED], floats[NP_SHAPED], word;
-    PyThreadState *thread = NULL;
-    int i = 0, f = 0;
+    return NP_UNLIKELY(NP_LOAD(*NP_LOAD(function->guard)) != NULL);
+}
 
-#define TAKE(index)                                                     \
-    if (count > (index)) {                                              \
-        const NpValue *value = &plan->parameters[index];                \
-                                                                        \
-        if (NP_UNLIKELY(                                                \
-                !(floating >> (index) & 1                               \
-                      ? np_take_float(value, args[index], &floats[f++]) \
-                      : np_take_integer(value, args[index],             \
-                                        &integers[i++])))) {            \
-            return leave(function, args, count);                        \
-        }                                                               \
-    }
-    TAKE(0)
-    TAKE(1)
-    TAKE(2)
-    if (NP_UNLIKELY(NP_LOAD(function->state->watcher) != NULL)) {
-        return leave(function, args, count);
-    }
-    if (!hold_gil) {
-        thread = PyEval_SaveThread();
-    }
-#define INTEGER(k) integers[k].u
-#define FLOAT(k) floats[k].d
-#define CASE(ni, nf)                                                    \
-    case (ni) * 4 + (nf):                                               \
-        if (from == NP_FROM_FLOAT) {                                    \
-            word.d = NP_CALL(double, target, ni, nf, INTEGER, FLOAT);   \
-        }                                                               \
-        else {                                                          \
-            word.u = NP_CALL(uint64_t, target, ni, nf, INTEGER, FLOAT); \
-        }                                                               \
+/* Make a call with i integers and f floating-point numbers; all are constants
+ * but the target and the words. */
+static inline __attribute__((always_inline)) NpWord
+call_shape(void *target, const NpWord *integers, const NpWord *floats,
+           const int i, const int f, const bool from_float)
+{
+    NpWord word;
+
+#define CASE(i, f)                                                    \
+    case (i) * 4 + (f):                                               \
+        if (from_float) {                                             \
+            word.d = NP_CALL(double, target, i, f, NP_INTEGER_WORD,   \
+                             NP_FLOAT_WORD);                          \
+        }                                                             \
+        else {                                                        \
+            word.u = NP_CALL(uint64_t, target, i, f, NP_INTEGER_WORD, \
+                             NP_FLOAT_WORD);                          \
+        }                                                             \
         break;
     switch (i * 4 + f) {
         CASE(0, 0)
@@ -211,11 +191,58 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
     default:
         Py_UNREACHABLE();
     }
+    return word;
+}
+
+/* Take an argument into the next register of its class. */
+static inline __attribute__((always_inline)) bool
+take_shape(const NpValue *value, PyObject *given, const bool is_float,
+           NpWord *integers, NpWord *floats, int *i, int *f)
+{
+    return is_float ? np_take_float(value, given, &floats[(*f)++])
+                    : np_take_integer(value, given, &integers[(*i)++]);
+}
+
+/* The entries' common text. All but *function* and *args* are constants:
+ * *count* parameters, of which those in the mask *floating* go to
+ * floating-point registers. */
+static inline __attribute__((always_inline)) PyObject *
+invoke_shape(NpFunction *function, PyObject *const *args, const int count,
+             const unsigned floating, const Result from, const bool hold_gil)
+{
+    const NpPlan *plan = function->plan;
+    void *target = NP_LOAD(function->target);
+    NpWord integers[NP_SHAPED], floats[NP_SHAPED], word;
+    PyThreadState *thread = NULL;
+    int i = 0, f = 0;
+
+    /* Not a loop: compilers would not unroll it before they need i and f. */
+#define TAKE(index)                                                        \
+    if (count > (index) &&                                                 \
+        NP_UNLIKELY(!take_shape(&plan->parameters[index], args[index],     \
+                                floating >> (index) & 1, integers, floats, \
+                                &i, &f))) {                                \
+        return leave(function, args, count);                               \
+    }
+    TAKE(0)
+    TAKE(1)
+    TAKE(2)
+    if (needs_attention(function)) {
+        return leave(function, args, count);
+    }
+    if (!hold_gil) {
+        thread = PyEval_SaveThread();
+    }
+    word = call_shape(target, integers, floats, i, f, from == FROM_FLOAT);
     if (!hold_gil) {
         PyEval_RestoreThread(thread);
     }
-    return from == NP_FROM_FLOAT ? np_finish_float(&plan->result, word)
-                                 : np_finish(function, word);
+    if (from == FROM_NOWHERE) {
+        Py_RETURN_NONE;
+    }
+    return from == FROM_FLOAT
+               ? np_finish_float(&plan->result, word)
+               : np_finish_integer(function, &plan->result, word);
 }
 
 /* An entry for each shape, in the calling convention of its count: METH_NOARGS
@@ -258,11 +285,13 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
 #define TABLE_3(...) TABLE(3, __VA_ARGS__)
 
 /* SHAPE_count(floating, from, hold) for each shape. */
-#define MASK(SHAPE, floating)           \
-    SHAPE(floating, NP_FROM_INTEGER, 0) \
-    SHAPE(floating, NP_FROM_INTEGER, 1) \
-    SHAPE(floating, NP_FROM_FLOAT, 0)   \
-    SHAPE(floating, NP_FROM_FLOAT, 1)
+#define MASK(SHAPE, floating)        \
+    SHAPE(floating, FROM_NOWHERE, 0) \
+    SHAPE(floating, FROM_NOWHERE, 1) \
+    SHAPE(floating, FROM_INTEGER, 0) \
+    SHAPE(floating, FROM_INTEGER, 1) \
+    SHAPE(floating, FROM_FLOAT, 0)   \
+    SHAPE(floating, FROM_FLOAT, 1)
 #define SHAPES(SHAPE)  \
     MASK(SHAPE##_0, 0) \
     MASK(SHAPE##_1, 0) \
@@ -282,8 +311,8 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
 
 SHAPES(DEFINE)
 
-static const PyCFunction shapes[NP_SHAPED + 1][1 << NP_SHAPED][NP_RESULTS][2] =
-    {SHAPES(TABLE)};
+static const PyCFunction shapes[NP_SHAPED + 1][1 << NP_SHAPED][RESULTS][2] = {
+    SHAPES(TABLE)};
 
 /* The entry of longer plans: the same with a loop and a trampoline. */
 static PyObject *
@@ -294,7 +323,7 @@ loop_n(PyObject *self, PyObject *const *args, Py_ssize_t count)
     NpWord integers[NP_MAX_INTEGERS], floats[NP_MAX_FLOATS];
     NpWord *next_integer = integers, *next_float = floats;
 
-    if (count != Py_SIZE(plan) || NP_LOAD(function->state->watcher) != NULL) {
+    if (count != Py_SIZE(plan) || needs_attention(function)) {
         return leave(function, args, count);
     }
     for (Py_ssize_t index = 0; index < count; index++) {
@@ -335,7 +364,7 @@ np_choose_entry(const NpPlan *plan, bool hold_gil, bool is_plain, int *flags)
 {
     Py_ssize_t count = plan == NULL || plan->has_lengths ? -1 : Py_SIZE(plan);
     unsigned floating = 0;
-    NpResultRegister from;
+    Result from;
 
     *flags = count == 0 ? METH_NOARGS : count == 1 ? METH_O : METH_FASTCALL;
     if (count < 0 || !is_plain) {
@@ -349,6 +378,8 @@ np_choose_entry(const NpPlan *plan, bool hold_gil, bool is_plain, int *flags)
     for (Py_ssize_t index = 0; index < count; index++) {
         floating |= (plan->parameters[index].kind == NP_FLOAT) << index;
     }
-    from = plan->result.kind == NP_FLOAT ? NP_FROM_FLOAT : NP_FROM_INTEGER;
+    from = plan->result.kind == NP_FLOAT  ? FROM_FLOAT
+           : plan->result.kind == NP_VOID ? FROM_NOWHERE
+                                          : FROM_INTEGER;
     return shapes[count][floating][from][hold_gil];
 }

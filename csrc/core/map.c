@@ -1,12 +1,12 @@
 /* map.c: the loop of Function.map.
  *
- * Python has checked the columns (nativeplug/call/map.py) and calls np_map_run
- * for a slice of the work at a time, between which signals and other threads
- * get their turn. Here a slice is done in blocks: each column of a block is
- * brought into the form of registers, a loop of trampoline.c makes the calls,
- * and the results are brought into the form of the output. What has the form
- * of registers already, double and the integers of 64 bits without gaps, is
- * read and written where it lies.
+ * Python has checked the columns (nativeplug/call/columns.py) and calls
+ * np_function_run for a slice of the work at a time, between which signals and
+ * other threads get their turn. Here a slice is done in blocks: each column of
+ * a block is brought into the form of registers, a loop of trampoline.c makes
+ * the calls, and the results are brought into the form of the output. What has
+ * the form of registers already, double and the integers of 64 bits without
+ * gaps, is read and written where it lies.
  *
  * The columns' buffers are held during the slice. The GIL is released, unless
  * the function holds it; nothing here needs it while the loop runs.
@@ -26,58 +26,60 @@ typedef struct {
     bool is_direct;    /* has the form of registers */
 } Column;
 
-/* The types that elements have. */
-#define FOR_EACH_ELEMENT(ELEMENT)        \
-    ELEMENT(NP_SIGNED_ITEMS, int8_t)     \
-    ELEMENT(NP_SIGNED_ITEMS, int16_t)    \
-    ELEMENT(NP_SIGNED_ITEMS, int32_t)    \
-    ELEMENT(NP_SIGNED_ITEMS, int64_t)    \
-    ELEMENT(NP_UNSIGNED_ITEMS, uint8_t)  \
-    ELEMENT(NP_UNSIGNED_ITEMS, uint16_t) \
-    ELEMENT(NP_UNSIGNED_ITEMS, uint32_t) \
-    ELEMENT(NP_UNSIGNED_ITEMS, uint64_t) \
-    ELEMENT(NP_OTHER_ITEMS, uint8_t)     \
-    ELEMENT(NP_FLOAT_ITEMS, float)       \
-    ELEMENT(NP_FLOAT_ITEMS, double)
+/* The types that elements have, and how one is read. */
+#define AS_IT_IS(element) (element)
+#define AS_TRUTH(element) ((element) != 0)
+#define FOR_EACH_ELEMENT(ELEMENT)                  \
+    ELEMENT(NP_SIGNED_ITEMS, int8_t, AS_IT_IS)     \
+    ELEMENT(NP_SIGNED_ITEMS, int16_t, AS_IT_IS)    \
+    ELEMENT(NP_SIGNED_ITEMS, int32_t, AS_IT_IS)    \
+    ELEMENT(NP_SIGNED_ITEMS, int64_t, AS_IT_IS)    \
+    ELEMENT(NP_UNSIGNED_ITEMS, uint8_t, AS_IT_IS)  \
+    ELEMENT(NP_UNSIGNED_ITEMS, uint16_t, AS_IT_IS) \
+    ELEMENT(NP_UNSIGNED_ITEMS, uint32_t, AS_IT_IS) \
+    ELEMENT(NP_UNSIGNED_ITEMS, uint64_t, AS_IT_IS) \
+    ELEMENT(NP_OTHER_ITEMS, uint8_t, AS_TRUTH)     \
+    ELEMENT(NP_FLOAT_ITEMS, float, AS_IT_IS)       \
+    ELEMENT(NP_FLOAT_ITEMS, double, AS_IT_IS)
 #define ELEMENT_CODE(items, size) ((items) << 8 | (int)(size))
 
 /* Bring *count* elements into the form of registers. Elements may be unaligned
- * in a buffer. A float lies in the low half of its register. [no gil] */
+ * in a buffer. A float lies in the low half of its register, a char there has
+ * its sign. [no gil] */
 static void
 load(const Column *column, const NpValue *value, Py_ssize_t start,
      Py_ssize_t count, NpWord *words)
 {
     const char *from = column->data + start * column->stride;
-    const bool is_truth = value->kind == NP_BOOL;
 
-#define LOAD_AS(type, step, member, cast, test)                \
+#define LOAD_AS(type, step, read, member, cast)                \
     for (Py_ssize_t at = 0; at < count; at++) {                \
         type element;                                          \
                                                                \
         memcpy(&element, from + at * (step), sizeof(element)); \
-        words[at].member = (cast)(element)test;                \
+        words[at].member = (cast)read(element);                \
     }
-#define LOAD_WITH(type, step)                  \
-    if (is_truth) {                            \
-        LOAD_AS(type, step, u, uint64_t, != 0) \
+#define LOAD_WITH(type, step, read)            \
+    if (value->kind == NP_CHAR) {              \
+        LOAD_AS(type, step, read, i, char)     \
     }                                          \
     else if (value->kind != NP_FLOAT) {        \
-        LOAD_AS(type, step, u, uint64_t, )     \
+        LOAD_AS(type, step, read, u, uint64_t) \
     }                                          \
     else if (value->size == sizeof(double)) {  \
-        LOAD_AS(type, step, d, double, )       \
+        LOAD_AS(type, step, read, d, double)   \
     }                                          \
     else {                                     \
-        LOAD_AS(type, step, f, float, )        \
+        LOAD_AS(type, step, read, f, float)    \
     }
-#define LOAD(items, type)                                              \
-    case ELEMENT_CODE(items, sizeof(type)):                            \
-        if (column->stride == (Py_ssize_t)sizeof(type)) {              \
-            LOAD_WITH(type, (Py_ssize_t)sizeof(type)) /* a constant */ \
-        }                                                              \
-        else {                                                         \
-            LOAD_WITH(type, column->stride)                            \
-        }                                                              \
+#define LOAD(items, type, read)                                            \
+    case ELEMENT_CODE(items, sizeof(type)):                                \
+        if (column->stride == (Py_ssize_t)sizeof(type)) {                  \
+            LOAD_WITH(type, (Py_ssize_t)sizeof(type), read) /* constant */ \
+        }                                                                  \
+        else {                                                             \
+            LOAD_WITH(type, column->stride, read)                          \
+        }                                                                  \
         break;
     switch (ELEMENT_CODE(column->items, column->size)) {
         FOR_EACH_ELEMENT(LOAD)
@@ -147,47 +149,51 @@ run_slice(Slice *slice, Py_ssize_t start, Py_ssize_t count)
     }
 }
 
-/* Hold a buffer and describe it as a column. *code* is its elements' NpItems.
- */
+/* Describe a buffer of *code*, its elements' NpItems, as a column of which the
+ * elements from *start* on are needed, *count* of them. */
 static int
-read_column(PyObject *buffer, int code, const NpValue *value, int flags,
-            Py_buffer *view, Column *column)
+read_column(const Py_buffer *view, int code, const NpValue *value,
+            Py_ssize_t start, Py_ssize_t count, Column *column)
 {
+    Py_ssize_t items = view->itemsize > 0 ? view->len / view->itemsize : 0;
     bool is_known = false;
 
-    if (PyObject_GetBuffer(buffer, view, PyBUF_STRIDED_RO | flags) < 0) {
+#define KNOWN(items, type, read)                      \
+    is_known |= ELEMENT_CODE(code, view->itemsize) == \
+                ELEMENT_CODE(items, sizeof(type));
+    FOR_EACH_ELEMENT(KNOWN)
+    if (!is_known || view->ndim != 1) {
+        PyErr_SetString(PyExc_TypeError, "not the elements of a column");
+        return -1;
+    }
+    if (start < 0 || count < 0 || (items != 1 && items - start < count)) {
+        PyErr_SetString(PyExc_ValueError, "a column is too short");
         return -1;
     }
     column->data = view->buf;
     column->items = (char)code;
     column->size = (uint8_t)view->itemsize;
-    column->stride = view->len == view->itemsize ? 0 : view->strides[0];
+    column->stride = items == 1 ? 0 : view->strides[0];
     column->is_direct =
         column->size == sizeof(NpWord) && value->size == sizeof(NpWord) &&
         (value->kind == NP_FLOAT) == (code == NP_FLOAT_ITEMS) &&
         column->stride == sizeof(NpWord) &&
         (uintptr_t)view->buf % _Alignof(NpWord) == 0;
-#define KNOWN(items, type)                          \
-    is_known |= ELEMENT_CODE(code, column->size) == \
-                ELEMENT_CODE(items, sizeof(type));
-    FOR_EACH_ELEMENT(KNOWN)
-    if (!is_known || view->ndim != 1) {
-        PyErr_SetString(PyExc_TypeError, "not the elements of a column");
-        PyBuffer_Release(view);
-        return -1;
-    }
     return 0;
 }
 
-/* Read a column from what Python says: a tuple of a buffer and its NpItems, or
- * the word of a scalar. Returns whether a view is held, or -1. */
+/* Hold the buffer of a parameter: *said* is a tuple of the buffer and of what
+ * its elements are. Or fill its block with a scalar: *said* is a word. Returns
+ * whether *view* is held, or -1. */
 static int
-read_parameter(PyObject *said, Slice *slice, Py_ssize_t at, Py_buffer *view)
+read_parameter(PyObject *said, Slice *slice, Py_ssize_t at, Py_ssize_t start,
+               Py_ssize_t count, Py_buffer *view)
 {
     const NpValue *value = &slice->plan->parameters[at];
     PyObject *buffer;
     int code;
 
+    slice->columns[at] = (Column){.data = NULL};
     if (PyLong_Check(said)) {
         NpWord word = {.u = PyLong_AsUnsignedLongLong(said)};
 
@@ -197,15 +203,40 @@ read_parameter(PyObject *said, Slice *slice, Py_ssize_t at, Py_buffer *view)
         for (int index = 0; index < NP_BLOCK; index++) {
             slice->blocks[at][index] = word;
         }
-        slice->columns[at] = (Column){.data = NULL};
         return 0;
     }
-    if (!PyArg_ParseTuple(said, "OC", &buffer, &code)) {
+    if (!PyArg_ParseTuple(said, "OC", &buffer, &code) ||
+        PyObject_GetBuffer(buffer, view, PyBUF_STRIDED_RO) < 0) {
         return -1;
     }
-    return read_column(buffer, code, value, 0, view, &slice->columns[at]) < 0
-               ? -1
-               : 1;
+    if (read_column(view, code, value, start, count, &slice->columns[at]) <
+        0) {
+        PyBuffer_Release(view);
+        return -1;
+    }
+    return 1;
+}
+
+/* Hold the buffer of the results likewise; None drops them. */
+static int
+read_output(PyObject *said, Slice *slice, Py_ssize_t start, Py_ssize_t count,
+            Py_buffer *view)
+{
+    const NpValue *value = &slice->plan->result;
+    int code = value->kind == NP_FLOAT ? NP_FLOAT_ITEMS : NP_UNSIGNED_ITEMS;
+
+    slice->out = (Column){.data = NULL};
+    if (said == Py_None) {
+        return 0;
+    }
+    if (PyObject_GetBuffer(said, view, PyBUF_STRIDED) < 0) {
+        return -1;
+    }
+    if (read_column(view, code, value, start, count, &slice->out) < 0) {
+        PyBuffer_Release(view);
+        return -1;
+    }
+    return 1;
 }
 
 /* Make the calls, and keep errno if that is asked for. */
@@ -213,67 +244,56 @@ static void
 run_released(NpFunction *function, Slice *slice, Py_ssize_t start,
              Py_ssize_t count)
 {
-    PyThreadState *thread = NULL;
+    PyThreadState *thread = np_release_gil(function);
 
-    if (!function->hold_gil) {
-        thread = PyEval_SaveThread();
-    }
     errno = 0;
     run_slice(slice, start, count);
     if (function->save_errno) {
         np_set_errno(errno);
     }
-    if (thread != NULL) {
-        PyEval_RestoreThread(thread);
-    }
+    np_regain_gil(thread);
 }
 
 PyObject *
 np_function_run(PyObject *self, PyObject *args)
 {
     NpFunction *function = (NpFunction *)self;
-    PyObject *columns, *out, *result = NULL;
+    PyObject *columns, *out;
     Py_buffer views[NP_MAX_PARAMETERS + 1];
     Py_ssize_t start, count;
-    int held = 0, holds;
-    Slice slice = {.plan = function->plan, .out = {.data = NULL}};
+    int held = 0, holds = 0;
+    Slice slice;
 
     if (!PyArg_ParseTuple(args, "O!Onn:_run", &PyTuple_Type, &columns, &out,
                           &start, &count)) {
         return NULL;
     }
+    if (NP_ACQUIRE(function->error) != NULL) {
+        return np_raise_closed(function);
+    }
+    slice.plan = function->plan;
     if (slice.plan == NULL ||
         PyTuple_GET_SIZE(columns) != Py_SIZE(slice.plan)) {
         PyErr_SetString(PyExc_TypeError, "not the columns of the plan");
         return NULL;
     }
-    for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(columns); at++) {
+    for (Py_ssize_t at = 0; holds >= 0 && at < Py_SIZE(slice.plan); at++) {
         holds = read_parameter(PyTuple_GET_ITEM(columns, at), &slice, at,
-                               &views[held]);
-        if (holds < 0) {
-            goto done;
-        }
-        held += holds;
+                               start, count, &views[held]);
+        held += holds > 0;
     }
-    if (out != Py_None) {
-        const NpValue *value = &slice.plan->result;
-        int code =
-            value->kind == NP_FLOAT ? NP_FLOAT_ITEMS : NP_UNSIGNED_ITEMS;
-
-        if (read_column(out, code, value, PyBUF_WRITABLE, &views[held],
-                        &slice.out) < 0) {
-            goto done;
-        }
-        held++;
+    if (holds >= 0) {
+        holds = read_output(out, &slice, start, count, &views[held]);
+        held += holds > 0;
     }
-    slice.target = NP_LOAD(function->target);
-    run_released(function, &slice, start, count);
-    result = Py_NewRef(Py_None);
-done:
+    if (holds >= 0) {
+        slice.target = NP_LOAD(function->target);
+        run_released(function, &slice, start, count);
+    }
     while (held > 0) {
         PyBuffer_Release(&views[--held]);
     }
-    return result;
+    return holds < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 /* The first and the last byte of a buffer of one dimension. */
@@ -291,7 +311,7 @@ extent(const Py_buffer *view, uintptr_t *first, uintptr_t *last)
 PyObject *
 np_overlap(PyObject *module, PyObject *args)
 {
-    PyObject *column, *out;
+    PyObject *column, *out, *result = NULL;
     Py_buffer one, other;
     uintptr_t first[2], last[2];
     bool apart, same;
@@ -305,6 +325,11 @@ np_overlap(PyObject *module, PyObject *args)
         PyBuffer_Release(&one);
         return NULL;
     }
+    if (one.ndim != 1 || other.ndim != 1 || one.itemsize == 0 ||
+        other.itemsize == 0) {
+        PyErr_SetString(PyExc_TypeError, "not buffers of one dimension");
+        goto done;
+    }
     extent(&one, &first[0], &last[0]);
     extent(&other, &first[1], &last[1]);
     apart = one.len == 0 || other.len == 0 || last[0] < first[1] ||
@@ -312,7 +337,9 @@ np_overlap(PyObject *module, PyObject *args)
     same = one.buf == other.buf && one.len == other.len &&
            one.itemsize == other.itemsize &&
            one.strides[0] == other.strides[0];
+    result = PyBool_FromLong(!apart && !same);
+done:
     PyBuffer_Release(&one);
     PyBuffer_Release(&other);
-    return PyBool_FromLong(!apart && !same);
+    return result;
 }

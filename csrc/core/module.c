@@ -1,6 +1,7 @@
 /* module.c: nativeplug._core as Python sees it: its types, functions and
  * table of C types. Multi-phase initialisation (PEP 489), all state in the
- * module (PEP 573). The contract is _core.pyi. */
+ * module (PEP 573). The contract is _core.pyi. Everything here needs the GIL.
+ */
 #include "core.h"
 
 #include <stdint.h>
@@ -42,7 +43,7 @@ np_state_load_cffi(NpState *state)
     PyObject *backend, *capsule = NULL, *type = NULL;
     void **offered = NULL;
 
-    if (state->cdata_type != NULL) {
+    if (NP_ACQUIRE(state->cdata_type) != NULL) {
         return 0;
     }
     backend = PyImport_ImportModule("_cffi_backend");
@@ -59,7 +60,9 @@ np_state_load_cffi(NpState *state)
             (PyObject * (*)(char *, PyObject *)) offered[FROM_POINTER];
         state->to_pointer =
             (char *(*)(PyObject *, PyObject *))offered[TO_POINTER];
-        state->cdata_type = (PyTypeObject *)Py_NewRef(type);
+        if (!NP_SET_ONCE(state->cdata_type, Py_NewRef(type))) {
+            Py_DECREF(type);
+        }
     }
     Py_DECREF(backend);
     Py_XDECREF(capsule);
@@ -72,8 +75,8 @@ core_watch(PyObject *module, PyObject *watcher)
 {
     NpState *state = state_of(module);
 
-    if (state->watcher == NULL) {
-        NP_STORE(state->watcher, Py_NewRef(watcher));
+    if (!NP_SET_ONCE(state->watcher, Py_NewRef(watcher))) {
+        Py_DECREF(watcher);
     }
     Py_RETURN_NONE;
 }
@@ -171,6 +174,7 @@ core_exec(PyObject *module)
         add_type(module, &np_plugin_spec, &state->plugin_type) < 0 ||
         PyModule_AddIntConstant(module, "MAX_INTEGERS", NP_MAX_INTEGERS) < 0 ||
         PyModule_AddIntConstant(module, "MAX_FLOATS", NP_MAX_FLOATS) < 0 ||
+        PyModule_AddIntConstant(module, "SERVED", NP_SERVED) < 0 ||
         PyModule_AddIntConstant(module, "HOLD_GIL", NP_HOLD_GIL) < 0 ||
         PyModule_AddIntConstant(module, "SAVE_ERRNO", NP_SAVE_ERRNO) < 0 ||
         add_types(module) < 0) {

@@ -43,8 +43,26 @@ set_limits(NpValue *value)
     }
 }
 
-/* Read a description. The types of what it holds were checked by
- * nativeplug.call.core_invoker, which alone makes them. */
+/* Tell whether a size is one that a value of the kind can have. */
+static bool
+is_size(const NpValue *value, int size)
+{
+    switch (value->kind) {
+    case NP_VOID:
+        return size == 0;
+    case NP_BOOL:
+    case NP_CHAR:
+        return size == 1;
+    case NP_INTEGER:
+        return size == 1 || size == 2 || size == 4 || size == 8;
+    case NP_FLOAT:
+        return size == sizeof(float) || size == sizeof(double);
+    default:
+        return size == sizeof(void *);
+    }
+}
+
+/* Read a description. */
 static int
 parse_value(NpState *state, PyObject *description, NpValue *value)
 {
@@ -56,6 +74,10 @@ parse_value(NpState *state, PyObject *description, NpValue *value)
                           &is_readonly, &items, &item_size, &ctype,
                           &counted_by, &value->least) ||
         parse_kind(kind, &value->kind) < 0) {
+        return -1;
+    }
+    if (!is_size(value, size)) {
+        PyErr_Format(PyExc_ValueError, "a %s has not %d bytes", kind, size);
         return -1;
     }
     value->size = (uint8_t)size;
@@ -94,6 +116,15 @@ parse_parameters(NpPlan *plan, PyObject *descriptions)
             integers++;
         }
         plan->has_lengths |= value->is_counted;
+    }
+    for (Py_ssize_t at = 0; at < Py_SIZE(plan); at++) {
+        int counter = plan->parameters[at].counted_by;
+
+        if (counter >= Py_SIZE(plan) ||
+            (counter >= 0 && plan->parameters[counter].kind != NP_INTEGER)) {
+            PyErr_SetString(PyExc_ValueError, "no such counter");
+            return -1;
+        }
     }
     if (integers > NP_MAX_INTEGERS || floats > NP_MAX_FLOATS) {
         PyErr_SetString(PyExc_ValueError, "the registers do not suffice");

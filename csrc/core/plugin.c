@@ -11,6 +11,8 @@
  * identity of their names, which are interned where a program spells them.
  * That saves half of the time. Nothing changes the dictionary but _remember
  * and _forget; __dict__ shows it read-only.
+ *
+ * A plugin owns all that it points to. Everything here needs the GIL.
  */
 #include <stddef.h>
 
@@ -44,15 +46,16 @@ read_attribute(NpPlugin *plugin, PyObject *name, PyObject **value)
 {
     int status = np_dict_get(plugin->attributes, name, value);
 
-    if (NP_HAS_GIL && status == 1 && PyUnicode_CHECK_INTERNED(name)) {
+    if (NP_HAS_GIL && status == 1 && PyUnicode_CheckExact(name) &&
+        PyUnicode_CHECK_INTERNED(name)) {
         size_t at = recent_index(name);
         PyObject *old_name = plugin->recent[at].name;
         PyObject *old_value = plugin->recent[at].value;
 
         plugin->recent[at].name = Py_NewRef(name);
         plugin->recent[at].value = Py_NewRef(*value);
-        Py_XDECREF(old_name); /* of a str, and of what the dictionary holds: */
-        Py_XDECREF(old_value); /* runs nobody's code */
+        Py_XDECREF(old_name);
+        Py_XDECREF(old_value); /* last: it may run anybody's code */
     }
     return status;
 }
@@ -62,7 +65,7 @@ static NP_NO_INLINE PyObject *
 find_attribute(PyObject *self, PyObject *name)
 {
     NpState *state;
-    PyObject *value;
+    PyObject *value, *missing;
 
     if (read_attribute((NpPlugin *)self, name, &value) != 0) {
         return value;
@@ -73,9 +76,16 @@ find_attribute(PyObject *self, PyObject *name)
     }
     PyErr_Clear();
     state = np_state_of(Py_TYPE(self));
-    return state == NULL
-               ? NULL
-               : PyObject_CallMethodOneArg(self, state->names._missing, name);
+    /* Of the class: asking *self* for it would come back here. */
+    missing = state == NULL ? NULL
+                            : PyObject_GetAttr((PyObject *)Py_TYPE(self),
+                                               state->names._missing);
+    if (missing == NULL) {
+        return NULL;
+    }
+    value = PyObject_CallFunctionObjArgs(missing, self, name, NULL);
+    Py_DECREF(missing);
+    return value;
 }
 
 static PyObject *
@@ -203,8 +213,7 @@ plugin_remember(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "UO:_remember", &name, &value)) {
         return NULL;
     }
-    value = PyDict_SetDefault(((NpPlugin *)self)->attributes, name, value);
-    return Py_XNewRef(value);
+    return np_dict_set_default(((NpPlugin *)self)->attributes, name, value);
 }
 
 static PyObject *

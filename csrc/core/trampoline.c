@@ -4,34 +4,37 @@
  */
 #include "trampoline.h"
 
-#define INTEGER(k) integers[k].u
-#define FLOAT(k) floats[k].d
-#define INTEGER_AT(k) integers[k][at].u
-#define FLOAT_AT(k) floats[k][at].d
+/* A loop has the columns' addresses in variables of its own, which what is
+ * called cannot change: they stay in registers. */
+#define INTEGER_AT(k) i_column[k][at].u
+#define FLOAT_AT(k) f_column[k][at].d
 
 /* Define what calls functions of i integers and f floating-point numbers whose
  * result is a *type* and comes in an NpWord's *member*. */
-#define DEFINE(name, type, member, i, f)                                 \
-    static NpWord name##_##i##_##f(void *target, const NpWord *integers, \
-                                   const NpWord *floats)                 \
-    {                                                                    \
-        NpWord word;                                                     \
-                                                                         \
-        (void)integers;                                                  \
-        (void)floats;                                                    \
-        word.member = NP_CALL(type, target, i, f, INTEGER, FLOAT);       \
-        return word;                                                     \
-    }                                                                    \
-    static void name##_loop_##i##_##f(                                   \
-        void *target, ptrdiff_t count, const NpWord *const *integers,    \
-        const NpWord *const *floats, NpWord *results)                    \
-    {                                                                    \
-        (void)integers;                                                  \
-        (void)floats;                                                    \
-        for (ptrdiff_t at = 0; at < count; at++) {                       \
-            results[at].member =                                         \
-                NP_CALL(type, target, i, f, INTEGER_AT, FLOAT_AT);       \
-        }                                                                \
+#define DEFINE(name, type, member, i, f)                                   \
+    static NpWord name##_##i##_##f(void *target, const NpWord *integers,   \
+                                   const NpWord *floats)                   \
+    {                                                                      \
+        NpWord word;                                                       \
+                                                                           \
+        (void)integers;                                                    \
+        (void)floats;                                                      \
+        word.member =                                                      \
+            NP_CALL(type, target, i, f, NP_INTEGER_WORD, NP_FLOAT_WORD);   \
+        return word;                                                       \
+    }                                                                      \
+    static void name##_loop_##i##_##f(                                     \
+        void *target, ptrdiff_t count, const NpWord *const *integers,      \
+        const NpWord *const *floats, NpWord *results)                      \
+    {                                                                      \
+        const NpWord *i_column[NP_MAX_INTEGERS], *f_column[NP_MAX_FLOATS]; \
+                                                                           \
+        memcpy(i_column, integers, (i) * sizeof(*i_column));               \
+        memcpy(f_column, floats, (f) * sizeof(*f_column));                 \
+        for (ptrdiff_t at = 0; at < count; at++) {                         \
+            results[at].member =                                           \
+                NP_CALL(type, target, i, f, INTEGER_AT, FLOAT_AT);         \
+        }                                                                  \
     }
 
 /* The table of shapes: SHAPE(name, ..., i, f) for each pair of counts. */

@@ -38,8 +38,13 @@ typedef union {
     void *p;
 } NpWord;
 
-#if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "a float must lie in the low half of an NpWord"
+/* Whether calls work this way here: little-endian LP64 under those two ABIs.
+ */
+#if (defined(__x86_64__) || defined(__aarch64__)) && defined(__LP64__) && \
+    !defined(__AARCH64EB__)
+#define NP_SERVED 1
+#else
+#define NP_SERVED 0
 #endif
 
 /* Which register brings the result. */
@@ -50,7 +55,7 @@ typedef NpWord (*NpTrampoline)(void *target, const NpWord *integers,
                                const NpWord *floats);
 
 /* Call *target* *count* times: the k-th parameter of a class gets the words of
- * the k-th column. The results go to *results*, which may be NULL. */
+ * the k-th column. The results go to *results*. */
 typedef void (*NpLoop)(void *target, ptrdiff_t count,
                        const NpWord *const *integers,
                        const NpWord *const *floats, NpWord *results);
@@ -96,7 +101,9 @@ extern const NpLoop np_loops[NP_RESULTS][NP_MAX_INTEGERS + 1]
 #define NP_LIST(i, f, I, F) NP_LIST_##i(f, I, F)
 
 /* Call *target*, which takes i integers and f floating-point numbers: those
- * that I(k) and F(k) are expressions of. */
+ * that I(k) and F(k) are expressions of, such as NP_INTEGER_WORD(k). */
+#define NP_INTEGER_WORD(k) integers[k].u
+#define NP_FLOAT_WORD(k) floats[k].d
 #define NP_INTEGER_TYPE(k) uint64_t
 #define NP_FLOAT_TYPE(k) double
 #define NP_CALL(result, target, i, f, I, F)                        \

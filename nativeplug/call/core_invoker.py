@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import _cffi_backend
 
-from nativeplug._core import MAX_FLOATS, MAX_INTEGERS, Plan
+from nativeplug._core import MAX_FLOATS, MAX_INTEGERS, SERVED, Plan
 from nativeplug.call.buffers import class_of_type
 from nativeplug.call.plan import CallPlan, Kind, Value, is_signed
 
@@ -37,12 +37,13 @@ def compile_core(ffi: Any, plan: CallPlan) -> Plan | None:
 
     Returns:
         None when the core declines it: it has more arguments than registers, varargs, or
-        values that do not travel in one register.
+        values that do not travel in one register; or the machine has another ABI.
     """
     values = plan.parameters
     floats = sum(value.kind is Kind.FLOAT for value in values)
     if (
-        plan.signature.variadic
+        not SERVED
+        or plan.signature.variadic
         or not _KINDS.issuperset(value.kind for value in values)
         or plan.result.kind not in {*_KINDS, Kind.VOID}
         or floats > MAX_FLOATS
