@@ -170,6 +170,7 @@ class Symbols:
             address = self.generation.address(name)
             return Function(name, address, plan, None, line, given.scope, 0, 0)
         declaration = given.declarations.served(name)
+        assert declaration is not None  # noqa: S101 - it has a line
         address = self.generation.address(name)
         if isinstance(declaration, FunctionDeclaration):
             return self._function(declaration, line, address, given)

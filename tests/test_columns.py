@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import array
+import ctypes
 import itertools
+import platform
 from typing import Any
 
 import numpy as np
@@ -183,10 +185,10 @@ def test_output(plg: Any) -> None:
         (array.array("d", [0] * 3), TypeError, "out= must be a buffer of 'long long'"),
         (array.array("i", [0] * 3), TypeError, "out= must be a buffer of 'long long'"),
         (np.zeros(3, ">i8"), TypeError, "not of format '>q'"),
-        (np.zeros((3, 1), "i8"), TypeError, "in one dimension, not of format 'l' in 2"),
+        (np.zeros((3, 1), "i8"), TypeError, "out= must have one dimension"),
         (array.array("q", [0] * 2), ValueError, "out= must have 3 items, not 2"),
         (array.array("q", [0] * 4), ValueError, "out= must have 3 items, not 4"),
-        ([0, 0, 0], TypeError, "bytes-like"),
+        ([0, 0, 0], TypeError, "out= must be a writable buffer, not list"),
     ],
 )
 def test_wrong_outputs(plg: Any, out: Any, error: type[Exception], message: str) -> None:
@@ -223,6 +225,26 @@ def test_truth_and_characters(plg: Any, numbers: Any) -> None:
     assert np.bool_ == numbers.lookup("id_bool").map(np.array([True])).dtype
     assert array.array("B", b"bcd") == plg.lookup("next").map(b"abc")
     assert array.array("B", b"bcd") == plg.lookup("next").map(memoryview(b"abc").cast("c"))
+
+
+def test_characters_have_their_sign(compile_c: Compile) -> None:
+    """Char goes into its register as C's own calls have it; compilers rely on it."""
+    text = """
+    __asm__(".text\\n.globl widen\\n.type widen,@function\\nwiden: movl %edi, %eax\\nret\\n");
+    """
+    if platform.machine() != "x86_64":
+        text = "int widen(char c) { return c; }"
+    plg: Any = nativeplug.open(compile_c(text), "int widen(char c);")
+    expected = [ctypes.c_byte(byte).value for byte in b"\xff\x80A"]
+    assert expected == plg.lookup("widen").map(b"\xff\x80A").tolist()
+    assert expected == [plg.widen(bytes([byte])) for byte in b"\xff\x80A"]
+
+
+def test_truth_is_zero_or_one(numbers: Any) -> None:
+    """A truth value that is neither 0 nor 1 counts as 1, as Python and NumPy have it."""
+    truth = memoryview(b"\5\0").cast("?")
+    assert [1, 0] == numbers.lookup("id_int").map(truth).tolist()
+    assert [1.0, 0.0] == numbers.lookup("id_double").map(truth).tolist()
 
 
 def test_functions_that_cannot_be_mapped(plg: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import copy
 import gc
 import pickle
@@ -315,3 +316,116 @@ def test_an_interpreter_of_its_own(run_python: RunPython) -> None:
     """
     finished = run_python(code)
     assert "imported\n" == finished.stdout, finished.stderr
+
+
+class Meta(type):
+    """A class of classes with a method that is none of their objects'."""
+
+    def __float__(cls) -> float:
+        """Return a number for the class."""
+        return 1.0
+
+
+class Text(str, metaclass=Meta):
+    """Text whose class is a number."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("invoker", ["core", "cffi"])
+def test_text_whose_class_is_a_number(
+    compile_c: Compile, invoker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What counts is the method that the object has, for eight arguments as for one."""
+    monkeypatch.setenv("NATIVEPLUG_INVOKER", invoker)
+    plg = opened(
+        compile_c(f"double last(const double *xs, {DOUBLES}) {{ return xs[0] + n; }}"),
+        f"double last(const double *xs, {DOUBLES});",
+    )
+    with pytest.raises(TypeError, match="'g' must be real number, not Text"):
+        plg.last(array.array("d", [1]), *[Text("1.5")] * 8)
+
+
+def test_empty_text_is_a_copy_of_its_own(compile_c: Compile) -> None:
+    """What C writes into an empty text that it may write to is seen by nobody."""
+    text = """
+    #include <string.h>
+    void set(char *s) { s[0] = 'x'; }
+    size_t size(char *s) { return strlen(s); }
+    """
+    plg = opened(compile_c(text), "void set(char *s); size_t size(char *s);")
+    for empty in ("", b""):
+        plg.set(empty)
+        assert plg.size(empty) == 0
+    plg.set("a")
+    plg.set(b"a")
+    assert (plg.size("a"), "a", b"a") == (1, chr(97), bytes([97]))
+
+
+def test_a_release_that_calls_python(compile_c: Compile) -> None:
+    """A release is no part of the error that the result raised: callbacks run in it."""
+    text = """
+    typedef int (*handler_t)(int);
+    static handler_t kept;
+    void keep(handler_t h) { kept = h; }
+    char *bad(void) { return "\\xff"; }
+    void put_back(void *text) { kept(text != 0); }
+    """
+    declarations = "typedef int (*handler_t)(int); void keep(handler_t h); char *bad(void);"
+    plg = opened(compile_c(text), declarations, free={"bad": "put_back"})
+    seen: list[int] = []
+
+    def handler(number: int) -> int:
+        seen.append(number)
+        return 0
+
+    callback = plg.callback("handler_t", handler)
+    plg.keep(callback)
+    with pytest.raises(UnicodeDecodeError):
+        plg.bad()
+    assert [1] == seen
+
+
+def test_the_hash_stays(path: Any) -> None:
+    """A built-in function that is a key is found also when its plugin was closed."""
+    plg = opened(path, DECLARATIONS)
+    add = plg.add
+    known = {add: 1}
+    plg.close()
+    assert known[add] == 1
+
+
+def test_nobody_can_confuse_the_core(path: Any) -> None:
+    """What the core is told wrong is an error, not a crash."""
+    number = ("INTEGER", 4, True, False, " ", 0, None, -1, 0)
+    for wrong in (
+        ("INTEGER", 0, *number[2:]),
+        ("INTEGER", 3, *number[2:]),
+        ("FLOAT", 16, *number[2:]),
+        ("BOOL", 4, *number[2:]),
+        ("POINTER", 4, *number[2:]),
+        (*number[:7], 1, 0),
+        (*number[:7], 100, 0),
+    ):
+        with pytest.raises(ValueError, match=r"has not|no such counter"):
+            _core.Plan(number, (wrong,))
+    with pytest.raises(TypeError):
+        _core.overlap(memoryview(b"a").cast("B", [1, 1]), memoryview(b"a"))
+    with pytest.raises(AttributeError):
+        _core.PluginBase(None, {}).missing  # noqa: B018 - it must not recurse
+    with opened(path, DECLARATIONS) as plg:
+        add = plg.lookup("add")
+        column = (memoryview(array.array("q", [1, 2])), "s")
+        for start, count in ((0, 3), (-1, 1), (1, 2), (0, -1)):
+            with pytest.raises(ValueError, match="a column is too short"):
+                add._run((column, 1), None, start, count)
+        with pytest.raises(TypeError, match="not the columns of the plan"):
+            add._run((column,), None, 0, 1)
+        with pytest.raises(TypeError, match="not the elements of a column"):
+            add._run(((column[0], "x"), 1), None, 0, 1)
+        with pytest.raises(TypeError, match="not the arguments of the plan"):
+            add._invoke(1)
+        with pytest.raises(IndexError, match="not a parameter of the plan"):
+            add._word(2, 1)
+    with pytest.raises(nativeplug.ClosedError):
+        add._invoke(1, 2)

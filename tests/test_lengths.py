@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nativeplug import declare
-from support import CPlugin, OpenPlugin
+from support import Compile, CPlugin, OpenPlugin
 
 XS = array.array("d", [1, 2, 3.5])
 
@@ -117,3 +117,29 @@ def test_lengths_are_part_of_what_is_shared() -> None:
     rows: Any = declare.read("int abs(int x); int labs2(int n, const int a[n]);").symbols
     assert rows["abs"].prototype == rows["abs"].pointer
     assert rows["labs2"].prototype != rows["labs2"].pointer
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda p: p.total(4, b"abc"), "'bytes' must have at least 4 items, not 3"),
+        (lambda p: p.sum(2**64 - 1, XS), f"'xs' must have at least {2**64 - 1} items, not 3"),
+    ],
+)
+def test_what_is_counted(plg: Any, call: Any, message: str) -> None:
+    """Only of text the NUL counts; and a count may be as large as its type."""
+    with pytest.raises(ValueError, match=message):
+        call(plg)
+
+
+def test_arrays_of_structs(open_plugin: OpenPlugin, compile_c: Compile) -> None:
+    """Bytes for an array of structs have as many items as structs fit into them."""
+    text = """
+    struct P { long long x, y; };
+    long long f(unsigned long n, const struct P *ps) { return ps[n - 1].y; }
+    """
+    declarations = "struct P { long long x, y; }; long long f(size_t n, const struct P ps[n]);"
+    plg: Any = open_plugin(compile_c(text), declarations)
+    assert plg.f(bytes(16)) == plg.f(1, bytes(16)) == 0
+    with pytest.raises(ValueError, match="'ps' must have at least 2 items, not 1"):
+        plg.f(2, bytes(16))

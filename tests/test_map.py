@@ -183,3 +183,27 @@ def test_buffers_are_held_during_a_run(plg: Any) -> None:
     plg.lookup("nap").map(xs, progress=resize)
     assert refused
     xs.append(1)
+
+
+def test_refused_buffers_are_let_go(plg: Any) -> None:
+    """An error that is kept does not keep the buffers that were refused."""
+    xs = array.array("d", [1, 2])
+    half, nap, errors = plg.lookup("half"), plg.lookup("nap"), []
+    for function, args, out in (
+        (half, (xs,), array.array("d", [0])),
+        (half, (xs, xs), None),
+        (half, (xs,), xs[:1]),
+        (nap, (xs,), None),
+    ):
+        try:
+            function.map(*args, out=out)
+        except (TypeError, ValueError) as error:
+            errors.append(error)
+        xs.append(3)
+    assert len(errors) == 4
+
+
+def test_closing_ends_a_run(plg: Any) -> None:
+    """A run over many elements ends when its plugin is closed meanwhile."""
+    with pytest.raises(nativeplug.ClosedError):
+        plg.lookup("nap").map(array.array("i", [1000]) * 10_000, progress=lambda *_: plg.close())

@@ -39,13 +39,14 @@ def pointer_to(ffi: Any, value: Value, given: Any, wanted: str) -> Any:
         ValueError: It is smaller than the declared struct.
     """
     view = view_of(value, given, wanted)
-    if view.readonly and not value.readonly:
-        raise TypeError(
-            f"{value.label} must be a read-write bytes-like object, not {type(given).__name__}"
-        )
-    _check_elements(ffi, value, view, given)
-    # Of the view, not of *given* again: what was checked is what is passed.
-    return ffi.from_buffer(value.ctype, view)
+    try:
+        _check_writable(value, view, given)
+        _check_elements(ffi, value, view, given)
+        # Of the view, not of *given* again: what was checked is what is passed.
+        return ffi.from_buffer(value.ctype, view)
+    except BaseException:
+        view.release()  # the error's traceback would hold it
+        raise
 
 
 def view_of(value: Value, given: Any, wanted: str) -> memoryview:
@@ -69,6 +70,13 @@ def view_of(value: Value, given: Any, wanted: str) -> memoryview:
             f"({type(given).__name__}): pass what it points to"
         )
     return view
+
+
+def _check_writable(value: Value, view: memoryview, given: object) -> None:
+    if view.readonly and not value.readonly:
+        raise TypeError(
+            f"{value.label} must be a read-write bytes-like object, not {type(given).__name__}"
+        )
 
 
 def _check_elements(ffi: Any, value: Value, view: memoryview, given: object) -> None:

@@ -95,6 +95,10 @@ class PendingErrors:
         arguments = (type(error), error, error.__traceback__, None)
         threading.excepthook(threading.ExceptHookArgs(arguments))
 
+    def take(self, call: FrameType) -> BaseException | None:
+        """Return the error of the call that *call* has made; it is forgotten."""
+        return self.by_call.pop(call, None)
+
     def failed(self) -> bool:
         """Tell whether the call that is under way in this thread has failed."""
         return bool(self.by_call) and self._call_under_way() in self.by_call
@@ -116,7 +120,7 @@ def _watched(function: FunctionBase, *args: Any) -> Any:
         return function._invoke(*args)  # noqa: SLF001 - the core's, for this
     finally:
         if PENDING.by_call:
-            Call().finish(PENDING.by_call.pop(sys._getframe(), None))  # noqa: SLF001
+            Call().finish(PENDING.take(sys._getframe()))  # noqa: SLF001
 
 
 PENDING.serve(_watched.__code__)

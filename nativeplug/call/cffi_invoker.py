@@ -55,6 +55,8 @@ def bind(
     def invoke(*args: Any) -> Any:
         if len(args) != count and (len(args) < count or not variadic):
             args = lengths.complete(ffi, plan, args)
+        if counted:
+            args = lengths.pin(ffi, plan, args)
         call = Call() if keeps else idle
         converted: list[Any] = []
         try:
@@ -74,7 +76,8 @@ def bind(
         finally:
             del converted  # an error's traceback holds this frame, and it buffers
             if keeps or late:
-                call.finish(late.pop(sys._getframe(), None))  # noqa: SLF001 - see PendingErrors
+                # Of this frame: see PendingErrors.
+                call.finish(PENDING.take(sys._getframe()) if late else None)  # noqa: SLF001
 
     PENDING.serve(invoke.__code__)
     return invoke

@@ -5,12 +5,14 @@ from __future__ import annotations
 import array
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nativeplug._core import TYPES, overlap
 from nativeplug.call.arguments import wrong_count
 from nativeplug.call.buffers import class_of_format
+from nativeplug.call.convert import has_method
 from nativeplug.call.plan import CallPlan, Kind, Value, is_signed
 
 if TYPE_CHECKING:
@@ -85,16 +87,17 @@ class Job:
     #: What the caller gets.
     result: Any
 
-    def release(self) -> None:
-        """Let go of the buffers, also where an error's traceback holds the job."""
-        views = [column[0] for column in self.columns if isinstance(column, tuple)]
-        for view in [*views, *([] if self.out is None else [self.out])]:
-            view.release()
 
-
-def read(function: Function, args: Sequence[Any], out: Any) -> Job:
+def read(function: Function, args: Sequence[Any], out: Any, held: ExitStack) -> Job:
     """
     Check what ``Function.map`` is given.
+
+    Args:
+        function: The function.
+        args: A buffer or scalar for each parameter.
+        out: Where the results go, or None.
+        held: Gets the views, which are released when it is closed: an error's traceback might
+            hold them for long.
 
     Raises:
         TypeError: The function or an argument is not of the right kind.
@@ -106,10 +109,16 @@ def read(function: Function, args: Sequence[Any], out: Any) -> Job:
     if len(args) != len(plan.parameters):
         raise wrong_count(plan.signature, len(args))
     views = [
-        _view_of(ffi, value, given) for value, given in zip(plan.parameters, args, strict=True)
+        _view_of(ffi, value, given, held)
+        for value, given in zip(plan.parameters, args, strict=True)
     ]
-    total = _common_length(plan, views, out)
-    result, target = _output(function, args, out, total)
+    given_out = None if out is None else held.enter_context(_output_view(function, out))
+    total = _common_length(plan, views, given_out)
+    result = _new_output(function, args, total) if out is None else out
+    target = given_out
+    if out is None and result is not None:
+        target = held.enter_context(memoryview(result))
+    _check_output(function, target, total)
     columns: list[Column] = []
     for index, (view, given) in enumerate(zip(views, args, strict=True)):
         if view is None:
@@ -118,7 +127,8 @@ def read(function: Function, args: Sequence[Any], out: Any) -> Job:
         elements = Elements.of_buffer(view)
         assert elements is not None  # noqa: S101 - _view_of has checked it
         if target is not None and overlap(view, target):
-            view = memoryview(array.array(elements.typecode, view.tobytes()))  # noqa: PLW2901
+            copy = array.array(elements.typecode, view.tobytes())
+            view = held.enter_context(memoryview(copy))  # noqa: PLW2901
         columns.append((view, _CODES[elements.sort]))
     return Job(function, tuple(columns), target, total, result)
 
@@ -136,12 +146,12 @@ def _check_mappable(function: Function, plan: CallPlan) -> None:
         )
 
 
-def _view_of(ffi: Any, value: Value, given: Any) -> memoryview | None:
+def _view_of(ffi: Any, value: Value, given: Any, held: ExitStack) -> memoryview | None:
     """Return a column's buffer; None for a scalar."""
     try:
-        view = memoryview(given)
+        view = held.enter_context(memoryview(given))
     except TypeError:
-        if not (hasattr(type(given), "__index__") or hasattr(type(given), "__float__")):
+        if not (has_method(given, "__index__") or has_method(given, "__float__")):
             raise value.wrong_type("a number or a buffer of numbers", given) from None
         return None
     if view.ndim == 0:  # a scalar of NumPy's
@@ -157,7 +167,9 @@ def _view_of(ffi: Any, value: Value, given: Any) -> memoryview | None:
     return view
 
 
-def _common_length(plan: CallPlan, views: Sequence[memoryview | None], out: Any) -> int:
+def _common_length(
+    plan: CallPlan, views: Sequence[memoryview | None], out: memoryview | None
+) -> int:
     """Return the length that all columns have; one element counts for all, as in NumPy."""
     lengths = {
         plan.signature.names[index]: len(view)
@@ -171,40 +183,50 @@ def _common_length(plan: CallPlan, views: Sequence[memoryview | None], out: Any)
     if longer:
         return longer.pop()
     if out is not None:
-        return len(memoryview(out))
+        return len(out)
     if not lengths:
         raise TypeError(f"{plan.signature.name}() mapped over scalars only: give a buffer, or out=")
     return 1
 
 
-def _output(
-    function: Function, args: Sequence[Any], out: Any, total: int
-) -> tuple[Any, memoryview | None]:
-    """Return what the caller gets, and a view of where the results go."""
-    value = function.call_plan.result
-    if value.kind is Kind.VOID:
-        if out is not None:
-            raise TypeError(f"{function.name}() has no result, so out= cannot take any")
-        return None, None
-    wanted = Elements.of_value(function.scope.ffi, value)
-    if out is None:
-        out = _new_output(wanted, args, total)
-    view = memoryview(out)
+def _output_view(function: Function, out: Any) -> memoryview:
+    if function.call_plan.result.kind is Kind.VOID:
+        raise TypeError(f"{function.name}() has no result, so out= cannot take any")
+    try:
+        view = memoryview(out)
+    except TypeError:
+        raise TypeError(
+            f"{function.name}() out= must be a writable buffer, not {type(out).__name__}"
+        ) from None
+    if view.ndim != 1:
+        view.release()
+        raise TypeError(f"{function.name}() out= must have one dimension")
+    return view
+
+
+def _check_output(function: Function, view: memoryview | None, total: int) -> None:
+    if view is None:
+        return
     if view.readonly:
         raise TypeError(f"{function.name}() out= must be writable")
+    value = function.call_plan.result
+    wanted = Elements.of_value(function.scope.ffi, value)
     # Truth values are bytes where there is no type for them.
     allowed = {wanted, Elements("unsigned", 1)} if wanted.sort == "truth" else {wanted}
-    if view.ndim != 1 or Elements.of_buffer(view) not in allowed:
+    if Elements.of_buffer(view) not in allowed:
         raise TypeError(
-            f"{function.name}() out= must be a buffer of {value.ctype.cname!r} in one "
-            f"dimension, not of format {view.format!r} in {view.ndim}"
+            f"{function.name}() out= must be a buffer of {value.ctype.cname!r}, "
+            f"not of format {view.format!r}"
         )
     if len(view) != total:
         raise ValueError(f"{function.name}() out= must have {total} items, not {len(view)}")
-    return out, view
 
 
-def _new_output(elements: Elements, args: Sequence[Any], total: int) -> Any:
+def _new_output(function: Function, args: Sequence[Any], total: int) -> Any:
+    value = function.call_plan.result
+    if value.kind is Kind.VOID:
+        return None
+    elements = Elements.of_value(function.scope.ffi, value)
     numpy = sys.modules.get("numpy")
     if numpy is not None and any(isinstance(given, numpy.ndarray) for given in args):
         return numpy.empty(total, "?" if elements.sort == "truth" else elements.typecode)

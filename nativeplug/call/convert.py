@@ -72,7 +72,7 @@ def _index(value: Value, given: Any) -> int:
     try:
         return int.__add__(operator.index(given), 0)  # of a subclass, the plain number
     except TypeError as error:
-        if hasattr(type(given), "__index__"):  # it is its own method that fails
+        if has_method(given, "__index__"):  # it is its own method that fails
             raise reworded(value, error)  # noqa: B904 - it has its cause
         raise value.wrong_type("int", given) from None
 
@@ -109,9 +109,14 @@ def _long_double(ffi: Any, value: Value) -> ToC:
     return convert
 
 
+def has_method(given: object, name: str) -> bool:
+    """Tell whether an object's class has a method; hasattr would look at the class's class too."""
+    return any(name in vars(kind) for kind in type(given).__mro__)
+
+
 def _real(value: Value, given: Any) -> float:
     """Return ``float(given)``, but not of text, which has none of these methods."""
-    if not (hasattr(type(given), "__float__") or hasattr(type(given), "__index__")):
+    if not (has_method(given, "__float__") or has_method(given, "__index__")):
         raise value.wrong_type("real number", given)
     try:
         return float(given)

@@ -97,6 +97,8 @@ def word_of(ffi: Any, value: Value, converted: Any) -> int:
     """
     if value.kind is Kind.CHAR:
         return ord(converted)
+    if value.kind not in _POINTERS:
+        raise value.wrong_type("a number", converted)  # all that are, the core has taken
     if isinstance(converted, bytes):
         converted = ffi.from_buffer(converted)
     return int(_cffi_backend.cast(_ADDRESS, converted))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any, final
 
 from nativeplug._core import FunctionBase, Plan
@@ -113,6 +114,7 @@ class Function(FunctionBase):
 
     def map(
         self,
+        /,
         *columns: Any,
         out: Any = None,
         threads: int = 1,
@@ -133,7 +135,7 @@ class Function(FunctionBase):
             out: A writable buffer for the results. It may be one of *columns*.
             threads: How many threads share the work, in equal parts.
             progress: Called with the number of calls made and of all, now and then.
-            named: Arguments by name.
+            named: Arguments by name, except those called as one of the above.
 
         Returns:
             *out* if it was given, None for a function without a result, else the results: an
@@ -159,13 +161,11 @@ class Function(FunctionBase):
         self._check_open()
         if named:
             columns = by_position(self.signature, columns, named)
-        if threads not in range(1, MAX_THREADS + 1):
+        if type(threads) is not int or not 1 <= threads <= MAX_THREADS:
             raise ValueError(f"threads must be from 1 to {MAX_THREADS}, not {threads!r}")
-        job = room.read(self, columns, out)
-        try:
+        with ExitStack() as held:
+            job = room.read(self, columns, out, held)
             loop.run(job, threads, progress)
-        finally:
-            job.release()
         return job.result
 
     @property
@@ -218,11 +218,12 @@ class Function(FunctionBase):
     def _convert(self, index: int, given: object) -> tuple[int, int, object]:
         """Return an argument's word, its number of items or -1, and what keeps it alive."""
         ffi, value = self._owner.ffi, self.call_plan.parameters[index]
+        limit = None
+        if self.call_plan.lengths:
+            given = lengths.pinned(ffi, given)
+            limit = lengths.limit_of(ffi, value, given)
         converted = to_c(ffi, value)(given, Call())
-        items = lengths.items_of(ffi, value, given) if self.call_plan.lengths else None
-        if items is not None:
-            items += lengths.is_terminated(given)
-        return word_of(ffi, value, converted), -1 if items is None else items, converted
+        return word_of(ffi, value, converted), -1 if limit is None else limit, converted
 
     def _reworded(self, index: int, error: Exception) -> Exception:
         """Return an error that an argument's own method raised, in our words."""
@@ -231,9 +232,7 @@ class Function(FunctionBase):
     def _too_short(self, index: int, given: Any, wanted: int) -> ValueError:
         """Return the error for an array with fewer items than the call says."""
         value = self.call_plan.parameters[index]
-        return lengths.too_short(
-            value, lengths.items_of(self._owner.ffi, value, given) or 0, wanted
-        )
+        return lengths.too_short(self._owner.ffi, value, given, wanted)
 
     def _not_text(self, error: UnicodeDecodeError) -> UnicodeDecodeError:
         """Return the error for a result that is not UTF-8."""

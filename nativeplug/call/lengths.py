@@ -61,6 +61,31 @@ def items_of(ffi: Any, value: Value, given: Any) -> int | None:
     return size // ffi.sizeof(item) if is_sized(item) else size
 
 
+def limit_of(ffi: Any, value: Value, given: Any) -> int | None:
+    """Count what C may read of an argument: of text also the NUL behind it."""
+    items = items_of(ffi, value, given)
+    terminated = value.kind is Kind.TEXT and isinstance(given, (str, bytes))
+    return items if items is None else items + terminated
+
+
+def pinned(ffi: Any, given: Any) -> Any:
+    """Return a buffer as a view, so that what is counted and what is passed are the same."""
+    if given is None or isinstance(given, (str, bytes, ffi.CData)):
+        return given
+    try:
+        return memoryview(given)
+    except TypeError:  # for its conversion to refuse
+        return given
+
+
+def pin(ffi: Any, plan: CallPlan, args: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the arguments, of arrays with a declared length views."""
+    arrays = {length.array for length in plan.lengths}
+    return tuple(
+        pinned(ffi, given) if index in arrays else given for index, given in enumerate(args)
+    )
+
+
 def check(ffi: Any, plan: CallPlan, args: Sequence[Any], converted: Sequence[Any]) -> None:
     """
     Refuse arrays that are shorter than declared.
@@ -68,7 +93,7 @@ def check(ffi: Any, plan: CallPlan, args: Sequence[Any], converted: Sequence[Any
     Args:
         ffi: The ``FFI`` that knows the plan's types.
         plan: The call plan.
-        args: The arguments as given.
+        args: The arguments as `pin` returned them.
         converted: The same as C gets them; of these the lengths are read.
 
     Raises:
@@ -76,19 +101,15 @@ def check(ffi: Any, plan: CallPlan, args: Sequence[Any], converted: Sequence[Any
     """
     for length in plan.lengths:
         wanted = length.least if length.counter is None else converted[length.counter]
-        value, given = plan.parameters[length.array], args[length.array]
-        items = items_of(ffi, value, given)
-        if items is not None and not 0 <= wanted <= items + is_terminated(given):
-            raise too_short(value, items, wanted)
+        value = plan.parameters[length.array]
+        limit = limit_of(ffi, value, args[length.array])
+        if limit is not None and not 0 <= wanted <= limit:
+            raise too_short(ffi, value, args[length.array], wanted)
 
 
-def is_terminated(given: object) -> bool:
-    """Tell whether C finds a NUL behind an argument's items, which it may count."""
-    return isinstance(given, (str, bytes))
-
-
-def too_short(value: Value, items: int, wanted: int) -> ValueError:
+def too_short(ffi: Any, value: Value, given: Any, wanted: int) -> ValueError:
     """Return the error for an array with fewer items than the call says."""
     if wanted < 0:
         return ValueError(f"{value.label} cannot have {wanted} items")
+    items = items_of(ffi, value, given)
     return ValueError(f"{value.label} must have at least {wanted} items, not {items}")

@@ -47,7 +47,7 @@ def _slices(job: Job, start: int, stop: int) -> Iterator[int]:
         job.function._run(job.columns, job.out, start, count)  # noqa: SLF001 - the core's
         took = time.perf_counter() - begun
         if PENDING.by_call:  # a callback that outlives calls has failed, perhaps in this one
-            Call().finish(PENDING.by_call.pop(sys._getframe(), None))  # noqa: SLF001
+            Call().finish(PENDING.take(sys._getframe()))  # noqa: SLF001
         size = max(1, int(size * min(_GROWTH, _SLICE_SECONDS / max(took, 1e-9))))
         start += count
         yield count
