@@ -9,7 +9,7 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench fuzz clean
+.PHONY: help demo test test-all lint bench bench-check bench-record fuzz clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -39,7 +39,8 @@ help:
 	make test-all  the test suite on every Python from 3.10 to 3.13 that this machine has
 	make fuzz      random calls, compared with cffi's; some minutes; SEED=n repeats a run
 	make lint      ruff, mypy, clang-format, gofmt
-	make bench     the benchmarks
+	make bench     the benchmarks: tables, pictures, and what must be reached
+	               (bench-check fails if a ratio is worse than recorded; bench-record records)
 	make clean     remove .venv and everything that was built
 	END
 
@@ -54,8 +55,15 @@ test: $(VENV)/test.stamp
 test-all: $(VENV)/dev.stamp
 	@$(BIN)/nox --session tests
 
-bench: $(VENV)/test.stamp
-	@for script in benchmarks/bench_*.py; do $(BIN)/python "$$script"; done
+# Each runs all benchmarks, and then says what it is for.
+bench: SAY := report
+bench-check: SAY := check
+bench-record: SAY := report record
+bench bench-check bench-record: $(VENV)/bench.stamp
+	@mkdir -p .benchmarks
+	$(BIN)/python -m pytest benchmarks -q --timeout=600 \
+		--benchmark-quiet --benchmark-json=.benchmarks/results.json
+	for word in $(SAY); do $(BIN)/python -m benchmarks $$word; done
 
 fuzz: $(VENV)/test.stamp
 	@$(BIN)/python tests/fuzz.py $(SEED)
@@ -84,13 +92,16 @@ clean:
 # Each set of extras: what is installed, what the user is told, and the smaller sets that it has.
 EXTRAS_demo := cli,go
 EXTRAS_test := cli,go,test
+EXTRAS_bench := cli,go,test,bench
 EXTRAS_lint := cli,go,test,lint
 EXTRAS_dev := dev
 WORDS_demo := nativeplug and its Go toolchain
 WORDS_test := nativeplug, its Go toolchain and the test tools
+WORDS_bench := nativeplug, its Go toolchain and what it is compared with
 WORDS_lint := nativeplug, its Go toolchain, the test tools and the linters
 WORDS_dev := nativeplug and all tools
 PART_OF_test := demo
+PART_OF_bench := demo test
 PART_OF_lint := demo test
 PART_OF_dev := demo test lint
 

@@ -1,0 +1,138 @@
+"""The systems that call native functions, and the calls that they make."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cffi
+import pytest
+
+import nativeplug
+from benchmarks import building
+from benchmarks.child import start
+from nativeplug.cli.ctypes_types import signature_types
+from nativeplug.cli.measure import Candidate, Loop
+
+HELD, RELEASED = "nativeplug, GIL held", "nativeplug, GIL released"
+BY_CFFI_INVOKER = "nativeplug, cffi invoker"
+HANDWRITTEN_HELD, HANDWRITTEN_RELEASED = "hand-written, GIL held", "hand-written, GIL released"
+NANOBIND, CYTHON, PYBIND11 = "nanobind", "Cython", "pybind11"
+CFFI_API, CFFI_ABI, CTYPES = "cffi API mode", "cffi ABI mode", "ctypes"
+#: Those that hold the GIL while the native function runs; all others release it.
+HOLDING = {HELD, HANDWRITTEN_HELD, NANOBIND, CYTHON, PYBIND11}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of one function of ``native.h``."""
+
+    name: str
+    arguments: tuple[object, ...]
+    result: object
+
+
+CALLS = (
+    Call("nop", (), None),
+    Call("add", (2, 3), 5),
+    Call("half", (3.0,), 1.5),
+    Call("fma3", (2.0, 3.0, 4.0), 10.0),
+    Call("mixed", (1, 2.0, 3, 4.0, 5, 6.0), 44.0),
+    Call("label", (), "a label"),
+    Call("length", ("some text",), 9),
+    Call("flip", (7, True), 248),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A way to call the functions of ``native.h``."""
+
+    functions: Any
+    #: What its user writes to pass a ``str``, and to get one.
+    text_argument: str = "{}"
+    text_result: str = "{}"
+    names: dict[str, object] = field(default_factory=dict)
+
+    def candidate(self, call: Call) -> Candidate:
+        """Check the result of a call, and return the candidate that repeats it."""
+        statement, names = self._statement(call), {"f": getattr(self.functions, call.name)}
+        assert call.result == eval(statement, {**self.names, **names}), (self, call)
+        return Loop(statement, **self.names, **names)
+
+    def _statement(self, call: Call) -> str:
+        written = (
+            (self.text_argument if isinstance(argument, str) else "{}").format(repr(argument))
+            for argument in call.arguments
+        )
+        text = f"f({', '.join(written)})"
+        return self.text_result.format(text) if isinstance(call.result, str) else text
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """The native functions as plugins: a copy for each way in which they are to be called."""
+
+    held: nativeplug.Plugin
+    released: nativeplug.Plugin
+    by_cffi_invoker: nativeplug.Plugin
+
+
+def open_plugins(folder: Path) -> Plugins:
+    """Open the copies."""
+
+    def copy(name: str) -> Path:
+        shutil.copy(building.SOURCES / "native.h", folder / f"{name}.h")
+        return Path(shutil.copy(building.native(), folder / f"{name}.so"))
+
+    by_cffi_invoker = nativeplug.open(copy("by_cffi_invoker"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NATIVEPLUG_INVOKER", "cffi")
+        for name in by_cffi_invoker:
+            by_cffi_invoker.lookup(name)
+    return Plugins(
+        nativeplug.open(copy("held"), hold_gil=True),
+        nativeplug.open(copy("released")),
+        by_cffi_invoker,
+    )
+
+
+def systems(plugins: Plugins) -> Iterator[tuple[str, System]]:
+    """Give all systems by name, in the order in which they are shown."""
+    yield HELD, System(plugins.held)
+    yield HANDWRITTEN_HELD, System(building.handwritten(release_gil=False))
+    yield NANOBIND, System(building.by_nanobind())
+    yield CYTHON, System(building.by_cython())
+    yield PYBIND11, System(building.by_pybind11())
+    yield RELEASED, System(plugins.released)
+    yield HANDWRITTEN_RELEASED, System(building.handwritten(release_gil=True))
+    yield BY_CFFI_INVOKER, System(plugins.by_cffi_invoker)
+    by_cffi = building.by_cffi()
+    yield CFFI_API, _cffi_system(by_cffi.lib, by_cffi.ffi)
+    ffi = cffi.FFI()
+    ffi.cdef(building.native_declarations())
+    yield CFFI_ABI, _cffi_system(ffi.dlopen(str(building.native())), ffi)
+    yield CTYPES, System(_ctypes_library(plugins.released), "{}.encode()", "{}.decode()")
+
+
+def _cffi_system(lib: Any, ffi: Any) -> System:
+    return System(lib, "{}.encode()", "string({}).decode()", {"string": ffi.string})
+
+
+def _ctypes_library(plugin: nativeplug.Plugin) -> ctypes.CDLL:
+    lib = ctypes.CDLL(str(building.native()))
+    for name in plugin:
+        function, symbol = getattr(lib, name), plugin.lookup(name)
+        assert isinstance(symbol, nativeplug.Function)
+        function.restype, function.argtypes = signature_types(plugin.ffi, symbol.signature)
+    return lib
+
+
+def go(operation: str) -> Candidate:
+    """Return a candidate of the program that measures Go's own ``plugin`` package."""
+    program, plugin = building.go_program()
+    return lambda: float(start([program, plugin, operation])) * 1e-9
