@@ -11,10 +11,12 @@ OURS, MODULE, GO = "plg.add(2, 3)", "module.add(2, 3)", "Go: lookup, type assert
 
 
 def bench_attribute(plugins: Plugins, interleaved: Interleaved) -> None:
-    """The GIL is held; Go has none."""
-    interleaved({
-        OURS: Loop(OURS, plg=plugins.held),
-        MODULE: Loop(MODULE, module=building.handwritten(release_gil=False)),
-        GO: go("lookup, assert, call"),
-        "Go: call alone": go("call"),
-    })
+    """Hold the GIL; Go has none."""
+    interleaved(
+        {
+            OURS: Loop(OURS, plg=plugins.held),
+            MODULE: Loop(MODULE, module=building.handwritten(release_gil=False)),
+            GO: go("lookup, assert, call"),
+            "Go: call alone": go("call"),
+        }
+    )

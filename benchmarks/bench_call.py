@@ -6,11 +6,10 @@ import pytest
 
 from benchmarks.conftest import Interleaved
 from benchmarks.systems import CALLS, Call, System
-from nativeplug.cli.measure import Loop
 
 
 @pytest.mark.parametrize("call", CALLS, ids=[call.name for call in CALLS])
 def bench_call(call: Call, all_systems: dict[str, System], interleaved: Interleaved) -> None:
-    """The same function of the same shared object, called by all."""
+    """Call the same function of the same shared object by all."""
     candidates = {name: system.candidate(call) for name, system in all_systems.items()}
     interleaved(candidates)

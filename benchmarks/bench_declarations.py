@@ -40,9 +40,7 @@ def opening(caches: Iterator[Path]) -> dict[str, Candidate]:
 
         def start(path: Path = path, figures: dict[str, float] = figures) -> float:
             cache = next(caches)
-            figures.update(
-                in_new_process(open_many_declarations, path, NATIVEPLUG_CACHE_DIR=cache)
-            )
+            figures.update(in_new_process(open_many_declarations, path, NATIVEPLUG_CACHE_DIR=cache))
             return figures["open"]
 
         def whole(figures: dict[str, float] = figures) -> float:

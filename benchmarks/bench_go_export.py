@@ -17,7 +17,9 @@ def bench_go_export(interleaved: Interleaved) -> None:
     module = building.handwritten(release_gil=False)
     module.bind_go_add(add.address)
     assert 5 == plg.Add(2, 3) == module.go_add(2, 3)
-    interleaved({
-        OURS: Loop("f(2, 3)", f=plg.Add),
-        HANDWRITTEN: Loop("f(2, 3)", f=module.go_add),
-    })
+    interleaved(
+        {
+            OURS: Loop("f(2, 3)", f=plg.Add),
+            HANDWRITTEN: Loop("f(2, 3)", f=module.go_add),
+        }
+    )

@@ -12,13 +12,15 @@ OURS, CFFI, EMPTY = "import nativeplug", "import cffi", "an empty program"
 
 
 def bench_import(interleaved: Interleaved) -> None:
-    """The start of a Python, without ``site``, that runs one statement."""
-    interleaved({
-        EMPTY: starting("pass"),
-        CFFI: starting(CFFI),
-        OURS: starting(OURS),
-        "with all that open needs": starting("import nativeplug; nativeplug.open"),
-    })
+    """Start a Python, without ``site``, that runs one statement."""
+    interleaved(
+        {
+            EMPTY: starting("pass"),
+            CFFI: starting(CFFI),
+            OURS: starting(OURS),
+            "with all that open needs": starting("import nativeplug; nativeplug.open"),
+        }
+    )
 
 
 def starting(statement: str) -> Candidate:

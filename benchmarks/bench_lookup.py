@@ -30,17 +30,21 @@ class Table:
 
 
 def bench_known(plugins: Plugins, interleaved: Interleaved) -> None:
-    """A name that was looked up before."""
+    """Look up a name that was looked up before."""
     plg = plugins.held
-    interleaved({
-        OURS: Loop(OURS, plg=plg),
-        DICT: Loop('table.lookup("add")', table=Table({name: plg.lookup(name) for name in plg})),
-        "Go: lookup": go("lookup"),
-    })
+    interleaved(
+        {
+            OURS: Loop(OURS, plg=plg),
+            DICT: Loop(
+                'table.lookup("add")', table=Table({name: plg.lookup(name) for name in plg})
+            ),
+            "Go: lookup": go("lookup"),
+        }
+    )
 
 
 def bench_first_lookup(interleaved: Interleaved) -> None:
-    """A declared name that nobody has looked up: each round takes other names."""
+    """Look up declared names that nobody has looked up: each round takes other ones."""
     path = building.functions(FUNCTIONS)
     plg, lib = nativeplug.open(path), ctypes.CDLL(str(path))
 

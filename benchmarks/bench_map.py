@@ -22,10 +22,8 @@ def function(plugins: Plugins, name: str) -> nativeplug.Function:
     return found
 
 
-def bench_map(
-    plugins: Plugins, all_systems: dict[str, System], interleaved: Interleaved
-) -> None:
-    """A function that costs next to nothing, so that the loop is what is measured."""
+def bench_map(plugins: Plugins, all_systems: dict[str, System], interleaved: Interleaved) -> None:
+    """Map a function that costs next to nothing, so that the loop is what is measured."""
     half, module = function(plugins, "half"), building.handwritten(release_gil=True)
     vectorized = np.vectorize(all_systems[CFFI_ABI].functions.half, otypes=[float])
     xs = np.linspace(0, 1, ELEMENTS)
@@ -45,7 +43,7 @@ def bench_map(
 
 
 def bench_threads(plugins: Plugins, interleaved: Interleaved) -> None:
-    """A function that takes some 20 ns."""
+    """Map a function that takes some 20 ns."""
     slow = function(plugins, "slow")
     xs = np.linspace(1, 2, MANY)
     one, two = np.zeros_like(xs), np.zeros_like(xs)

@@ -19,7 +19,7 @@ def nth(count: int) -> str:
 
 
 def bench_plugins(interleaved: Interleaved, tmp_path: Path) -> None:
-    """A round is a new process, which opens copies of one plugin, one after the other."""
+    """Open copies of one plugin one after the other, in a new process for each round."""
     for number in range(max(COUNTS) + 1):
         shutil.copy(building.native(), tmp_path / f"{number:05}.so")
     figures: Figures = {}

@@ -27,7 +27,9 @@ _EXTENSION = (*_OPTIMIZED, f"-I{sysconfig.get_path('include')}", f"-I{SOURCES}")
 
 def native() -> Path:
     """Return the shared object with the functions that every system calls."""
-    return _fresh("native.so", lambda made: build.build(_source("native.c"), made, flags=_OPTIMIZED))
+    return _fresh(
+        "native.so", lambda made: build.build(_source("native.c"), made, flags=_OPTIMIZED)
+    )
 
 
 def native_declarations() -> str:
@@ -97,10 +99,12 @@ def go_program() -> tuple[Path, Path]:
         toolchain, compiler = programs.go_toolchain(), programs.c_compiler()
         assert toolchain, "the extra 'bench' of the Makefile has Go"
         assert compiler, "the environment was made by a C compiler"
-        command = [toolchain.command, "build", "-trimpath", "-buildvcs=false", *flags]
+        options = ("-trimpath", "-buildvcs=false", *flags)
         environment = goenv.environment(toolchain, compiler)
         return lambda made: _run(
-            *command, "-o", made, package, cwd=_source("go_plugin"), env=environment
+            *(toolchain.command, "build", *options, "-o", made, package),
+            cwd=_source("go_plugin"),
+            env=environment,
         )
 
     plugin = _fresh("go_plugin.so", go_build("./plugin", "-buildmode=plugin"))
@@ -150,8 +154,8 @@ def _cplusplus(name: str, *flags: str) -> Path:
     return _fresh(
         f"{name}.so",
         lambda made: _run(
-            *(compiler, "-std=c++17", "-fPIC", "-shared", *_EXTENSION, "-o", made),
-            *(_source(f"{name}.cpp"), *flags, native()),
+            *(compiler, "-std=c++17", "-fPIC", "-shared", *_EXTENSION, "-o", str(made)),
+            *(str(_source(f"{name}.cpp")), *flags, str(native())),
         ),
     )
 

@@ -1,4 +1,8 @@
-"""Measurements that need a process of their own: ``python -m benchmarks.child NAME ARGUMENT...``."""
+"""
+Measure what needs a process of its own.
+
+``python -m benchmarks.child NAME ARGUMENT...`` prints what the function NAME returns.
+"""
 
 from __future__ import annotations
 

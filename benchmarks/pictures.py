@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -36,29 +34,14 @@ def _draw_scale(results: Results, path: Path) -> None:
         ("bench_declared_first", "declarations parsed"),
         ("bench_declared_again", "declarations found on disk"),
     ):
-        _draw_line(left, results, bench, sizes, declared, label)
-    _label(left, "open a plugin and call one function", "declared functions")
-    counts = bench_plugins.COUNTS
-    _draw_line(right, results, "bench_plugins", counts, bench_plugins.nth, "this plugin alone")
-    _label(right, "open one more plugin and call a function", "open plugins")
+        costs = results.costs[bench]
+        left.plot(sizes, [costs[declared(size)].minimum * 1e3 for size in sizes], "o-", label=label)
+    left.legend()
+    left.set(title="open a plugin and call one function", xlabel="declared functions")
+    counts, costs = bench_plugins.COUNTS, results.costs["bench_plugins"]
+    right.plot(counts, [costs[bench_plugins.nth(count)].minimum * 1e3 for count in counts], "o-")
+    right.set(title="open one more plugin and call one function", xlabel="open plugins")
+    for axes in (left, right):
+        axes.set(ylabel="ms", xscale="log", yscale="log")
+        axes.grid(alpha=0.4)
     figure.savefig(path, metadata={"Date": None})
-
-
-def _draw_line(
-    axes: Any,
-    results: Results,
-    bench: str,
-    counts: Iterable[int],
-    name: Callable[[int], str],
-    label: str,
-) -> None:
-    costs = results.costs[bench]
-    axes.plot(
-        [*counts], [costs[name(count)].minimum * 1e3 for count in counts], marker="o", label=label
-    )
-
-
-def _label(axes: Any, title: str, counted: str) -> None:
-    axes.set(title=title, xlabel=counted, ylabel="ms", xscale="log", yscale="log")
-    axes.grid(alpha=0.4)
-    axes.legend()

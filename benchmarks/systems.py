@@ -61,7 +61,8 @@ class System:
     def candidate(self, call: Call) -> Candidate:
         """Check the result of a call, and return the candidate that repeats it."""
         statement, names = self._statement(call), {"f": getattr(self.functions, call.name)}
-        assert call.result == eval(statement, {**self.names, **names}), (self, call)
+        result = eval(statement, {**self.names, **names})  # noqa: S307 - it is ours
+        assert call.result == result, (self, call, result)
         return Loop(statement, **self.names, **names)
 
     def _statement(self, call: Call) -> str:

@@ -52,9 +52,7 @@ def _ratio(bench: str, candidate: str, baseline: str) -> Callable[[Results], flo
 
 
 TARGETS = (
-    Target(
-        "call, GIL held / hand-written: geometric mean", 1.10, _mean(HELD, HANDWRITTEN_HELD)
-    ),
+    Target("call, GIL held / hand-written: geometric mean", 1.10, _mean(HELD, HANDWRITTEN_HELD)),
     Target("call, GIL held / hand-written: worst row", 1.25, _worst(HELD, HANDWRITTEN_HELD)),
     Target("call, GIL held / nanobind: worst row", 1.0, _worst(HELD, NANOBIND)),
     Target("call, GIL held / Cython: worst row", 1.0, _worst(HELD, CYTHON)),
@@ -64,12 +62,8 @@ TARGETS = (
         1.10,
         _mean(RELEASED, HANDWRITTEN_RELEASED),
     ),
-    Target(
-        "call, GIL released / cffi API mode: geometric mean", 0.60, _mean(RELEASED, CFFI_API)
-    ),
-    Target(
-        "call, GIL released / cffi ABI mode: geometric mean", 0.28, _mean(RELEASED, CFFI_ABI)
-    ),
+    Target("call, GIL released / cffi API mode: geometric mean", 0.60, _mean(RELEASED, CFFI_API)),
+    Target("call, GIL released / cffi ABI mode: geometric mean", 0.28, _mean(RELEASED, CFFI_ABI)),
     Target("call, GIL released / ctypes: geometric mean", 0.25, _mean(RELEASED, CTYPES)),
     Target(
         "plg.add(2, 3) / module.add(2, 3) of the hand-written module",

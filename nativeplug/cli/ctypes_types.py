@@ -57,4 +57,4 @@ def _type(ffi: FFI, ctype: FFI.CType) -> Any:
 
 def _integer(ffi: FFI, ctype: FFI.CType) -> Any:
     sign = "" if int(ffi.cast(ctype, -1)) < 0 else "u"
-    return getattr(ctypes, f"c_{sign}int{8 * ffi.sizeof(ctype)}")
+    return getattr(ctypes, f"c_{sign}int{8 * ffi.sizeof(ctype.cname)}")
