@@ -19,7 +19,8 @@ def bench_import(interleaved: Interleaved) -> None:
             CFFI: starting(CFFI),
             OURS: starting(OURS),
             "with all that open needs": starting("import nativeplug; nativeplug.open"),
-        }
+        },
+        rounds=25,
     )
 
 

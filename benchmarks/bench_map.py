@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 import nativeplug
 from benchmarks import building
 from benchmarks.conftest import Interleaved
@@ -24,6 +22,9 @@ def function(plugins: Plugins, name: str) -> nativeplug.Function:
 
 def bench_map(plugins: Plugins, all_systems: dict[str, System], interleaved: Interleaved) -> None:
     """Map a function that costs next to nothing, so that the loop is what is measured."""
+    # Not before: it starts threads, and a mutex costs more in a process with several of them.
+    import numpy as np
+
     half, module = function(plugins, "half"), building.handwritten(release_gil=True)
     vectorized = np.vectorize(all_systems[CFFI_ABI].functions.half, otypes=[float])
     xs = np.linspace(0, 1, ELEMENTS)
@@ -44,6 +45,8 @@ def bench_map(plugins: Plugins, all_systems: dict[str, System], interleaved: Int
 
 def bench_threads(plugins: Plugins, interleaved: Interleaved) -> None:
     """Map a function that takes some 20 ns."""
+    import numpy as np
+
     slow = function(plugins, "slow")
     xs = np.linspace(1, 2, MANY)
     one, two = np.zeros_like(xs), np.zeros_like(xs)

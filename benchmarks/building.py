@@ -102,7 +102,7 @@ def go_program() -> tuple[Path, Path]:
         options = ("-trimpath", "-buildvcs=false", *flags)
         environment = goenv.environment(toolchain, compiler)
         return lambda made: _run(
-            *(toolchain.command, "build", *options, "-o", made, package),
+            *(str(toolchain.command), "build", *options, "-o", str(made), package),
             cwd=_source("go_plugin"),
             env=environment,
         )

@@ -24,7 +24,7 @@ def interleaved(benchmark: BenchmarkFixture) -> Interleaved:
     a round of all of them.
     """
 
-    def run(candidates: Mapping[str, Candidate], rounds: int = 25) -> None:
+    def run(candidates: Mapping[str, Candidate], rounds: int = 100) -> None:
         timed = Rounds(candidates)
         benchmark.pedantic(timed.run, rounds=rounds)
         benchmark.extra_info.update(

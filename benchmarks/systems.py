@@ -15,7 +15,7 @@ import pytest
 import nativeplug
 from benchmarks import building
 from benchmarks.child import start
-from nativeplug.cli.ctypes_types import signature_types
+from nativeplug.cli.ctypes_types import result_and_arguments
 from nativeplug.cli.measure import Candidate, Loop
 
 HELD, RELEASED = "nativeplug, GIL held", "nativeplug, GIL released"
@@ -129,7 +129,7 @@ def _ctypes_library(plugin: nativeplug.Plugin) -> ctypes.CDLL:
     for name in plugin:
         function, symbol = getattr(lib, name), plugin.lookup(name)
         assert isinstance(symbol, nativeplug.Function)
-        function.restype, function.argtypes = signature_types(plugin.ffi, symbol.signature)
+        function.restype, function.argtypes = result_and_arguments(plugin.ffi, symbol.call_plan)
     return lib
 
 

@@ -1,60 +1,54 @@
-"""The types of a signature as ctypes has them."""
+"""A call plan's types as ctypes has them."""
 
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from cffi import FFI
+from nativeplug.call.plan import CallPlan, Kind, Value, is_signed
 
-    from nativeplug.call import Signature
-
-_BY_NAME: dict[str, Any] = {
-    "_Bool": ctypes.c_bool,
-    "char": ctypes.c_char,
-    "wchar_t": ctypes.c_wchar,
-    "float": ctypes.c_float,
-    "double": ctypes.c_double,
-    "long double": ctypes.c_longdouble,
+_BY_KIND: dict[Kind, Any] = {
+    Kind.VOID: None,
+    Kind.BOOL: ctypes.c_bool,
+    Kind.CHAR: ctypes.c_char,
+    Kind.LONG_DOUBLE: ctypes.c_longdouble,
+    Kind.TEXT: ctypes.c_char_p,
+    Kind.WIDE_TEXT: ctypes.c_void_p,
+    Kind.POINTER: ctypes.c_void_p,
+    Kind.CALLBACK: ctypes.c_void_p,
 }
-_NOT_INTEGERS = {"char16_t", "char32_t", "_cffi_float_complex_t", "_cffi_double_complex_t"}
+_FLOATS = {4: ctypes.c_float, 8: ctypes.c_double}
 
 
 class InexpressibleError(Exception):
-    """A type that ctypes does not have."""
+    """A call that cannot be made in some way."""
 
 
-def signature_types(ffi: FFI, signature: Signature) -> tuple[Any, list[Any]]:
+def result_and_arguments(ffi: Any, plan: CallPlan) -> tuple[Any, list[Any]]:
     """
     Return what ctypes calls ``restype`` and ``argtypes``.
 
     Args:
-        ffi: The ``FFI`` that knows the signature's types.
-        signature: The signature of a function.
+        ffi: The ``FFI`` that knows the plan's types.
+        plan: The call plan of a function.
 
     Raises:
-        InexpressibleError: It has a type that ctypes does not have, or takes further arguments.
+        InexpressibleError: ctypes does not have one of the types, or the function takes
+            further arguments.
     """
-    if signature.variadic:
+    if plan.signature.variadic:
         raise InexpressibleError("ctypes does not know how '...' is passed")
-    result = ffi.typeof(signature.result)
-    return (
-        None if result.kind == "void" else _type(ffi, result),
-        [_type(ffi, ffi.typeof(parameter.type)) for parameter in signature.parameters],
-    )
+    return _type(ffi, plan.result), [_type(ffi, value) for value in plan.parameters]
 
 
-def _type(ffi: FFI, ctype: FFI.CType) -> Any:
-    if ctype.kind == "pointer":
-        return ctypes.c_char_p if ctype.item.cname == "char" else ctypes.c_void_p
-    if ctype.kind == "function":
-        return ctypes.c_void_p
-    if ctype.kind == "enum" or (ctype.kind == "primitive" and ctype.cname not in _NOT_INTEGERS):
-        return _BY_NAME.get(ctype.cname) or _integer(ffi, ctype)
-    raise InexpressibleError(f"ctypes has no '{ctype.cname}'")
-
-
-def _integer(ffi: FFI, ctype: FFI.CType) -> Any:
-    sign = "" if int(ffi.cast(ctype, -1)) < 0 else "u"
-    return getattr(ctypes, f"c_{sign}int{8 * ffi.sizeof(ctype.cname)}")
+def _type(ffi: Any, value: Value) -> Any:
+    size = 0 if value.kind is Kind.VOID else ffi.sizeof(value.ctype)
+    if value.kind is Kind.INTEGER:
+        return getattr(ctypes, f"c_{'' if is_signed(ffi, value.ctype) else 'u'}int{8 * size}")
+    if value.kind is Kind.FLOAT:
+        return _FLOATS[size]
+    if value.kind is Kind.WIDE and size == ctypes.sizeof(ctypes.c_wchar):
+        return ctypes.c_wchar
+    if value.kind in _BY_KIND:
+        return _BY_KIND[value.kind]
+    raise InexpressibleError(f"ctypes has no {value.ctype.cname!r}")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 Candidate = Callable[[], float]
 
 # Long enough for the clock, short enough to fall between two interruptions.
-_ENOUGH_SECONDS = 0.005
+_ENOUGH_SECONDS = 0.002
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 
 def bars(
-    path: Path, title: str, groups: Sequence[str], seconds: Mapping[str, Sequence[float | None]]
+    path: Path, title: str, groups: Sequence[str], seconds: Mapping[str, Sequence[float]]
 ) -> None:
     """
     Write a picture of bars on a logarithmic scale.
@@ -16,16 +18,14 @@ def bars(
         path: The file to write; its suffix decides the format.
         title: What was measured.
         groups: What each group of bars is about.
-        seconds: For each system, the cost in each group; None for no bar.
+        seconds: For each system, the cost in each group.
     """
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(2 + 1.2 * len(groups) + 0.2 * len(seconds), 4.5), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(seconds)
     for number, (system, costs) in enumerate(seconds.items()):
         places = [group + (number + 0.5) * width - 0.4 for group in range(len(groups))]
-        heights = [cost * 1e9 if cost else 0 for cost in costs]
+        heights = [cost * 1e9 for cost in costs]
         axes.bar(places, heights, width, label=system)
     axes.set_xticks(range(len(groups)), groups)
     axes.set_yscale("log")
