@@ -72,14 +72,14 @@ lint: $(VENV)/lint.stamp
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	set -- $(wildcard $(foreach d,csrc/*/ plugins_c/ plugins_c/*/,$(d)*.c $(d)*.h))
+	set -- $(wildcard $(foreach d,csrc/*/ plugins_c/ plugins_c/*/ benchmarks/*/,$(addprefix $(d)*.,c h cpp)))
 	if [ $$# -gt 0 ]; then $(BIN)/clang-format --dry-run -Werror "$$@"; fi
 	echo "clang-format: $$# files checked"
 	for gofmt in "$$(command -v gofmt || true)" $(VENV)/lib/python*/site-packages/go/bin/gofmt; do
 		[ -x "$$gofmt" ] && [ -d plugins_go ] || continue
-		badly=$$("$$gofmt" -l plugins_go)
+		badly=$$("$$gofmt" -l plugins_go benchmarks)
 		[ -z "$$badly" ] || { echo "gofmt would change:" $$badly >&2; exit 1; }
-		echo "gofmt: plugins_go checked"
+		echo "gofmt: plugins_go and benchmarks checked"
 		break
 	done
 

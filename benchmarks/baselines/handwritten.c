@@ -1,8 +1,8 @@
 /*
  * The extension module that a careful expert would write for native.h.
  *
- * Compiled twice: as it is, the GIL is held in the calls; with RELEASE_GIL it is released.
- * Arguments are checked as Argument Clinic's code checks them.
+ * Compiled twice: as it is, the GIL is held in the calls; with RELEASE_GIL it
+ * is released. Arguments are checked as Argument Clinic's code checks them.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -10,7 +10,9 @@
 #include "native.h"
 
 #ifdef RELEASE_GIL
-#define NATIVE(call) Py_BEGIN_ALLOW_THREADS call; Py_END_ALLOW_THREADS
+#define NATIVE(call)             \
+    Py_BEGIN_ALLOW_THREADS call; \
+    Py_END_ALLOW_THREADS
 #else
 #define NATIVE(call) call
 #endif
@@ -21,8 +23,9 @@ check_count(const char *name, Py_ssize_t given, Py_ssize_t wanted)
     if (given == wanted) {
         return 0;
     }
-    PyErr_Format(
-        PyExc_TypeError, "%s() takes exactly %zd arguments (%zd given)", name, wanted, given);
+    PyErr_Format(PyExc_TypeError,
+                 "%s() takes exactly %zd arguments (%zd given)", name, wanted,
+                 given);
     return -1;
 }
 
@@ -114,7 +117,8 @@ static PyObject *
 py_add(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     int64_t a, b, result;
-    if (check_count("add", count, 2) < 0 || to_int64(args[0], &a) < 0 || to_int64(args[1], &b) < 0) {
+    if (check_count("add", count, 2) < 0 || to_int64(args[0], &a) < 0 ||
+        to_int64(args[1], &b) < 0) {
         return NULL;
     }
     NATIVE(result = add(a, b));
@@ -136,8 +140,8 @@ static PyObject *
 py_fma3(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     double x, y, z, result;
-    if (check_count("fma3", count, 3) < 0 || to_double(args[0], &x) < 0
-        || to_double(args[1], &y) < 0 || to_double(args[2], &z) < 0) {
+    if (check_count("fma3", count, 3) < 0 || to_double(args[0], &x) < 0 ||
+        to_double(args[1], &y) < 0 || to_double(args[2], &z) < 0) {
         return NULL;
     }
     NATIVE(result = fma3(x, y, z));
@@ -149,9 +153,10 @@ py_mixed(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     int32_t a, b, c;
     double x, y, z, result;
-    if (check_count("mixed", count, 6) < 0 || to_int32(args[0], &a) < 0
-        || to_double(args[1], &x) < 0 || to_int32(args[2], &b) < 0 || to_double(args[3], &y) < 0
-        || to_int32(args[4], &c) < 0 || to_double(args[5], &z) < 0) {
+    if (check_count("mixed", count, 6) < 0 || to_int32(args[0], &a) < 0 ||
+        to_double(args[1], &x) < 0 || to_int32(args[2], &b) < 0 ||
+        to_double(args[3], &y) < 0 || to_int32(args[4], &c) < 0 ||
+        to_double(args[5], &z) < 0) {
         return NULL;
     }
     NATIVE(result = mixed(a, x, b, y, c, z));
@@ -186,8 +191,8 @@ py_flip(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     uint8_t bits, result;
     bool all;
-    if (check_count("flip", count, 2) < 0 || to_uint8(args[0], &bits) < 0
-        || to_bool(args[1], &all) < 0) {
+    if (check_count("flip", count, 2) < 0 || to_uint8(args[0], &bits) < 0 ||
+        to_bool(args[1], &all) < 0) {
         return NULL;
     }
     NATIVE(result = flip(bits, all));
@@ -200,7 +205,7 @@ static int64_t (*go_add)(int64_t, int64_t);
 static PyObject *
 py_bind_go_add(PyObject *module, PyObject *address)
 {
-    go_add = (int64_t(*)(int64_t, int64_t))PyLong_AsVoidPtr(address);
+    go_add = (int64_t (*)(int64_t, int64_t))PyLong_AsVoidPtr(address);
     if (go_add == NULL) {
         return NULL;
     }
@@ -211,8 +216,8 @@ static PyObject *
 py_go_add(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     int64_t a, b, result;
-    if (check_count("go_add", count, 2) < 0 || to_int64(args[0], &a) < 0
-        || to_int64(args[1], &b) < 0) {
+    if (check_count("go_add", count, 2) < 0 || to_int64(args[0], &a) < 0 ||
+        to_int64(args[1], &b) < 0) {
         return NULL;
     }
     NATIVE(result = go_add(a, b));
@@ -228,7 +233,8 @@ py_map_double(PyObject *module, PyObject *const *args, Py_ssize_t count)
         return NULL;
     }
     double (*function)(double) = (double (*)(double))PyLong_AsVoidPtr(args[0]);
-    if (function == NULL || PyObject_GetBuffer(args[1], &xs, PyBUF_CONTIG_RO) < 0) {
+    if (function == NULL ||
+        PyObject_GetBuffer(args[1], &xs, PyBUF_CONTIG_RO) < 0) {
         return NULL;
     }
     if (PyObject_GetBuffer(args[2], &out, PyBUF_CONTIG) < 0) {
@@ -236,19 +242,18 @@ py_map_double(PyObject *module, PyObject *const *args, Py_ssize_t count)
         return NULL;
     }
     Py_ssize_t size = Py_MIN(xs.len, out.len) / (Py_ssize_t)sizeof(double);
-    Py_BEGIN_ALLOW_THREADS
-    const double *from = xs.buf;
+    Py_BEGIN_ALLOW_THREADS const double *from = xs.buf;
     double *to = out.buf;
     for (Py_ssize_t i = 0; i < size; i++) {
         to[i] = function(from[i]);
     }
-    Py_END_ALLOW_THREADS
-    PyBuffer_Release(&out);
+    Py_END_ALLOW_THREADS PyBuffer_Release(&out);
     PyBuffer_Release(&xs);
     Py_RETURN_NONE;
 }
 
-#define FAST(name) {#name, (PyCFunction)(void (*)(void))py_##name, METH_FASTCALL, NULL}
+#define FAST(name) \
+    {#name, (PyCFunction)(void (*)(void))py_##name, METH_FASTCALL, NULL}
 static PyMethodDef methods[] = {
     {"nop", py_nop, METH_NOARGS, NULL},
     FAST(add),

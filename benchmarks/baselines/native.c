@@ -50,7 +50,8 @@ flip(uint8_t bits, _Bool all)
     return bits ^ (all ? 0xff : 0x0f);
 }
 
-/* Newton's method for a square root: each division waits for the one before. */
+/* Newton's method for a square root: each division waits for the one before.
+ */
 double
 slow(double x)
 {

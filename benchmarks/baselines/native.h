@@ -1,4 +1,5 @@
-/* The functions that every system calls: one for each signature that is measured. */
+/* The functions that every system calls: one for each signature that is
+ * measured. */
 #include <stdbool.h>
 #include <stdint.h>
 

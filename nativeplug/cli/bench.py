@@ -134,7 +134,7 @@ def _load_plot() -> Callable[[Path, str, Mapping[str, Cost]], None]:
 
     def draw(picture: Path, name: str, costs: Mapping[str, Cost]) -> None:
         try:
-            bars(picture, name, [""], {label: [cost.minimum] for label, cost in costs.items()})
+            bars(picture, "one call", [name], {label: [cost.minimum] for label, cost in costs.items()})
         except ValueError as error:  # the suffix is of no format that matplotlib knows
             raise Failure(f"cannot draw '{picture}': {error}") from error
 

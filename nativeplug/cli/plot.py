@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
+
+_INCHES_OF_A_BAR = 0.13
 
 
 def bars(
@@ -19,18 +22,24 @@ def bars(
         title: What was measured.
         groups: What each group of bars is about.
         seconds: For each system, the cost in each group.
+
+    Raises:
+        ValueError: The suffix is of no format that matplotlib knows.
     """
-    figure = Figure(figsize=(2 + 1.2 * len(groups) + 0.2 * len(seconds), 4.5), layout="constrained")
+    width = 1 / (len(seconds) + 1)  # of a bar; a gap of one between the groups
+    inches = 3 + _INCHES_OF_A_BAR * len(groups) / width
+    figure = Figure(figsize=(inches, 4.5), layout="constrained")
     axes = figure.subplots()
-    width = 0.8 / len(seconds)
-    for number, (system, costs) in enumerate(seconds.items()):
-        places = [group + (number + 0.5) * width - 0.4 for group in range(len(groups))]
-        heights = [cost * 1e9 for cost in costs]
-        axes.bar(places, heights, width, label=system)
-    axes.set_xticks(range(len(groups)), groups)
+    axes.set_prop_cycle(color=mpl.color_sequences["tab20"])
+    for number, (system, costs) in enumerate(seconds.items(), 1):
+        places = [group + number * width for group in range(len(groups))]
+        drawn = axes.bar(places, [cost * 1e9 for cost in costs], 0.9 * width, label=system)
+        axes.bar_label(drawn, fmt="%.0f", fontsize="xx-small", rotation=90, padding=2)
+    axes.set_xticks([group + 0.5 for group in range(len(groups))], groups)
     axes.set_yscale("log")
-    axes.set_ylabel("ns")
-    axes.set_title(title)
-    axes.grid(axis="y", alpha=0.4)
+    axes.margins(x=0.02, y=0.1)
+    axes.set_ylim(bottom=1)
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set(ylabel="ns", title=title)
     figure.legend(loc="outside right upper", fontsize="small")
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
