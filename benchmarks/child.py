@@ -6,9 +6,10 @@ Measure what needs a process of its own.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -76,24 +77,43 @@ def _open_and_call(path: str) -> float:
 
 
 def resolve_many(path: str) -> Figures:
-    """Return the memory, in bytes, that one more resolved function takes."""
+    """
+    Look functions up, then read the attributes of the same ones.
+
+    Returns:
+        The bytes that either takes for one function.
+    """
     plg = nativeplug.open(path)
     names = list(plg)
-    start = len(names) // 5
-    for name in names[:start]:  # fills what the allocators have in reserve
-        getattr(plg, name)
-    before = _private_memory()
-    for name in names[start:]:
-        getattr(plg, name)
-    return {"bytes": (_private_memory() - before) / (len(names) - start)}
+    figures: Figures = {}
+    for step, act in (("lookup", plg.lookup), ("attribute", lambda name: getattr(plg, name))):
+        act(names[0])  # imports what it needs
+        before = _memory_in_use()
+        for name in names[1:]:
+            act(name)
+        figures[step] = (_memory_in_use() - before) / len(names[1:])
+    return figures
 
 
-def _private_memory() -> int:
-    """Return what the process has allocated by any allocator; no file's pages are in it."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    found = re.search(r"^RssAnon:\s*(\d+) kB$", status, re.MULTILINE)
-    assert found, "proc(5): since Linux 4.5"
-    return 1024 * int(found[1])
+class _Mallinfo2(ctypes.Structure):
+    """What ``malloc`` has given out, mallinfo(3)."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    )
+
+
+def _memory_in_use() -> int:
+    """Return the bytes that are allocated; with ``PYTHONMALLOC=malloc`` these are all."""
+    gc.collect()
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = _Mallinfo2
+    found = mallinfo2()
+    return int(found.uordblks + found.hblkhd)
 
 
 if __name__ == "__main__":

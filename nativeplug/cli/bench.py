@@ -133,8 +133,9 @@ def _load_plot() -> Callable[[Path, str, Mapping[str, Cost]], None]:
         raise Failure("--plot needs matplotlib: pip install 'nativeplug[bench]'") from error
 
     def draw(picture: Path, name: str, costs: Mapping[str, Cost]) -> None:
+        heights = {label: [cost.minimum] for label, cost in costs.items()}
         try:
-            bars(picture, "one call", [name], {label: [cost.minimum] for label, cost in costs.items()})
+            bars(picture, "one call", [name], heights)
         except ValueError as error:  # the suffix is of no format that matplotlib knows
             raise Failure(f"cannot draw '{picture}': {error}") from error
 

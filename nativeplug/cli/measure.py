@@ -15,7 +15,7 @@ from dataclasses import dataclass
 Candidate = Callable[[], float]
 
 # Long enough for the clock, short enough to fall between two interruptions.
-_ENOUGH_SECONDS = 0.002
+_ENOUGH_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,10 @@ class Loop:
 
     def __init__(self, statement: str, /, **names: object) -> None:
         self._timer = timeit.Timer(statement, globals=names)  # which keeps the collector off
-        number, seconds = 1, self._timer.timeit(1)
-        while seconds < _ENOUGH_SECONDS / 10:
-            number *= 10
-            seconds = self._timer.timeit(number)
-        self._number = max(1, round(number * _ENOUGH_SECONDS / seconds))
+        self._number = 1
+        # The least of several: the first time may be long, and so is one that was interrupted.
+        while min(self._timer.repeat(3, self._number)) < _ENOUGH_SECONDS:
+            self._number *= 2
 
     def __call__(self) -> float:
         """Run once."""
