@@ -12,8 +12,8 @@ from benchmarks.results import Results, bench_of
 from benchmarks.systems import CALLS
 from nativeplug.cli.plot import bars
 
-# The same results give the same file.
-mpl.rcParams["svg.hashsalt"] = "nativeplug"
+# The same results give the same file, and text stays text.
+mpl.rcParams.update({"svg.hashsalt": "nativeplug", "svg.fonttype": "none"})
 
 
 def draw(results: Results, folder: Path) -> None:
@@ -42,6 +42,10 @@ def _draw_scale(results: Results, path: Path) -> None:
     right.plot(counts, [costs[bench_plugins.nth(count)].minimum * 1e3 for count in counts], "o-")
     right.set(title="open one more plugin and call one function", xlabel="open plugins")
     for axes in (left, right):
-        axes.set(ylabel="ms", xscale="log", yscale="log")
+        axes.set(ylabel="ms", xscale="log")
+        axes.xaxis.set_major_formatter("{x:,g}")
         axes.grid(alpha=0.4)
+    left.set_yscale("log")
+    left.yaxis.set_major_formatter("{x:,g}")
+    right.set_ylim(bottom=0)
     figure.savefig(path, metadata={"Date": None})
