@@ -176,6 +176,13 @@ class TestMistakes:
         """A call that cannot be made is one line that names what is wrong."""
         assert words in refused(run("bench", kinds, *command.split()))
 
+    def test_later_failure(self, compile_c: Compile) -> None:
+        """A call that fails while it is measured is one line."""
+        text = "const char *once(void)"
+        body = '{ static int calls; return calls++ < 3 ? "text" : "\\xff"; }'
+        plugin = compile_c(text + body)
+        assert "utf-8" in refused(run("bench", plugin, "once", "--declarations", f"{text};"))
+
     def test_missing(self, tmp_path: Path) -> None:
         """A missing plugin is one line."""
         assert "No such file" in refused(run("bench", tmp_path / "none.so", "x"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,9 +17,6 @@ from nativeplug.cli.console import Failure, console, progress, table
 from nativeplug.cli.measure import Cost, Rounds
 from nativeplug.cli.opening import Opening, opens_a_plugin
 from nativeplug.cli.ways import Call, Way
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
 
 
 @click.command(
@@ -67,8 +66,9 @@ def bench(
     """  # noqa: D301 - click's mark for lines that stay as they are
     draw = _load_plot() if picture else None
     call = _call(Opening.of(**opening), name, args)
-    ways = call.ways()
-    costs = _measure(ways, rounds)
+    with _failures():  # a later call may fail where the first one did not
+        ways = call.ways()
+        costs = _measure(ways, rounds)
     if as_json:
         click.echo(json.dumps(_report(call, rounds, ways, costs), indent=2))
     else:
@@ -84,10 +84,16 @@ def _call(opening: Opening, name: str, args: tuple[str, ...]) -> Call:
     found = plg.lookup(name)
     if isinstance(found, nativeplug.Variable):
         raise Failure(f"'{name}' is a variable, only functions can be measured")
-    try:
+    with _failures():
         arguments = convert_all(plg, found, args)
         return Call(plg, opening, found, arguments, found(*arguments))
-    except (TypeError, ValueError, OverflowError) as error:
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError, AttributeError, RuntimeError) as error:
         raise Failure(str(error)) from error
 
 
