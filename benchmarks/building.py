@@ -44,13 +44,16 @@ def handwritten(*, release_gil: bool) -> Any:
     return _module("handwritten", _extension(name, _source("handwritten.c"), *flags))
 
 
-def by_cython() -> Any:
-    """Return the extension module that Cython makes."""
+def by_cython(*, binding: bool = True) -> Any:
+    """Return the extension module that Cython makes; *binding* is its directive of that name."""
+    name = "by_cython" if binding else "by_cython_unbound"
 
     def translate(made: Path) -> None:
-        _run(sys.executable, "-m", "cython", "-3", _source("by_cython.pyx"), "-o", made)
+        directive = f"binding={binding}"
+        command = (sys.executable, "-m", "cython", "-3", "-X", directive)
+        _run(*command, _source("by_cython.pyx"), "-o", made)
 
-    return _module("by_cython", _extension("by_cython.so", _fresh("by_cython.c", translate)))
+    return _module("by_cython", _extension(f"{name}.so", _fresh(f"{name}.c", translate)))
 
 
 def by_cffi() -> Any:

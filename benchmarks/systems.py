@@ -22,9 +22,10 @@ HELD, RELEASED = "nativeplug, GIL held", "nativeplug, GIL released"
 BY_CFFI_INVOKER = "nativeplug, cffi invoker"
 HANDWRITTEN_HELD, HANDWRITTEN_RELEASED = "hand-written, GIL held", "hand-written, GIL released"
 NANOBIND, CYTHON, PYBIND11 = "nanobind", "Cython", "pybind11"
+CYTHON_UNBOUND = "Cython, binding=False"
 CFFI_API, CFFI_ABI, CTYPES = "cffi API mode", "cffi ABI mode", "ctypes"
 #: Those that hold the GIL while the native function runs; all others release it.
-HOLDING = {HELD, HANDWRITTEN_HELD, NANOBIND, CYTHON, PYBIND11}
+HOLDING = {HELD, HANDWRITTEN_HELD, NANOBIND, CYTHON, CYTHON_UNBOUND, PYBIND11}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ def systems(plugins: Plugins) -> Iterator[tuple[str, System]]:
     yield HANDWRITTEN_HELD, System(building.handwritten(release_gil=False))
     yield NANOBIND, System(building.by_nanobind())
     yield CYTHON, System(building.by_cython())
+    yield CYTHON_UNBOUND, System(building.by_cython(binding=False))
     yield PYBIND11, System(building.by_pybind11())
     yield RELEASED, System(plugins.released)
     yield HANDWRITTEN_RELEASED, System(building.handwritten(release_gil=True))
