@@ -40,7 +40,8 @@ help:
 	make fuzz      random calls, compared with cffi's; some minutes; SEED=n repeats a run
 	make lint      ruff, mypy, clang-format, gofmt
 	make bench     the benchmarks: tables, pictures, and what must be reached
-	               (bench-check fails if a ratio is worse than recorded; bench-record records)
+	make bench-check   the same; fails if a ratio is worse than the recorded one
+	make bench-record  the same; records the ratios and shows them in docs/performance.md
 	make clean     remove .venv and everything that was built
 	END
 
