@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 import nativeplug
 from benchmarks import building
@@ -46,33 +45,28 @@ def bench_known(plugins: Plugins, interleaved: Interleaved) -> None:
 def bench_first_lookup(interleaved: Interleaved) -> None:
     """Look up declared names that nobody has looked up: each round takes other ones."""
     path = building.functions(FUNCTIONS)
-    plg, lib = nativeplug.open(path), ctypes.CDLL(str(path))
+    plg, lib, int64 = nativeplug.open(path), ctypes.CDLL(str(path)), ctypes.c_int64
 
-    def declare(name: str) -> None:
-        function = lib[name]
-        function.argtypes, function.restype = [ctypes.c_int64], ctypes.c_int64
+    def ours(names: list[str]) -> None:
+        for name in names:
+            plg.lookup(name)
 
-    interleaved(
-        {
-            FIRST: fresh_names(plg.lookup),
-            CTYPES: fresh_names(declare),
-        },
-        ROUNDS,
-    )
+    def theirs(names: list[str]) -> None:
+        for name in names:
+            function = lib[name]
+            function.argtypes, function.restype = [int64], int64
+
+    interleaved({FIRST: fresh_names(ours), CTYPES: fresh_names(theirs)}, ROUNDS)
     assert 7 == plg.f7(7)
 
 
-def fresh_names(look_up: Callable[[str], Any]) -> Candidate:
+def fresh_names(look_up: Callable[[list[str]], None]) -> Candidate:
     """Return a candidate that looks up names that it has not looked up in earlier rounds."""
     starts = iter(range(0, FUNCTIONS, EACH))
-
-    def resolve(names: Iterable[str]) -> None:
-        for name in names:
-            look_up(name)
 
     def run() -> float:
         start = next(starts)
         names = [f"f{number}" for number in range(start, start + EACH)]
-        return once(lambda: resolve(names), EACH)()
+        return once(lambda: look_up(names), EACH)()
 
     return run

@@ -94,13 +94,24 @@ def open_plugins(folder: Path) -> Plugins:
     by_cffi_invoker = nativeplug.open(copy("by_cffi_invoker"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NATIVEPLUG_INVOKER", "cffi")
-        for name in by_cffi_invoker:
-            by_cffi_invoker.lookup(name)
-    return Plugins(
-        nativeplug.open(copy("held"), hold_gil=True),
-        nativeplug.open(copy("released")),
-        by_cffi_invoker,
-    )
+        _check_invoker(by_cffi_invoker, "cffi")
+    held = nativeplug.open(copy("held"), hold_gil=True)
+    released = nativeplug.open(copy("released"))
+    _check_invoker(held, "core")
+    _check_invoker(released, "core")
+    return Plugins(held, released, by_cffi_invoker)
+
+
+def functions_of(plugin: nativeplug.Plugin) -> Iterator[nativeplug.Function]:
+    """Look all functions up."""
+    for name in plugin:
+        found = plugin.lookup(name)
+        assert isinstance(found, nativeplug.Function)
+        yield found
+
+
+def _check_invoker(plugin: nativeplug.Plugin, invoker: str) -> None:
+    assert {invoker} == {function.invoker for function in functions_of(plugin)}
 
 
 def systems(plugins: Plugins) -> Iterator[tuple[str, System]]:
@@ -128,10 +139,9 @@ def _cffi_system(lib: Any, ffi: Any) -> System:
 
 def _ctypes_library(plugin: nativeplug.Plugin) -> ctypes.CDLL:
     lib = ctypes.CDLL(str(building.native()))
-    for name in plugin:
-        function, symbol = getattr(lib, name), plugin.lookup(name)
-        assert isinstance(symbol, nativeplug.Function)
-        function.restype, function.argtypes = result_and_arguments(plugin.ffi, symbol.call_plan)
+    for ours in functions_of(plugin):
+        theirs = getattr(lib, ours.name)
+        theirs.restype, theirs.argtypes = result_and_arguments(plugin.ffi, ours.call_plan)
     return lib
 
 
