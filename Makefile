@@ -9,7 +9,7 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench fuzz clean
+.PHONY: help demo test test-all lint bench bench-check bench-record fuzz clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -39,7 +39,9 @@ help:
 	make test-all  the test suite on every Python from 3.10 to 3.13 that this machine has
 	make fuzz      random calls, compared with cffi's; some minutes; SEED=n repeats a run
 	make lint      ruff, mypy, clang-format, gofmt
-	make bench     the benchmarks
+	make bench     the benchmarks: tables, pictures, and what must be reached
+	make bench-check   the same; fails if a ratio is worse than the recorded one
+	make bench-record  the same; records the ratios and shows them in docs/performance.md
 	make clean     remove .venv and everything that was built
 	END
 
@@ -54,8 +56,15 @@ test: $(VENV)/test.stamp
 test-all: $(VENV)/dev.stamp
 	@$(BIN)/nox --session tests
 
-bench: $(VENV)/test.stamp
-	@for script in benchmarks/bench_*.py; do $(BIN)/python "$$script"; done
+# Each runs all benchmarks, and then says what it is for.
+bench: SAY := report
+bench-check: SAY := check
+bench-record: SAY := report record
+bench bench-check bench-record: $(VENV)/bench.stamp
+	@mkdir -p .benchmarks
+	$(BIN)/python -m pytest benchmarks -q --timeout=600 \
+		--benchmark-quiet --benchmark-json=.benchmarks/results.json
+	for word in $(SAY); do $(BIN)/python -m benchmarks $$word; done
 
 fuzz: $(VENV)/test.stamp
 	@$(BIN)/python tests/fuzz.py $(SEED)
@@ -64,14 +73,14 @@ lint: $(VENV)/lint.stamp
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	set -- $(wildcard $(foreach d,csrc/*/ plugins_c/ plugins_c/*/,$(d)*.c $(d)*.h))
+	set -- $(wildcard $(foreach d,csrc/*/ plugins_c/ plugins_c/*/ benchmarks/*/,$(addprefix $(d)*.,c h cpp)))
 	if [ $$# -gt 0 ]; then $(BIN)/clang-format --dry-run -Werror "$$@"; fi
 	echo "clang-format: $$# files checked"
 	for gofmt in "$$(command -v gofmt || true)" $(VENV)/lib/python*/site-packages/go/bin/gofmt; do
 		[ -x "$$gofmt" ] && [ -d plugins_go ] || continue
-		badly=$$("$$gofmt" -l plugins_go)
+		badly=$$("$$gofmt" -l plugins_go benchmarks)
 		[ -z "$$badly" ] || { echo "gofmt would change:" $$badly >&2; exit 1; }
-		echo "gofmt: plugins_go checked"
+		echo "gofmt: plugins_go and benchmarks checked"
 		break
 	done
 
@@ -84,13 +93,16 @@ clean:
 # Each set of extras: what is installed, what the user is told, and the smaller sets that it has.
 EXTRAS_demo := cli,go
 EXTRAS_test := cli,go,test
+EXTRAS_bench := cli,go,test,bench
 EXTRAS_lint := cli,go,test,lint
 EXTRAS_dev := dev
 WORDS_demo := nativeplug and its Go toolchain
 WORDS_test := nativeplug, its Go toolchain and the test tools
+WORDS_bench := nativeplug, its Go toolchain and what it is compared with
 WORDS_lint := nativeplug, its Go toolchain, the test tools and the linters
 WORDS_dev := nativeplug and all tools
 PART_OF_test := demo
+PART_OF_bench := demo test
 PART_OF_lint := demo test
 PART_OF_dev := demo test lint
 

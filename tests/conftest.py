@@ -22,12 +22,16 @@ from support import (
     KINDS_H,
     PLUGINS_C,
     PLUGINS_GO,
+    ROOT,
     BuildC,
     Compile,
     CPlugin,
     OpenPlugin,
     RunPython,
 )
+
+# For the package of the benchmarks. At the end: nativeplug itself is what was installed.
+sys.path.append(str(ROOT))
 
 
 @pytest.hookimpl(wrapper=True)

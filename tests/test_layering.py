@@ -26,7 +26,9 @@ ALLOWED: dict[str, set[str]] = {
     "plugin": {"errors", "_core", "options", "load", "declare", "call", "cache", "symbols"},
     "build": {"errors", "programs", "load.elf"},
     "": {"errors", "_core", "call", "plugin"},
-    "cli": {"", "errors", "programs", "load", "declare", "call", "plugin", "build"},
+    "cli": {"", "errors", "programs", "load", "declare", "call", "plugin", "build"}
+    # What `bench` needs to call one function in several ways.
+    | {"options", "symbols"},
     "__main__": {"cli"},
 }
 
@@ -112,11 +114,12 @@ def test_violations_are_noticed(sources: dict[str, str], module: str, line: str)
 
 
 def test_only_load_touches_handles(sources: dict[str, str]) -> None:
-    """The dynamic loader's calls are made by one module, and ctypes by none."""
+    """The dynamic loader's calls are made by one module; ctypes is there to be measured."""
     users = {
         (module, name.rpartition(".")[2])
         for module, source in sources.items()
         for name in imports(source, {*sources, "nativeplug._dl"})
         if name in {"nativeplug._dl", "ctypes"}
     }
-    assert {("nativeplug.load.generation", "_dl")} == users
+    measured = {(f"nativeplug.cli.{module}", "ctypes") for module in ("ctypes_types", "ways")}
+    assert {("nativeplug.load.generation", "_dl"), *measured} == users

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 import nativeplug
+from nativeplug.cli.bench import bench
 from nativeplug.cli.build import build
 from nativeplug.cli.call import call
 from nativeplug.cli.console import Failure
@@ -31,5 +32,5 @@ def app() -> None:
     """Look into, call and build compiled plugins (C, Go, Rust)."""
 
 
-for command in (inspect, call, build, demo):
+for command in (inspect, call, bench, build, demo):
     app.add_command(command)

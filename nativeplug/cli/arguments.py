@@ -12,10 +12,36 @@ if TYPE_CHECKING:
 
     from cffi import FFI
 
+    from nativeplug import Function, Plugin
+
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _NULL = "NULL"
 _ESCAPED_NULL = re.compile(r"\\+NULL")
 _GO_STRING = "_GoString_"
+
+
+def convert_all(plg: Plugin, function: Function, texts: tuple[str, ...]) -> list[Any]:
+    """
+    Return the arguments of a call that the texts of a command line stand for.
+
+    Those that are too many stay as they are: the function is to refuse them, in its own words.
+
+    Raises:
+        Failure: A text does not fit its parameter, or there is none with a type for it.
+    """
+    signature = function.signature
+    count = len(signature.parameters)
+    if signature.variadic and len(texts) > count:
+        # As text they would reach C as pointers, whatever C takes them for.
+        raise Failure(
+            f"{function.name}() takes further arguments of undeclared types (...), "
+            "which cannot be written on a command line"
+        )
+    values = [
+        convert(text, plg.ffi.typeof(parameter.type), signature.label(index))
+        for index, (text, parameter) in enumerate(zip(texts, signature.parameters, strict=False))
+    ]
+    return [*values, *texts[count:]]
 
 
 def convert(text: str, ctype: FFI.CType, what: str) -> Any:

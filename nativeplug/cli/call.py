@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import nativeplug
-from nativeplug.cli.arguments import convert
-from nativeplug.cli.console import Failure, plugin_path
+from nativeplug.cli.arguments import convert_all
+from nativeplug.cli.console import Failure
+from nativeplug.cli.opening import Opening, opens_a_plugin
 
 if TYPE_CHECKING:
-    from nativeplug import Function, Plugin
-
-_LIBC_FREE = "free"
+    from nativeplug import Plugin
 
 
 @click.command(
@@ -22,26 +20,8 @@ _LIBC_FREE = "free"
     # "-2" is an argument, not an option: this command has no short options.
     context_settings={"ignore_unknown_options": True},
 )
-@click.argument("plugin")
-@click.argument("name")
-@click.argument("args", nargs=-1, type=click.UNPROCESSED)
-@click.option("--declarations", metavar="TEXT", help="C text that declares NAME.")
-@click.option("--header", type=click.Path(path_type=Path), help="A header that declares NAME.")
-@click.option(
-    "--free",
-    metavar="FUNCTION[=RELEASE]",
-    multiple=True,
-    help="FUNCTION's result is released by RELEASE, an export of the plugin, or by libc's free.",
-)
-def call(  # noqa: PLR0913 - click hands over each parameter by its name
-    *,
-    plugin: str,
-    name: str,
-    args: tuple[str, ...],
-    declarations: str | None,
-    header: Path | None,
-    free: tuple[str, ...],
-) -> None:
+@opens_a_plugin
+def call(name: str, args: tuple[str, ...], **opening: Any) -> None:
     """
     Call the function NAME of PLUGIN with ARGS and print its result.
 
@@ -60,41 +40,19 @@ def call(  # noqa: PLR0913 - click hands over each parameter by its name
     Example:
       nativeplug call libm.so.6 pow 2 0x0a --declarations "double pow(double, double);"
     """  # noqa: D301 - click's mark for lines that stay as they are
-    if declarations is not None and header is not None:
-        raise click.UsageError("--declarations and --header exclude each other")
-    released = dict(_split_free(item) for item in free)
-    plg = nativeplug.open(
-        plugin_path(plugin), header if declarations is None else declarations, free=released
-    )
+    plg = Opening.of(**opening).open()
     found = plg.lookup(name)
     if args and isinstance(found, nativeplug.Variable):
         raise Failure(f"'{name}' is a variable, it takes no arguments")
     try:
-        value = found.value if isinstance(found, nativeplug.Variable) else _call(plg, found, args)
+        value = (
+            found.value
+            if isinstance(found, nativeplug.Variable)
+            else found(*convert_all(plg, found, args))
+        )
     except (TypeError, ValueError, OverflowError) as error:
         raise Failure(str(error)) from error
     _print(plg, value)
-
-
-def _split_free(item: str) -> tuple[str, str]:
-    function, _, release = item.partition("=")
-    return function, release or _LIBC_FREE
-
-
-def _call(plg: Plugin, function: Function, args: tuple[str, ...]) -> Any:
-    signature = function.signature
-    if signature.variadic and len(args) > len(signature.parameters):
-        # As text they would reach C as pointers, whatever C takes them for.
-        raise Failure(
-            f"{function.name}() takes further arguments of undeclared types (...), "
-            "which cannot be written on a command line"
-        )
-    values = [
-        convert(text, plg.ffi.typeof(parameter.type), signature.label(index))
-        for index, (text, parameter) in enumerate(zip(args, signature.parameters, strict=False))
-    ]
-    # Those that are too many are the function's to refuse, in its own words.
-    return function(*values, *args[len(signature.parameters) :])
 
 
 def _print(plg: Plugin, value: Any) -> None:

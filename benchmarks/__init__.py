@@ -1,0 +1,1 @@
+"""How fast nativeplug is, beside everything else that calls native functions from Python."""

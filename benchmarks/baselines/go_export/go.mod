@@ -1,0 +1,3 @@
+module example.com/go_export
+
+go 1.21

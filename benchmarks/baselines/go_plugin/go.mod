@@ -1,0 +1,3 @@
+module example.com/go_plugin
+
+go 1.21
