@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import random
+import shutil
 import struct
 import sysconfig
 import tempfile
@@ -23,6 +25,8 @@ from nativeplug import build
 from prototypes import CType, Group, Prototype
 
 CALLS = 20  # of each prototype, by each side
+# Name, value of NATIVEPLUG_INVOKER, hold_gil.
+WAYS = [("released", "core", False), ("held", "core", True), ("cffi", "cffi", False)]
 Arguments = Sequence[Any]
 
 
@@ -77,10 +81,24 @@ def sides_of(functions: Sequence[Prototype], folder: Path) -> Iterator[Side]:
     """Yield cffi's compiled module, which is right, and each way of nativeplug."""
     module = _compiled_by_cffi(functions, folder)
     yield Side("cffi API mode", module.ffi, module.lib, _for_cffi)
-    plugin = folder / "plugin.c"
-    plugin.write_text(prototypes.source(functions))
-    plg = nativeplug.open(build.build(plugin), prototypes.declarations(functions))
-    yield Side("nativeplug", plg.ffi, plg, _for_plugin)
+    source = folder / "plugin.c"
+    source.write_text(prototypes.source(functions))
+    plugin = build.build(source)
+    for name, invoker, hold_gil in WAYS:
+        copy = shutil.copy(plugin, folder / f"{name}.so")
+        plg = nativeplug.open(copy, prototypes.declarations(functions), hold_gil=hold_gil)
+        resolve(plg, functions, invoker)
+        yield Side(name, plg.ffi, plg, _for_plugin)
+
+
+def resolve(plg: nativeplug.Plugin, functions: Sequence[Prototype], invoker: str) -> None:
+    """Look all functions up, and check that those that the core can call are its."""
+    for function in functions:
+        os.environ["NATIVEPLUG_INVOKER"] = invoker  # read when a symbol is resolved
+        resolved = plg.lookup(function.name)
+        assert isinstance(resolved, nativeplug.Function)
+        wanted = "core" if function.fits_registers and invoker == "core" else "cffi"
+        assert wanted == resolved.invoker, f"{function} is served by {resolved.invoker}"
 
 
 def _compiled_by_cffi(functions: Sequence[Prototype], folder: Path) -> Any:

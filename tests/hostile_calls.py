@@ -129,9 +129,7 @@ def random_call(rng: random.Random, prototype: Prototype, further: Sequence[str]
     """Return a call with some arguments that are wrong; they may be *further* expressions."""
     share = rng.choice([0.05, 0.2, 0.6, 1])
     texts = [
-        hostile.any_expression(rng, further)
-        if rng.random() < share
-        else hostile.fitting(rng, ctype)
+        hostile.wrong(rng, ctype, further) if rng.random() < share else hostile.fitting(rng, ctype)
         for ctype in prototype.parameters
     ]
     kind = rng.randrange(16)
