@@ -14,6 +14,7 @@
 #include "core.h"
 
 #include <errno.h>
+#include <limits.h>
 
 enum { NP_BLOCK = 256 }; /* a block of 15 columns is 30 KiB of stack */
 
@@ -169,6 +170,10 @@ read_column(const Py_buffer *view, int code, const NpValue *value,
     if (start < 0 || count < 0 || (items != 1 && items - start < count)) {
         PyErr_SetString(PyExc_ValueError, "a column is too short");
         return -1;
+    }
+    if (value->kind == NP_CHAR) {
+        /* with its sign, where it has one */
+        code = CHAR_MIN < 0 ? NP_SIGNED_ITEMS : NP_UNSIGNED_ITEMS;
     }
     column->data = view->buf;
     column->items = (char)code;
