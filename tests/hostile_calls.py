@@ -19,9 +19,9 @@ import hostile
 import nativeplug
 import prototypes
 from batches import Note, main
-from differential import comparable
 from nativeplug import build
 from prototypes import Prototype
+from sides import comparable
 
 PROTOTYPES, PARAMETERS = 100, 8
 _WITHIN = 50  # calls within a call

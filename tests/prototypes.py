@@ -55,6 +55,13 @@ class CType:
         return "int" if integer and narrow else self.name
 
 
+def integer(name: str, code: str) -> CType:
+    """Return an integer type of the size and sign of a *code* of module struct."""
+    bits = 8 * struct.calcsize(code)
+    low = -(1 << bits - 1) if code.islower() else 0
+    return CType(name, Group.INTEGER, low, low + (1 << bits) - 1)
+
+
 def _integers() -> Iterator[CType]:
     # Each with the code of module struct that has its size.
     codes = {
@@ -66,9 +73,7 @@ def _integers() -> Iterator[CType]:
         "uintptr_t": "N", "enum shade": "I", "enum level": "i",
     }  # fmt: skip
     for name, code in codes.items():
-        bits = 8 * struct.calcsize(code)
-        low = -(1 << bits - 1) if code.islower() else 0
-        yield CType(name, Group.INTEGER, low, low + (1 << bits) - 1)
+        yield integer(name, code)
 
 
 VOID = CType("void", Group.VOID)
