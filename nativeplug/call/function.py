@@ -219,7 +219,9 @@ class Function(FunctionBase):
         """Return an argument's word, its number of items or -1, and what keeps it alive."""
         ffi, value = self._owner.ffi, self.call_plan.parameters[index]
         converted = to_c(ffi, value)(given, Call())
-        items = lengths.items_of(ffi, value, given) if self.call_plan.lengths else None
+        items = None
+        if any(length.array == index for length in self.call_plan.lengths):
+            items = lengths.items_of(ffi, value, given)
         if items is not None:
             items += lengths.is_terminated(given)
         return word_of(ffi, value, converted), -1 if items is None else items, converted
