@@ -128,6 +128,18 @@ class Touchy:
     __bytes__ = __int__ = __getattr__ = __call__ = __contains__ = __getitem__ = _fail
 
 
+class Pretends:
+    """Claims to be of another class."""
+
+    def __init__(self, claimed: type) -> None:
+        self._claimed = claimed
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """Lie."""
+        return self._claimed
+
+
 class OwnTypeError(TypeError):
     """An error with arguments of its own."""
 
@@ -185,8 +197,9 @@ BytesSub(b'a')  BytesSub(b'ab')  bytearray(b'a')  bytearray()
 """
 _OTHERS = """
 None  ...  NotImplemented  object()  object  int  str  []  [1]  [way]  ()  (1,2)  {}  {'x':1}
-set()  range(3)  iter(())  lambda:0  len  abs  ValueError('x')  way  way.plg  ffi
-ffi.typeof('int')  gc  Index
+Pretends(int)  Pretends(float)  Pretends(bool)  Pretends(str)  Pretends(bytes)
+Pretends(bytearray)  Pretends(type(ffi.NULL))  Pretends(type(abs))  set()  range(3)  iter(())
+lambda:0  len  abs  ValueError('x')  way  way.plg  ffi  ffi.typeof('int')  gc  Index
 """
 _BUFFERS = """
 memoryview(b'')  memoryview(b'a')  memoryview(bytearray(16))[::2]  memoryview(bytearray(16))[::-1]
@@ -257,6 +270,10 @@ FURTHER = {
     CType("float *", Group.POINTER, buffer="f"): (),
     CType("const uint64_t *", Group.POINTER, buffer="Q"): (),
     CType("const struct point *", Group.POINTER): ("ffi.new('struct point *')", "Struct()"),
+    CType("const double *", Group.POINTER, length="2", buffer="d"): (),
+    CType("int *", Group.POINTER, length="a0", buffer="i"): (),
+    CType("const char *", Group.TEXT, length="a0"): (),
+    CType("char *", Group.TEXT, length="3"): (),
     CType("char **", Group.POINTER): ("ffi.new('char *[2]')",),
     CType("visit", Group.OTHER): ("abs", "None", "ffi.cast('visit', 8)"),
     CType("const wchar_t *", Group.OTHER): ("'wide'", "None"),
