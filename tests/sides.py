@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import cffi
 
@@ -130,8 +131,8 @@ def sides_of(functions: Sequence[Prototype], folder: Path) -> Iterator[Side]:
 def resolve(plg: nativeplug.Plugin, functions: Sequence[Prototype], invoker: str) -> None:
     """Look all functions up, and check that those that the core can call are its."""
     for function in functions:
-        os.environ["NATIVEPLUG_INVOKER"] = invoker  # read when a symbol is resolved
-        resolved = plg.lookup(function.name)
+        with mock.patch.dict(os.environ, NATIVEPLUG_INVOKER=invoker):  # read by lookup
+            resolved = plg.lookup(function.name)
         assert isinstance(resolved, nativeplug.Function)
         wanted = "core" if function.fits_registers and invoker == "core" else "cffi"
         assert wanted == resolved.invoker, f"{function} is served by {resolved.invoker}"
