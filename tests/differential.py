@@ -2,99 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import random
-import struct
-import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import cffi
-
-import nativeplug
+import mapped
 import prototypes
 import values
 from batches import Note, main
-from nativeplug import build
-from prototypes import CType, Group, Prototype
+from prototypes import Prototype
+from sides import Side, report, sides_of
 
 CALLS = 20  # of each prototype, by each side
-Arguments = Sequence[Any]
-
-
-@dataclass(frozen=True)
-class Side:
-    """One way to call the functions."""
-
-    name: str
-    ffi: Any
-    #: Has the functions and the variable `seen` as attributes.
-    functions: Any
-    argument: Callable[[Any, CType, Any], Any]
-
-    def call(self, prototype: Prototype, given: Arguments, salt: int) -> tuple[object, int]:
-        """Return what the function gives back and what it saw of its arguments."""
-        pairs = zip(prototype.parameters, given, strict=True)
-        arguments = [self.argument(self.ffi, ctype, value) for ctype, value in pairs]
-        self.functions.seen = salt
-        result = getattr(self.functions, prototype.name)(*arguments)
-        return comparable(self.ffi, prototype.result, result), self.functions.seen
-
-
-def _for_plugin(ffi: Any, ctype: CType, value: Any) -> Any:
-    is_address = ctype.group is Group.POINTER and isinstance(value, int)
-    return ffi.cast(ctype.name, value) if is_address else value
-
-
-def _for_cffi(ffi: Any, ctype: CType, value: Any) -> Any:
-    if value is None:
-        return ffi.NULL
-    if isinstance(value, str):
-        return value.encode()
-    if ctype.group is Group.POINTER and not isinstance(value, int):
-        return ffi.from_buffer(ctype.name, value)
-    return _for_plugin(ffi, ctype, value)
-
-
-def comparable(ffi: Any, ctype: CType, result: Any) -> object:
-    """Return a value that is equal only to one of the same type with the same bits."""
-    if ctype.is_floating:
-        return type(result).__name__, struct.pack(">d", result).hex()
-    if isinstance(result, ffi.CData) and ctype.group is Group.TEXT:
-        return "str", ffi.string(result).decode() if result else None
-    if ctype.group is Group.TEXT:
-        return "str", result
-    if ctype.group is Group.POINTER:
-        return ffi.typeof(result).cname, hex(int(ffi.cast("uintptr_t", result)))
-    return type(result).__name__, result
-
-
-def sides_of(functions: Sequence[Prototype], folder: Path) -> Iterator[Side]:
-    """Yield cffi's compiled module, which is right, and each way of nativeplug."""
-    module = _compiled_by_cffi(functions, folder)
-    yield Side("cffi API mode", module.ffi, module.lib, _for_cffi)
-    plugin = folder / "plugin.c"
-    plugin.write_text(prototypes.source(functions))
-    plg = nativeplug.open(build.build(plugin), prototypes.declarations(functions))
-    yield Side("nativeplug", plg.ffi, plg, _for_plugin)
-
-
-def _compiled_by_cffi(functions: Sequence[Prototype], folder: Path) -> Any:
-    builder = cffi.FFI()
-    builder.cdef(prototypes.declarations(functions))
-    builder.set_source("reference", prototypes.source(functions))
-    written = folder / "reference.c"
-    with contextlib.redirect_stdout(None):  # it says what it does
-        builder.emit_c_code(str(written))
-    # An extension module is a shared object like any other.
-    flags = ["-O0", "-g0", "-I", sysconfig.get_path("include")]
-    spec = importlib.util.spec_from_file_location("reference", build.build(written, flags=flags))
-    assert spec is not None
-    return importlib.util.module_from_spec(spec)
 
 
 def first_difference(
@@ -118,22 +38,12 @@ def first_difference(
         for _ in range(CALLS):
             given = [values.value(rng, ctype) for ctype in prototype.parameters]
             salt = rng.getrandbits(64)
-            wanted = right.call(prototype, given, salt)
+            wanted = right.call(prototype, [given], salt)
             for side in others:
-                got = side.call(prototype, given, salt)
+                got = side.call(prototype, [given], salt)
                 if wanted != got:
-                    return _report(prototype, given, {right.name: wanted, side.name: got})
+                    return report(prototype, given, {right.name: wanted, side.name: got})
     return None
-
-
-def _report(prototype: Prototype, given: Arguments, answers: dict[str, tuple[object, int]]) -> str:
-    lines = [str(prototype)]
-    for index, value in enumerate(given):
-        bits = f" = {struct.pack('>d', value).hex()}" if isinstance(value, float) else ""
-        lines.append(f"  a{index} = {value!r}{bits}")
-    for name, (result, seen) in answers.items():
-        lines.append(f"{name}: result {result}, arguments seen as {seen:016x}")
-    return "\n".join(lines)
 
 
 def run(seed: int, count: int, note: Note) -> str | None:
@@ -141,7 +51,10 @@ def run(seed: int, count: int, note: Note) -> str | None:
     rng = random.Random(seed)  # noqa: S311 - it must be repeatable
     functions = prototypes.prototypes(rng, count)
     with tempfile.TemporaryDirectory() as folder:
-        return first_difference(rng, functions, [*sides_of(functions, Path(folder))], note)
+        sides = [*sides_of(functions, Path(folder))]
+        return first_difference(rng, functions, sides, note) or mapped.first_difference(
+            rng, functions, sides, note
+        )
 
 
 if __name__ == "__main__":

@@ -12,11 +12,10 @@ import ctypes
 import decimal
 import fractions
 import gc
-import itertools
 import mmap
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cffi
@@ -129,6 +128,18 @@ class Touchy:
     __bytes__ = __int__ = __getattr__ = __call__ = __contains__ = __getitem__ = _fail
 
 
+class Pretends:
+    """Claims to be of another class."""
+
+    def __init__(self, claimed: type) -> None:
+        self._claimed = claimed
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """Lie."""
+        return self._claimed
+
+
 class OwnTypeError(TypeError):
     """An error with arguments of its own."""
 
@@ -181,13 +192,14 @@ ffi.cast('long double',2)  ffi.cast('wchar_t','w')
 """
 _TEXTS = r"""
 ''  'text'  'a\0b'  '\0'  '\ud800'  'a\udcff'  '\U0001f40d'*9  'x'*70000  'é'  StrSub('sub')
-StrSub('a\0b')  b''  b'a'  b'\0'  b'a\0b'  b'ab'  b'x'*70000  BytesSub(b'a')  BytesSub(b'ab')
-bytearray(b'a')  bytearray()
+StrSub('a\0b')  b''  b'a'  b'\x80'  bytearray(b'\x80')  b'\0'  b'a\0b'  b'ab'  b'x'*70000
+BytesSub(b'a')  BytesSub(b'ab')  bytearray(b'a')  bytearray()
 """
 _OTHERS = """
 None  ...  NotImplemented  object()  object  int  str  []  [1]  [way]  ()  (1,2)  {}  {'x':1}
-set()  range(3)  iter(())  lambda:0  len  abs  ValueError('x')  way  way.plg  ffi
-ffi.typeof('int')  gc  Index
+Pretends(int)  Pretends(float)  Pretends(bool)  Pretends(str)  Pretends(bytes)
+Pretends(bytearray)  Pretends(type(ffi.NULL))  Pretends(type(abs))  set()  range(3)  iter(())
+lambda:0  len  abs  ValueError('x')  way  way.plg  ffi  ffi.typeof('int')  gc  Index
 """
 _BUFFERS = """
 memoryview(b'')  memoryview(b'a')  memoryview(bytearray(16))[::2]  memoryview(bytearray(16))[::-1]
@@ -224,30 +236,44 @@ gc.collect()*0
 """
 
 
-def _listed(text: str) -> list[str]:
-    return re.split(r" {2,}|\n", text.strip())
+def _listed(*texts: str) -> list[str]:
+    return [item for text in texts for item in re.split(r" {2,}|\n", text.strip())]
 
 
-def _expressions() -> Iterator[str]:
-    for text in (_NUMBERS, _TEXTS, _OTHERS, _BUFFERS, _CDATA):
-        yield from _listed(text)
-    for code in "bBhHiIlLqQfd":
-        yield f"array.array({code!r},[1,2])"
-    for code, kind in itertools.product("cbB?hHiIlLqQnNfdP", ("bytes", "bytearray")):
-        yield f"memoryview({kind}(16)).cast({code!r})"
-
-
-EXPRESSIONS = [*_expressions()]
-METHODS = [
+_VIEWS = [
+    *(f"array.array({code!r}, [1, 2])" for code in "bBhHiIlLqQfd"),
+    *(
+        f"memoryview({kind}(16)).cast({code!r})"
+        for code in "cbB?hHiIlLqQnNfdP"
+        for kind in ("bytes", "bytearray")
+    ),
+]
+_METHODS = [
     f"{owner}(lambda: {action})"
     for owner in ("Index", "Float", "Both")
     for action in _listed(_ACTIONS)
 ]
+_ALL = [*_listed(_NUMBERS, _TEXTS, _OTHERS, _BUFFERS, _CDATA), *_VIEWS, *_METHODS]
+# What a group of types comes close to taking.
+_NEAR = {
+    Group.BOOL: _listed(_NUMBERS),
+    Group.CHAR: _listed(_TEXTS),
+    Group.INTEGER: [*_listed(_NUMBERS), *_METHODS],
+    Group.FLOAT: [*_listed(_NUMBERS), *_METHODS],
+    Group.DOUBLE: [*_listed(_NUMBERS), *_METHODS],
+    Group.TEXT: [*_listed(_TEXTS, _BUFFERS, _CDATA), *_VIEWS],
+    Group.POINTER: [*_listed(_BUFFERS, _CDATA), *_VIEWS],
+    Group.OTHER: _ALL,
+}
 # What the groups of types have no random values for.
 FURTHER = {
     CType("float *", Group.POINTER, buffer="f"): (),
     CType("const uint64_t *", Group.POINTER, buffer="Q"): (),
     CType("const struct point *", Group.POINTER): ("ffi.new('struct point *')", "Struct()"),
+    CType("const double *", Group.POINTER, length="2", buffer="d"): (),
+    CType("int *", Group.POINTER, length="a0", buffer="i"): (),
+    CType("const char *", Group.TEXT, length="a0"): (),
+    CType("char *", Group.TEXT, length="3"): (),
     CType("char **", Group.POINTER): ("ffi.new('char *[2]')",),
     CType("visit", Group.OTHER): ("abs", "None", "ffi.cast('visit', 8)"),
     CType("const wchar_t *", Group.OTHER): ("'wide'", "None"),
@@ -271,9 +297,11 @@ def fitting(rng: random.Random, ctype: CType) -> str:
     return repr(given)
 
 
-def any_expression(rng: random.Random, further: Sequence[str] = ()) -> str:
-    """Return any expression, or a *further* one."""
+def wrong(rng: random.Random, ctype: CType, further: Sequence[str] = ()) -> str:
+    """Return any expression, or a *further* one: one that a parameter hardly takes."""
     kind = rng.randrange(4)
-    if kind == 0:  # about as large as an integer type's limits
+    if kind == 0:
+        return rng.choice([*_ALL, *further])
+    if kind == 1:  # about as large as an integer type's limits
         return f"{rng.choice('+-')}(1 << {rng.randrange(70)}) - {rng.randrange(2)}"
-    return rng.choice(METHODS if kind == 1 else [*EXPRESSIONS, *further])
+    return rng.choice(_NEAR[ctype.group])

@@ -19,9 +19,9 @@ import hostile
 import nativeplug
 import prototypes
 from batches import Note, main
-from differential import comparable
 from nativeplug import build
-from prototypes import Prototype
+from prototypes import VOID, Group, Prototype
+from sides import comparable
 
 PROTOTYPES, PARAMETERS = 100, 8
 _WITHIN = 50  # calls within a call
@@ -35,6 +35,8 @@ class Way:
     def __init__(self, invoker: str, plugin: Path, declared: str) -> None:
         #: What happened in the call, apart from its result.
         self.events: list[str] = []
+        #: Who served the calls.
+        self.invokers: set[str] = set()
         #: What arguments may view and resize.
         self.buffer = bytearray(16)
         self._call: Callable[[], object] = int
@@ -51,6 +53,7 @@ class Way:
         self._left = _WITHIN
         os.environ["NATIVEPLUG_INVOKER"] = self._invoker  # read when a symbol is resolved
         function: Any = self.plg.lookup(call.prototype.name)
+        self.invokers.add(function.invoker)
         known = {**hostile.NAMES, "way": self, "ffi": self.plg.ffi}
         self._call = partial(
             function,
@@ -129,9 +132,7 @@ def random_call(rng: random.Random, prototype: Prototype, further: Sequence[str]
     """Return a call with some arguments that are wrong; they may be *further* expressions."""
     share = rng.choice([0.05, 0.2, 0.6, 1])
     texts = [
-        hostile.any_expression(rng, further)
-        if rng.random() < share
-        else hostile.fitting(rng, ctype)
+        hostile.wrong(rng, ctype, further) if rng.random() < share else hostile.fitting(rng, ctype)
         for ctype in prototype.parameters
     ]
     kind = rng.randrange(16)
@@ -161,12 +162,20 @@ def ways(functions: Sequence[Prototype], folder: Path) -> list[Way]:
     ]
 
 
+def _can_be_declared(function: Prototype) -> bool:
+    """Tell whether what gives an array its length is an integer parameter before it."""
+    first, *others = [*function.parameters, VOID]
+    is_counted = any(ctype.length == "a0" for ctype in others)
+    return first.length != "a0" and (first.group is Group.INTEGER or not is_counted)
+
+
 def run(seed: int, count: int, note: Note) -> str | None:
     """Make so many calls in each way; return the first of which the outcome differs."""
     rng = random.Random(seed)  # noqa: S311 - it must be repeatable
     functions = [
         replace(function, returned=None)
         for function in prototypes.prototypes(rng, PROTOTYPES, PARAMETERS, [*hostile.FURTHER])
+        if _can_be_declared(function)
     ]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # Of methods that return a subclass; whether they come once or twice is Python's.
@@ -179,6 +188,7 @@ def run(seed: int, count: int, note: Note) -> str | None:
             wanted, got = (way.outcome(call) for way in both)
             if wanted != got or HELD in wanted:
                 return f"{call}\ncore: {wanted}\ncffi: {got}"
+        assert [{"core", "cffi"}, {"cffi"}] == [way.invokers for way in both]
     return None
 
 

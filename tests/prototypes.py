@@ -34,13 +34,16 @@ class Group(enum.Enum):
 
 @dataclass(frozen=True)
 class CType:
-    """A C type; of an integer also its limits, of a pointer the format of fitting buffers."""
+    """A C type; of an integer also its limits, of a pointer what it points to."""
 
     name: str
     group: Group
     low: int = 0
     high: int = 0
+    #: The format of fitting buffers.
     buffer: str = ""
+    #: How many items a parameter of the type is declared to have; see `declare`.
+    length: str = ""
 
     @property
     def is_floating(self) -> bool:
@@ -48,11 +51,21 @@ class CType:
         return self.group in {Group.FLOAT, Group.DOUBLE}
 
     @property
-    def promoted(self) -> str:
-        """The type that narrow integers have in registers; any other type itself."""
-        integer = self.group in {Group.BOOL, Group.CHAR, Group.INTEGER}
-        narrow = self.high - self.low < (1 << INT_BITS - 1)
-        return "int" if integer and narrow else self.name
+    def is_narrow(self) -> bool:
+        """Tell whether it is an integer type of which a register has bits to spare."""
+        is_integer = self.group in {Group.BOOL, Group.CHAR, Group.INTEGER}
+        return is_integer and self.high - self.low < (1 << INT_BITS - 1)
+
+    def declare(self, name: str) -> str:
+        """Return the declaration of a parameter."""
+        return f"{self.name[:-1]}{name}[{self.length}]" if self.length else f"{self.name} {name}"
+
+
+def integer(name: str, code: str) -> CType:
+    """Return an integer type of the size and sign of a *code* of module struct."""
+    bits = 8 * struct.calcsize(code)
+    low = -(1 << bits - 1) if code.islower() else 0
+    return CType(name, Group.INTEGER, low, low + (1 << bits) - 1)
 
 
 def _integers() -> Iterator[CType]:
@@ -66,12 +79,11 @@ def _integers() -> Iterator[CType]:
         "uintptr_t": "N", "enum shade": "I", "enum level": "i",
     }  # fmt: skip
     for name, code in codes.items():
-        bits = 8 * struct.calcsize(code)
-        low = -(1 << bits - 1) if code.islower() else 0
-        yield CType(name, Group.INTEGER, low, low + (1 << bits) - 1)
+        yield integer(name, code)
 
 
 VOID = CType("void", Group.VOID)
+INT = integer("int", "i")
 TYPES = (
     CType("_Bool", Group.BOOL),
     CType("char", Group.CHAR),
@@ -184,33 +196,31 @@ class Prototype:
 
     def __str__(self) -> str:
         """Return the declaration in C."""
-        return self._head([ctype.name for ctype in self.parameters]) + ";"
+        return self._head(self.parameters) + ";"
 
-    def _head(self, types: Sequence[str]) -> str:
-        listed = ", ".join(f"{name} a{index}" for index, name in enumerate(types))
+    def _head(self, types: Sequence[CType]) -> str:
+        listed = ", ".join(ctype.declare(f"a{index}") for index, ctype in enumerate(types))
         return f"{self.result.name} {self.name}({listed or 'void'})"
 
     def definition(self) -> str:
         """Return the function in C."""
-        registers = INTEGER_REGISTERS if self.trusting else 0
-        types = []
+        types, registers = [], INTEGER_REGISTERS if self.trusting else 0
         for ctype in self.parameters:
-            types.append(ctype.promoted if registers > 0 else ctype.name)
+            types.append(INT if ctype.is_narrow and registers > 0 else ctype)
             registers -= not ctype.is_floating
         hashed = [
             f"hash = mix(hash, bits_{_BITS[ctype.group]}(a{index}));"
             for index, ctype in enumerate(self.parameters)
         ]
         value = _RESULTS[self.result.group] if self.returned is None else f"a{self.returned}"
-        return "\n    ".join(
-            [
-                f"{self._head(types)}\n{{",
-                f"uint64_t hash = mix(seen, {self.index});",
-                *hashed,
-                "seen = hash;",
-                f"return ({self.result.name})({value});\n}}\n",
-            ]
-        )
+        lines = [
+            f"{self._head(types)}\n{{",
+            f"uint64_t hash = mix(seen, {self.index});",
+            *hashed,
+            "seen = hash;",
+            f"return ({self.result.name})({value});\n}}\n",
+        ]
+        return "\n    ".join(lines)
 
     @property
     def fits_registers(self) -> bool:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from batches import run_batch
-from differential import Side, comparable, first_difference, sides_of
+from differential import first_difference
 from prototypes import TYPES, VOID, CType, Group, Prototype
+from sides import Side, comparable, sides_of
 
 SEED = int(os.environ.get("SEED", "3"))
 PROTOTYPES = 100
@@ -34,7 +35,7 @@ SPOILED: dict[Group, Callable[[Any], object]] = {
 
 
 def test_random_prototypes() -> None:
-    """Results and arguments of random functions are the same, bit for bit."""
+    """Results and arguments of random functions are the same, bit for bit, also in maps."""
     problem = run_batch("differential", SEED, PROTOTYPES)
     assert None is problem, f"repeat it with SEED={SEED}:\n{problem}"
 

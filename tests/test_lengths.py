@@ -43,6 +43,10 @@ def test_shorter_lengths_are_taken(plg: Any) -> None:
     [
         (lambda p: p.sum(4, XS), "sum() argument 'xs' must have at least 4 items, not 3"),
         (lambda p: p.sum(n=4, xs=XS), "sum() argument 'xs' must have at least 4 items, not 3"),
+        (
+            lambda p: p.sum((1 << 64) - 1, XS),
+            "sum() argument 'xs' must have at least 18446744073709551615 items, not 3",
+        ),
         (lambda p: p.sum(1, None), "sum() argument 'xs' must have at least 1 items, not 0"),
         (lambda p: p.total(-1, b"a"), "total() argument 'bytes' cannot have -1 items"),
         (
@@ -110,6 +114,13 @@ def test_wrong_numbers_of_arguments(plg: Any, args: tuple[int, ...]) -> None:
     """Other numbers of arguments are refused in the usual words."""
     with pytest.raises(TypeError, match=r"sum\(\)|argument 'xs'"):
         plg.sum(*args)
+
+
+def test_other_arguments_have_no_length(open_plugin: OpenPlugin, compile_c: Compile) -> None:
+    """Beside an array with a length, all other parameters take what they always take."""
+    text = "int pick(char c, int n, const int *xs) { return c == 'a' ? xs[n - 1] : 0; }"
+    plg: Any = open_plugin(compile_c(text), "int pick(char c, int n, const int xs[n]);")
+    assert plg.pick(bytearray(b"a"), array.array("i", [4, 5])) == 5
 
 
 def test_lengths_are_part_of_what_is_shared() -> None:

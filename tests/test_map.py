@@ -71,6 +71,20 @@ def test_a_function_without_parameters(plg: Any) -> None:
         plg.lookup("tick").map(out=array.array("i", [0]))
 
 
+def test_chars_are_widened(compile_c: Compile) -> None:
+    """A function that relies on its caller to widen a char, as Rust's and Clang's do, may."""
+    text = """
+    #ifdef __x86_64__
+    int is_80(int c)
+    #else
+    int is_80(char c)
+    #endif
+    { return c == (char)0x80; }
+    """
+    is_80: Any = nativeplug.open(compile_c(text), "int is_80(char c);").lookup("is_80")
+    assert [1, 0] == is_80.map(b"\x80\x7f").tolist()
+
+
 def test_progress(plg: Any) -> None:
     """Progress tells the calls made, ever more, up to all."""
     for threads in (1, 2):

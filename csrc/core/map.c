@@ -14,6 +14,7 @@
 #include "core.h"
 
 #include <errno.h>
+#include <limits.h>
 
 enum { NP_BLOCK = 256 }; /* a block of 15 columns is 30 KiB of stack */
 
@@ -44,8 +45,7 @@ typedef struct {
 #define ELEMENT_CODE(items, size) ((items) << 8 | (int)(size))
 
 /* Bring *count* elements into the form of registers. Elements may be unaligned
- * in a buffer. A float lies in the low half of its register, a char there has
- * its sign. [no gil] */
+ * in a buffer. A float lies in the low half of its register. [no gil] */
 static void
 load(const Column *column, const NpValue *value, Py_ssize_t start,
      Py_ssize_t count, NpWord *words)
@@ -60,10 +60,7 @@ load(const Column *column, const NpValue *value, Py_ssize_t start,
         words[at].member = (cast)read(element);                \
     }
 #define LOAD_WITH(type, step, read)            \
-    if (value->kind == NP_CHAR) {              \
-        LOAD_AS(type, step, read, i, char)     \
-    }                                          \
-    else if (value->kind != NP_FLOAT) {        \
+    if (value->kind != NP_FLOAT) {             \
         LOAD_AS(type, step, read, u, uint64_t) \
     }                                          \
     else if (value->size == sizeof(double)) {  \
@@ -169,6 +166,10 @@ read_column(const Py_buffer *view, int code, const NpValue *value,
     if (start < 0 || count < 0 || (items != 1 && items - start < count)) {
         PyErr_SetString(PyExc_ValueError, "a column is too short");
         return -1;
+    }
+    if (value->kind == NP_CHAR) {
+        /* with its sign, where it has one */
+        code = CHAR_MIN < 0 ? NP_SIGNED_ITEMS : NP_UNSIGNED_ITEMS;
     }
     column->data = view->buf;
     column->items = (char)code;

@@ -219,7 +219,7 @@ class Function(FunctionBase):
         """Return an argument's word, its number of items or -1, and what keeps it alive."""
         ffi, value = self._owner.ffi, self.call_plan.parameters[index]
         limit = None
-        if self.call_plan.lengths:
+        if any(length.array == index for length in self.call_plan.lengths):
             given = lengths.pinned(ffi, given)
             limit = lengths.limit_of(ffi, value, given)
         converted = to_c(ffi, value)(given, Call())
