@@ -73,6 +73,7 @@ lint: $(VENV)/lint.stamp
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml nativeplug._core
 	set -- $(wildcard $(foreach d,csrc/*/ plugins_c/ plugins_c/*/ benchmarks/*/,$(addprefix $(d)*.,c h cpp)))
 	if [ $$# -gt 0 ]; then $(BIN)/clang-format --dry-run -Werror "$$@"; fi
 	echo "clang-format: $$# files checked"

@@ -7,9 +7,9 @@ several threads.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, final
 
-from typing_extensions import Self
+from typing_extensions import Self, disjoint_base
 
 #: How many integers, pointers and the like, and how many floating-point numbers a call can
 #: have: as many as the ABI has registers for.
@@ -32,12 +32,13 @@ TYPES: Mapping[str, tuple[str, int, bool, str]]
 #: signed, "u" unsigned, "f" floating point, "b" anything, " " what only Python can tell) and
 #: their size; cffi's type (else None); the index of the parameter that counts the items, or
 #: -1; how many items there must be at least.
-Description: TypeAlias = tuple[str, int, bool, bool, str, int, Any, int, int]
+_Description: TypeAlias = tuple[str, int, bool, bool, str, int, Any, int, int]
 
+@final
 class Plan:
     """A signature compiled for calling by the core invoker. Immutable."""
 
-    def __new__(cls, result: Description, parameters: tuple[Description, ...], /) -> Self:
+    def __new__(cls, result: _Description, parameters: tuple[_Description, ...], /) -> Self:
         """
         Compile a signature.
 
@@ -45,6 +46,7 @@ class Plan:
             ValueError: It has more parameters than registers, or a kind that is not served.
         """
 
+@disjoint_base
 class FunctionBase:
     """
     What a `Function` is made of that a call needs.
@@ -140,6 +142,7 @@ class FunctionBase:
             count: How many.
         """
 
+@disjoint_base
 class PluginBase:
     """
     What reads a plugin's attributes: its ``__dict__``, then the class, then ``_missing``.
@@ -153,7 +156,7 @@ class PluginBase:
     def __new__(cls, symbols: object, resolved: dict[str, Any], /) -> Self:
         """Make a plugin whose *symbols* keeps in *resolved* what it has resolved."""
 
-    def __getattr__(self, name: str, /) -> Any:
+    def __getattribute__(self, name: str, /) -> Any:
         """Read an attribute; ``_missing(name)`` gives those that are not there yet."""
 
     def _remember(self, name: str, value: object, /) -> Any:

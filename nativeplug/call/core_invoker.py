@@ -17,7 +17,7 @@ from nativeplug.call.buffers import class_of_type
 from nativeplug.call.plan import CallPlan, Kind, Value, is_signed
 
 if TYPE_CHECKING:
-    from nativeplug._core import Description
+    from nativeplug._core import _Description as Description
 
 _KINDS = {Kind.BOOL, Kind.CHAR, Kind.INTEGER, Kind.FLOAT, Kind.TEXT, Kind.POINTER}
 _POINTERS = {Kind.TEXT, Kind.POINTER}
