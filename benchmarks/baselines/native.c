@@ -56,7 +56,7 @@ double
 slow(double x)
 {
     double root = x;
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 16; i++) {
         root = (root + x / root) / 2;
     }
     return root;
