@@ -20,7 +20,7 @@ from nativeplug.call import (
     check_free,
     refuse_go_result,
 )
-from nativeplug.declare import Declarations, FunctionDeclaration
+from nativeplug.declare import Declarations, FunctionDeclaration, Line
 from nativeplug.declare.sources import Source
 from nativeplug.errors import DeclarationError, PluginError, SymbolNotFoundError
 from nativeplug.load.generation import Generation, libc_free
@@ -176,7 +176,7 @@ class Symbols:
         return Variable(given.declarations.ffi, declaration, address, self._kept)
 
     def _function(
-        self, declaration: FunctionDeclaration, line: str, address: int, given: _Given
+        self, declaration: FunctionDeclaration, line: Line, address: int, given: _Given
     ) -> Function:
         name, options, scope = declaration.name, given.options, given.scope
         plan, invoke = scope.core_plan(declaration), None

@@ -14,12 +14,13 @@ from nativeplug.declare.declarations import (
 )
 from nativeplug.declare.preprocess import Prepared, preprocess
 from nativeplug.declare.sources import Source
-from nativeplug.declare.unit import TypeDeclaration, Unit, from_line, prototype_of
+from nativeplug.declare.unit import Line, TypeDeclaration, Unit, from_line, prototype_of
 from nativeplug.errors import DeclarationError
 
 __all__ = [
     "Declarations",
     "FunctionDeclaration",
+    "Line",
     "Parameter",
     "SymbolDeclaration",
     "TypeDeclaration",

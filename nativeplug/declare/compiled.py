@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import logging
 
 # Changes whenever the meaning of the files does.
-_FORMAT = "3"
+_FORMAT = "4"
 _DIGEST_SIZE = hashlib.sha256().digest_size
 
 
@@ -98,8 +98,8 @@ def _read_own(path: Path) -> bytes:
         return file.read()
 
 
-def _payload(data: bytes) -> bytes:
-    digest, payload = data[:_DIGEST_SIZE], data[_DIGEST_SIZE:]
+def _payload(data: bytes) -> memoryview:
+    digest, payload = data[:_DIGEST_SIZE], memoryview(data)[_DIGEST_SIZE:]
     if hashlib.sha256(payload).digest() != digest:
         raise ValueError("its digest does not fit")
     return payload

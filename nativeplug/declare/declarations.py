@@ -15,6 +15,7 @@ from nativeplug.declare.unit import (
     PROBLEM,
     TEXT,
     VARIABLE,
+    Line,
     Lines,
     Row,
     TypeDeclaration,
@@ -115,7 +116,7 @@ class Symbols(Mapping[str, SymbolDeclaration]):
 
     __slots__ = ("_lines",)
 
-    def __init__(self, lines: Mapping[str, str]) -> None:
+    def __init__(self, lines: Mapping[str, Line]) -> None:
         self._lines = lines
 
     def __getitem__(self, name: str) -> SymbolDeclaration:
@@ -145,8 +146,8 @@ class Declarations:
     __slots__ = ("constants", "ffi", "lines", "origins", "types")
 
     def __init__(self) -> None:
-        #: The functions and variables by name, each as the line that is kept of it.
-        self.lines = Lines.of({})
+        #: The functions and variables by name, each as what is kept of it.
+        self.lines = Lines.of([])
         #: The integer macros and enumerators.
         self.constants: dict[str, int] = {}
         #: The types by each of their names, in an order in which C takes them.
