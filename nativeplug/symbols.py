@@ -169,7 +169,7 @@ class Symbols:
             # Most functions come this way: called as one that is known already.
             address = self.generation.address(name)
             return Function(name, address, plan, None, line, given.scope, 0, 0)
-        declaration = given.declarations.served(name)
+        declaration = declare.served(line)
         address = self.generation.address(name)
         if isinstance(declaration, FunctionDeclaration):
             return self._function(declaration, line, address, given)

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from nativeplug.declare.ctext import parse
 from nativeplug.declare.declarations import Declarations
 from nativeplug.declare.plain import read
-from nativeplug.declare.unit import Lines, TypeDeclaration, Unit, from_line, prototype_of, to_line
+from nativeplug.declare.unit import (
+    Lines,
+    Row,
+    TypeDeclaration,
+    Unit,
+    from_line,
+    prototype_of,
+    to_line,
+)
 
 TEXT = """
 #define LIMIT 0xffffffffffffffff
@@ -63,7 +71,7 @@ def test_lines_begin_with_the_prototype(unit: Unit) -> None:
 class TestLines:
     """Lines are found by name, however many are looked for."""
 
-    ROWS = (
+    ROWS: tuple[Row, ...] = (
         ["function", "f", "struct f f(int f)", "T", "r", [["f"]], False, "T", "x.h:1:10", None],
         ["function", "ff", "struct ff ff(int f)", "T", "r", [["f"]], False, "T", "x.h:2:11", None],
         ["function", "g", "void g(void)", "U", "void", [], False, "U [1]", "x.h:3:6", None],

@@ -11,6 +11,7 @@ from nativeplug.declare.declarations import (
     Parameter,
     SymbolDeclaration,
     VariableDeclaration,
+    served,
 )
 from nativeplug.declare.preprocess import Prepared, preprocess
 from nativeplug.declare.sources import Source
@@ -30,6 +31,7 @@ __all__ = [
     "from_line",
     "prototype_of",
     "read",
+    "served",
 ]
 
 

@@ -95,6 +95,20 @@ def symbol_from(row: Row) -> SymbolDeclaration:
     return FunctionDeclaration._make(row[1:])
 
 
+def served(line: Line) -> SymbolDeclaration:
+    """
+    Return the declaration of a function or variable that is to be used.
+
+    Raises:
+        DeclarationError: Its type is one that only C can handle.
+    """
+    row = from_line(line)
+    if row[PROBLEM] is not None:
+        text = " ".join(row[TEXT].split())
+        raise error_in(row[PLACE], f"cannot use {text!r}: {row[PROBLEM]}")
+    return symbol_from(row)
+
+
 def same_type(ffi: Any, one: Row, other: Row) -> bool:
     """Tell whether two rows of one symbol declare the same."""
     if one[KIND] != other[KIND]:
@@ -161,24 +175,6 @@ class Declarations:
     def symbols(self) -> Mapping[str, SymbolDeclaration]:
         """The functions and variables by name."""
         return Symbols(self.lines)
-
-    def served(self, name: str) -> SymbolDeclaration | None:
-        """
-        Return the declaration of a function or variable that is to be used.
-
-        Returns:
-            None when it is not declared.
-
-        Raises:
-            DeclarationError: Its type is one that only C can handle.
-        """
-        if name not in self.lines:
-            return None
-        row = from_line(self.lines[name])
-        if row[PROBLEM] is not None:
-            text = " ".join(row[TEXT].split())
-            raise error_in(row[PLACE], f"cannot use {text!r}: {row[PROBLEM]}")
-        return symbol_from(row)
 
     def plus(self, unit: Unit) -> Declarations:
         """
