@@ -125,7 +125,7 @@ class Lines(Mapping[str, Line]):
 
     def __or__(self, more: Lines) -> Lines:
         """Return these lines and *more*."""
-        return Lines.of({**self, **more}.values()) if self and more else more or self
+        return Lines.of({**self, **more}.values()) if self else more
 
     def parts(self) -> tuple[list[str], str]:
         """Return what another such object can be made of; no pattern has a newline."""
