@@ -20,7 +20,7 @@ from nativeplug.call import (
     check_free,
     refuse_go_result,
 )
-from nativeplug.declare import Declarations, FunctionDeclaration
+from nativeplug.declare import Declarations, FunctionDeclaration, Line
 from nativeplug.declare.sources import Source
 from nativeplug.errors import DeclarationError, PluginError, SymbolNotFoundError
 from nativeplug.load.generation import Generation, libc_free
@@ -169,15 +169,14 @@ class Symbols:
             # Most functions come this way: called as one that is known already.
             address = self.generation.address(name)
             return Function(name, address, plan, None, line, given.scope, 0, 0)
-        declaration = given.declarations.served(name)
-        assert declaration is not None  # noqa: S101 - it has a line
+        declaration = declare.served(line)
         address = self.generation.address(name)
         if isinstance(declaration, FunctionDeclaration):
             return self._function(declaration, line, address, given)
         return Variable(given.declarations.ffi, declaration, address, self._kept)
 
     def _function(
-        self, declaration: FunctionDeclaration, line: str, address: int, given: _Given
+        self, declaration: FunctionDeclaration, line: Line, address: int, given: _Given
     ) -> Function:
         name, options, scope = declaration.name, given.options, given.scope
         plan, invoke = scope.core_plan(declaration), None

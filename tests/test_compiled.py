@@ -16,7 +16,7 @@ from nativeplug.errors import DeclarationError
 from support import RunPython
 
 LINE = to_line(["variable", "v", "int v", "int", False, "x.h:1:5", None])
-UNIT = Unit("x.h", Lines.of({"v": LINE}), [], {})
+UNIT = Unit("x.h", Lines.of([LINE]), [], {})
 KEY = compiled.key_of("x.h", "int v;")
 
 

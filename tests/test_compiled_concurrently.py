@@ -13,7 +13,7 @@ from nativeplug.declare import compiled
 from nativeplug.declare.unit import Lines, TypeDeclaration, Unit, to_line
 
 LINE = to_line(["variable", "v", "int v", "int", False, "x.h:1:5", None])
-UNIT = Unit("x.h", Lines.of({"v": LINE}), [], {})
+UNIT = Unit("x.h", Lines.of([LINE]), [], {})
 KEY = compiled.key_of("x.h", "int v;")
 
 
@@ -30,7 +30,7 @@ class TestConcurrent:
     def test_threads(self, cache: Path) -> None:
         """Many threads that read one text at once get the same."""
         types = [TypeDeclaration((f"struct S{i}",), f"struct S{i}", "x.h:1:1") for i in range(999)]
-        unit = Unit("x.h", Lines.of({}), types, {})
+        unit = Unit("x.h", Lines.of([]), types, {})
         found: list[Unit] = []
 
         def work() -> None:

@@ -39,17 +39,13 @@ class TestServed:
     def test_refused(self, text: str, problem: str) -> None:
         """The rest of the text can be used; this says where it stands and why it cannot."""
         found = declare.read(f"{text}\nint other(void);")
-        assert found.served("other") is not None
+        assert declare.served(found.lines["other"])
         with pytest.raises(DeclarationError) as caught:
-            found.served("f")
+            declare.served(found.lines["f"])
         symbol = found.symbols["f"]
         expected = f"{symbol.place}: cannot use {symbol.text!r}: {problem}"
         assert str(caught.value).startswith(expected)
         assert ("<declarations>", text.count("\n") + 1) == (caught.value.file, caught.value.line)
-
-    def test_undeclared(self) -> None:
-        """What is not declared is not served either."""
-        assert declare.read("int f(void);").served("g") is None
 
 
 class TestTypes:

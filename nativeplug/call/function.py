@@ -16,7 +16,7 @@ from nativeplug.call.core_invoker import compile_core, word_of
 from nativeplug.call.plan import CallPlan, compile_plan
 from nativeplug.call.signature import Signature
 from nativeplug.call.text import not_text
-from nativeplug.declare import FunctionDeclaration, from_line, prototype_of
+from nativeplug.declare import FunctionDeclaration, Line, from_line, prototype_of
 
 #: More than any machine can run at once.
 MAX_THREADS = 4096
@@ -34,7 +34,7 @@ class Scope:
         self.path = path
         self._plans: dict[str, Plan | None] = {}
 
-    def known_plan(self, line: str) -> Plan | None:
+    def known_plan(self, line: Line) -> Plan | None:
         """Return the core's plan for a line of declarations, if there is one already."""
         return self._plans.get(prototype_of(line))
 

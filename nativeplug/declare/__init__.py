@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from nativeplug.declare import compiled, sources
 from nativeplug.declare.declarations import (
@@ -11,15 +12,17 @@ from nativeplug.declare.declarations import (
     Parameter,
     SymbolDeclaration,
     VariableDeclaration,
+    served,
 )
 from nativeplug.declare.preprocess import Prepared, preprocess
 from nativeplug.declare.sources import Source
-from nativeplug.declare.unit import TypeDeclaration, Unit, from_line, prototype_of
+from nativeplug.declare.unit import Line, TypeDeclaration, Unit, from_line, prototype_of
 from nativeplug.errors import DeclarationError
 
 __all__ = [
     "Declarations",
     "FunctionDeclaration",
+    "Line",
     "Parameter",
     "SymbolDeclaration",
     "TypeDeclaration",
@@ -29,6 +32,7 @@ __all__ = [
     "from_line",
     "prototype_of",
     "read",
+    "served",
 ]
 
 
@@ -67,10 +71,17 @@ def extend(base: Declarations, source: Source) -> Declarations:
     Raises:
         DeclarationError: *source* cannot be read, or contradicts *base*.
     """
-    prepared = preprocess(source)
     known = dict.fromkeys(base.types.values())
-    key = compiled.key_of(source.name, *prepared.parts, repr(base.constants), repr([*known]))
-    return base.plus(compiled.load_or_parse(key, lambda: _parse(prepared, source.name, base)))
+    key = compiled.key_of(source.name, source.text, repr(base.constants), repr([*known]))
+    unit = compiled.load(key)
+    if unit is None:  # or it depends on more than that
+        prepared = preprocess(source)
+        parse = partial(_parse, prepared, source.name, base)
+        if prepared.output is None:
+            unit = compiled.parse_and_keep(key, parse)
+        else:
+            unit = compiled.load_or_parse(compiled.key_of(key, prepared.output), parse)
+    return base.plus(unit)
 
 
 def _parse(prepared: Prepared, origin: str, base: Declarations) -> Unit:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import logging
 
 # Changes whenever the meaning of the files does.
-_FORMAT = "3"
+_FORMAT = "4"
 _DIGEST_SIZE = hashlib.sha256().digest_size
 
 
@@ -57,23 +57,19 @@ def load_or_parse(key: str, parse: Callable[[], Unit]) -> Unit:
     """
     Return the unit kept under *key*, or parse it and keep it.
 
-    Safe to call from several threads and processes.
+    Safe to call from several threads and processes, as all here is.
 
     Raises:
         DeclarationError: As *parse* does; nothing is kept then.
     """
-    directory = cache_directory()
-    if directory is None:
-        return parse()
-    path = directory / "declarations" / f"{key}.lines"
-    unit = _load(path)
-    if unit is None:
-        unit = parse()
-        _store(path, unit)
-    return unit
+    return load(key) or parse_and_keep(key, parse)
 
 
-def _load(path: Path) -> Unit | None:
+def load(key: str) -> Unit | None:
+    """Return the unit kept under *key*; None when there is none that could be used."""
+    path = _path_of(key)
+    if path is None:
+        return None
     try:
         return Unit.from_bytes(_payload(_read_own(path)))
     except FileNotFoundError:
@@ -81,6 +77,25 @@ def _load(path: Path) -> Unit | None:
     except (OSError, ValueError) as error:
         _log().warning("cannot use parsed declarations in %r: %s", str(path), error)
         return None
+
+
+def parse_and_keep(key: str, parse: Callable[[], Unit]) -> Unit:
+    """
+    Parse the unit that is to be had by *key* from now on.
+
+    Raises:
+        DeclarationError: As *parse* does; nothing is kept then.
+    """
+    unit = parse()
+    path = _path_of(key)
+    if path is not None:
+        _store(path, unit)
+    return unit
+
+
+def _path_of(key: str) -> Path | None:
+    directory = cache_directory()
+    return None if directory is None else directory / "declarations" / f"{key}.lines"
 
 
 def _log() -> logging.Logger:
@@ -98,8 +113,8 @@ def _read_own(path: Path) -> bytes:
         return file.read()
 
 
-def _payload(data: bytes) -> bytes:
-    digest, payload = data[:_DIGEST_SIZE], data[_DIGEST_SIZE:]
+def _payload(data: bytes) -> memoryview:
+    digest, payload = data[:_DIGEST_SIZE], memoryview(data)[_DIGEST_SIZE:]
     if hashlib.sha256(payload).digest() != digest:
         raise ValueError("its digest does not fit")
     return payload

@@ -15,6 +15,7 @@ from nativeplug.declare.unit import (
     PROBLEM,
     TEXT,
     VARIABLE,
+    Line,
     Lines,
     Row,
     TypeDeclaration,
@@ -94,6 +95,20 @@ def symbol_from(row: Row) -> SymbolDeclaration:
     return FunctionDeclaration._make(row[1:])
 
 
+def served(line: Line) -> SymbolDeclaration:
+    """
+    Return the declaration of a function or variable that is to be used.
+
+    Raises:
+        DeclarationError: Its type is one that only C can handle.
+    """
+    row = from_line(line)
+    if row[PROBLEM] is not None:
+        text = " ".join(row[TEXT].split())
+        raise error_in(row[PLACE], f"cannot use {text!r}: {row[PROBLEM]}")
+    return symbol_from(row)
+
+
 def same_type(ffi: Any, one: Row, other: Row) -> bool:
     """Tell whether two rows of one symbol declare the same."""
     if one[KIND] != other[KIND]:
@@ -115,7 +130,7 @@ class Symbols(Mapping[str, SymbolDeclaration]):
 
     __slots__ = ("_lines",)
 
-    def __init__(self, lines: Mapping[str, str]) -> None:
+    def __init__(self, lines: Mapping[str, Line]) -> None:
         self._lines = lines
 
     def __getitem__(self, name: str) -> SymbolDeclaration:
@@ -145,8 +160,8 @@ class Declarations:
     __slots__ = ("constants", "ffi", "lines", "origins", "types")
 
     def __init__(self) -> None:
-        #: The functions and variables by name, each as the line that is kept of it.
-        self.lines = Lines.of({})
+        #: The functions and variables by name, each as what is kept of it.
+        self.lines = Lines.of([])
         #: The integer macros and enumerators.
         self.constants: dict[str, int] = {}
         #: The types by each of their names, in an order in which C takes them.
@@ -160,24 +175,6 @@ class Declarations:
     def symbols(self) -> Mapping[str, SymbolDeclaration]:
         """The functions and variables by name."""
         return Symbols(self.lines)
-
-    def served(self, name: str) -> SymbolDeclaration | None:
-        """
-        Return the declaration of a function or variable that is to be used.
-
-        Returns:
-            None when it is not declared.
-
-        Raises:
-            DeclarationError: Its type is one that only C can handle.
-        """
-        if name not in self.lines:
-            return None
-        row = from_line(self.lines[name])
-        if row[PROBLEM] is not None:
-            text = " ".join(row[TEXT].split())
-            raise error_in(row[PLACE], f"cannot use {text!r}: {row[PROBLEM]}")
-        return symbol_from(row)
 
     def plus(self, unit: Unit) -> Declarations:
         """

@@ -22,8 +22,8 @@ from nativeplug.declare.sources import Source
 class Prepared:
     """C text on its way to the parser, read just far enough to tell what it depends on."""
 
-    #: Everything that the result depends on.
-    parts: tuple[str, ...]
+    #: What the result depends on besides the text: what a compiler said. None without one.
+    output: str | None
     #: Reads the directives.
     finish: Callable[[], plain.Preprocessed]
     #: Prepares the text for a compiler after all: cgo's headers may need one. None without.
@@ -54,7 +54,7 @@ def preprocess(source: Source) -> Prepared:
                 "install gcc or clang, or declare without it",
             ) from None
         return prepared
-    prepared = Prepared((found.text, repr(found.macros)), lambda: found)
+    prepared = Prepared(None, lambda: found)
     return replace(prepared, fallback=lambda: _with_compiler(source, bare)) if go else prepared
 
 
@@ -66,4 +66,4 @@ def _with_compiler(source: Source, bare: str) -> Prepared | None:
     if c_compiler() is None:
         return None
     output = cc.run(bare, source)
-    return Prepared((bare, output), lambda: cc.split(output, bare, source))
+    return Prepared(output, lambda: cc.split(output, bare, source))

@@ -177,7 +177,7 @@ class Reader:
             old = rows.setdefault(node.name, row)
             if not same_type(ffi, old, row):
                 raise contradiction(row[PLACE], row[TEXT], old[PLACE], old[TEXT])
-        return Lines.of({name: to_line(row) for name, row in rows.items()})
+        return Lines.of(map(to_line, rows.values()))
 
     def _problem(self, node: c_ast.Node, *, thread_local: bool) -> str | None:
         """Tell why a function or variable cannot be served, whatever its type."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,13 +67,21 @@ def beside(plugin: str) -> Source | None:
     Raises:
         DeclarationError: There is one, and it cannot be read.
     """
-    for place in dict.fromkeys((Path(plugin), Path(os.path.realpath(plugin)))):
+    for place in _places(plugin):
         stem = place.name.split(".so", 1)[0]
         for name in dict.fromkeys((stem, stem.removeprefix("lib"))):
             header = place.with_name(f"{name}.h") if name else None
             if header is not None and header.is_file():
                 return _read(header)
     return None
+
+
+def _places(plugin: str) -> Iterator[Path]:
+    place = Path(plugin)
+    yield place
+    real = Path(os.path.realpath(plugin))
+    if real != place:
+        yield real
 
 
 def _read(header: Path) -> Source:
@@ -87,4 +96,5 @@ def _read(header: Path) -> Source:
 
 
 def _plain(text: str) -> str:
-    return _OTHER_NEWLINE.sub("\n", text.removeprefix(_BYTE_ORDER_MARK))
+    text = text.removeprefix(_BYTE_ORDER_MARK)
+    return _OTHER_NEWLINE.sub("\n", text) if "\r" in text else text

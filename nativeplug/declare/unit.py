@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,80 +18,118 @@ FUNCTION, VARIABLE = "function", "variable"
 #: A function's row has its prototype here.
 PROTOTYPE = -3
 
+#: What is kept of a row: its pattern, which many rows share; its name; its line and column.
+Line = tuple[str, str, str]
 
-def to_line(row: Row) -> str:
-    """
-    Return a row as the line of text that is kept of it.
+# How many lines are searched for. Then so many are used that an index of all is worth its time.
+_FEW = 8
 
-    A program may declare ten thousand functions of which it calls three: a line is taken apart
-    when its symbol is used. Until then only its beginning is looked at, see `prototype_of`.
+
+def to_line(row: Row) -> Line:
     """
-    served = row[KIND] == FUNCTION and row[PROBLEM] is None
+    Return what is kept of a row.
+
+    A program may declare ten thousand functions, most of them alike, of which it calls three:
+    a line is taken apart when its symbol is used. Until then only the beginning of its pattern
+    is looked at, see `prototype_of`.
+    """
+    kind, name, text, *rest, place, problem = row
+    before, _, after = text.partition(name)
+    file, number, column = place.rsplit(":", 2)
+    served = kind == FUNCTION and problem is None
     prototype = " ".join(row[PROTOTYPE].split()) if served else ""
-    return f"{prototype}\t{json.dumps(row, separators=_COMPACT)}"
+    pattern = json.dumps([kind, before, after, *rest, file, problem], separators=_COMPACT)
+    return f"{prototype}\t{pattern}", name, f"{number}:{column}"
 
 
-def from_line(line: str) -> Row:
+def from_line(line: Line) -> Row:
     """Return the row of a line."""
-    row: Row = json.loads(line[line.index("\t") :])
-    return row
+    pattern, name, place = line
+    kind, before, after, *rest, file, problem = json.loads(pattern[pattern.index("\t") :])
+    return [kind, name, f"{before}{name}{after}", *rest, f"{file}:{place}", problem]
 
 
-def prototype_of(line: str) -> str:
+def prototype_of(line: Line) -> str:
     """Return what functions have in common that are called alike; "" of what is not served."""
-    return line[: line.index("\t")]
+    pattern = line[0]
+    return pattern[: pattern.index("\t")]
 
 
-class Lines(Mapping[str, str]):
+class Lines(Mapping[str, Line]):
     """
     The lines of functions and variables by name, in one text, cut out of it when asked for.
 
-    Immutable.
+    Immutable, and safe to use from several threads.
     """
 
-    __slots__ = ("_base", "_starts", "_text")
+    __slots__ = ("_index", "_patterns", "_searched", "_text")
 
-    def __init__(self, text: str, base: int, starts: dict[str, int]) -> None:
-        """*text* has, *base* characters behind each of *starts*, a line that ends there."""
+    def __init__(self, patterns: list[str], text: str) -> None:
+        """
+        Take lines as `parts` gives them.
+
+        Args:
+            patterns: The patterns, each once.
+            text: A newline, and of each line its name, its pattern's number and its place;
+                a tab between them, a newline after them.
+        """
+        self._patterns = patterns
         self._text = text
-        self._base = base
-        self._starts = starts
+        self._searched = 0
+        self._index: dict[str, Line] = {}  # empty until it is worth its time
 
     @classmethod
-    def of(cls, lines: Mapping[str, str]) -> Lines:
+    def of(cls, lines: Iterable[Line]) -> Lines:
         """Put lines together."""
-        ends = itertools.accumulate(len(line) + 1 for line in lines.values())
-        starts = dict(zip(lines, itertools.chain([0], ends), strict=False))
-        return cls("".join(f"{line}\n" for line in lines.values()), 0, starts)
+        numbers: dict[str, int] = {}
+        texts = [
+            f"{name}\t{numbers.setdefault(pattern, len(numbers))}\t{place}\n"
+            for pattern, name, place in lines
+        ]
+        return cls([*numbers], f"\n{''.join(texts)}")
 
-    def __getitem__(self, name: str) -> str:
+    def __getitem__(self, name: str) -> Line:
         """Return the line of *name*; KeyError when there is none."""
-        start = self._base + self._starts[name]
-        return self._text[start : self._text.index("\n", start)]
+        return self._index.get(name) or self._find(name)
 
-    def __contains__(self, name: object) -> bool:
-        """Tell whether there is a line of *name*."""
-        return name in self._starts
+    def _find(self, name: str) -> Line:
+        self._searched += 1
+        if self._searched > _FEW:
+            return self._indexed()[name]
+        start = self._text.find(f"\n{name}\t") + 1
+        if not start or "\t" in name:
+            raise KeyError(name)
+        return self._cut(self._text[start : self._text.index("\n", start)])
+
+    def _cut(self, text: str) -> Line:
+        name, number, place = text.split("\t")
+        return self._patterns[int(number)], name, place
+
+    def _indexed(self) -> dict[str, Line]:
+        if not self._index:
+            lines = map(self._cut, self._text.split("\n")[1:-1])
+            self._index = {line[1]: line for line in lines}
+        return self._index
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
-        return iter(self._starts)
+        return iter(self._indexed())
 
     def __len__(self) -> int:
         """Return how many lines there are."""
-        return len(self._starts)
+        return self._text.count("\n") - 1
 
     def __repr__(self) -> str:
         """Show the lines."""
-        return f"Lines.of({dict(self)!r})"
+        return f"Lines.of({[*self.values()]!r})"
 
     def __or__(self, more: Lines) -> Lines:
         """Return these lines and *more*."""
-        return Lines.of({**self, **more}) if self and more else more or self
+        return Lines.of({**self, **more}.values()) if self else more
 
-    def parts(self) -> tuple[dict[str, int], str]:
-        """Return what another such object can be made of."""
-        return self._starts, self._text[self._base :]
+    def parts(self) -> tuple[list[str], str]:
+        """Return what another such object can be made of; no pattern has a newline."""
+        return self._patterns, self._text
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +166,12 @@ class Unit:
     def to_bytes(self) -> bytes:
         """Return the unit as lines of JSON, which say nothing that could be executed."""
         types = [[list(kept.names), kept.text, kept.place, kept.packed] for kept in self.types]
-        starts, text = self.symbols.parts()
-        head = json.dumps([self.origin, starts, types, _to_json(self.ffi)], separators=_COMPACT)
-        return f"{head}\n{text}".encode("utf-8", "surrogatepass")
+        patterns, text = self.symbols.parts()
+        head = json.dumps([self.origin, types, _to_json(self.ffi)], separators=_COMPACT)
+        return "\n".join([head, *patterns, text]).encode("utf-8", "surrogatepass")
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Unit:
+    def from_bytes(cls, data: bytes | memoryview) -> Unit:
         """
         Return the unit that `to_bytes` wrote.
 
@@ -142,10 +179,12 @@ class Unit:
             ValueError: It did not write that.
         """
         try:
-            text = data.decode("utf-8", "surrogatepass")
-            (origin, starts, rows, ffi), end = json.JSONDecoder().raw_decode(text)
+            text = str(data, "utf-8", "surrogatepass")
+            end = text.index("\n\n")
+            head, *patterns = text[:end].split("\n")
+            origin, rows, ffi = json.loads(head)
             types = [TypeDeclaration(tuple(names), *rest) for names, *rest in rows]
-            lines = Lines(text, end + 1, {**starts})
+            lines = Lines(patterns, text[end + 1 :])
             return cls(origin, lines, types, {name: _from_json(ffi[name]) for name in ffi})
         except (TypeError, LookupError, RecursionError) as error:
             raise ValueError(f"not a unit: {error}") from None

@@ -253,7 +253,7 @@ def _text(buffer: FFI.CData) -> str:
 
 def _in_users_words(text: str, name: str, path: str) -> str:
     """Return the loader's *text* about the object *name* as a text about the user's *path*."""
-    if not name:
+    if not name or name not in text:
         return text
     return re.sub(rf"{re.escape(name)}(?![\w.])", lambda _: path, text)
 

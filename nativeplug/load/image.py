@@ -141,13 +141,13 @@ def copy(path: str, data: bytes) -> Image:
         OpenError: The copy cannot be written: memory or the disk is full, for one.
         FileChangedError: The file would be loaded itself, and is another now.
     """
-    place = os.path.realpath(path)
-    directories: list[str | None] = [os.path.dirname(place)]
-    if not needs_origin(data):
-        directories.append(None)  # the one for temporary files
+    anywhere = not needs_origin(data)
+    if anywhere:
         with contextlib.suppress(_RefusedError):
             return _memory_image(path, data)
-    for directory in directories:
+    place = os.path.realpath(path)
+    directories = [os.path.dirname(place), None]  # the latter is the one for temporary files
+    for directory in directories if anywhere else directories[:1]:
         with contextlib.suppress(_RefusedError):
             return _file_image(directory, path, data)
     return _image_in_place(place, data)

@@ -11,7 +11,6 @@ import struct
 import sys
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -216,7 +215,7 @@ def host_target() -> Target:
     be wider than the process.
     """
     try:
-        with Path("/proc/self/exe").open("rb") as file:
+        with open("/proc/self/exe", "rb", buffering=0) as file:
             found = Target.of(file.read(TARGET_SIZE))
     except OSError:
         found = None
