@@ -147,8 +147,8 @@ class PluginBase:
     """
     What reads a plugin's attributes: its ``__dict__``, then the class, then ``_missing``.
 
-    ``lookup`` is in the ``__dict__``: it reads *resolved*, then calls the ``lookup`` of
-    *symbols*. ``__dict__`` is read-only.
+    ``lookup`` is in the ``__dict__``: it reads *resolved*, then calls ``resolve`` of *symbols*
+    (or ``lookup``, with what is no name). ``__dict__`` is read-only.
     """
 
     _symbols: Any

@@ -55,16 +55,16 @@ class _Lib:
             One of ``NP_DL_*``.
         """
 
-    def np_dl_own_address(self, handle: FFI.CData, name: bytes, start: int, end: int, /) -> int:
+    def np_dl_own_address(self, handle: FFI.CData, name: bytes, span: FFI.CData, /) -> int:
         """
-        Find *name* between two addresses, those of the object of *handle*.
+        Find *name* where the object of *handle* lies.
 
         Returns:
             Its address; 0 when `np_dl_symbol` has to tell.
         """
 
-    def np_dl_span(self, handle: FFI.CData, start: FFI.CData, end: FFI.CData, /) -> None:
-        """Write to two ``uintptr_t *`` where the object of *handle* begins and ends."""
+    def np_dl_span(self, handle: FFI.CData, span: FFI.CData, /) -> None:
+        """Write to a ``struct np_dl_span *`` where the object of *handle* lies."""
 
     def np_dl_path(self, handle: FFI.CData, path: FFI.CData, size: int, /) -> int:
         """

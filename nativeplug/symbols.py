@@ -144,15 +144,16 @@ class Symbols:
                     )
 
     def lookup(self, name: str) -> Function | Variable:
-        """Resolve a symbol; see `Plugin.lookup`."""
+        """Resolve a symbol, unless it is resolved; see `Plugin.lookup`."""
         if not isinstance(name, str):
             raise TypeError(f"a symbol's name must be str, not {type(name).__name__}")
+        return self.resolved.get(name) or self.resolve(name)
+
+    def resolve(self, name: str) -> Function | Variable:
+        """Resolve a symbol; see `Plugin.lookup`."""
         while True:
             if self.error is not None:
                 raise self.error()
-            known = self.resolved.get(name)
-            if known is not None:
-                return known
             given = self._given
             symbol = self._resolve(name, given)
             with _lock:
@@ -165,7 +166,7 @@ class Symbols:
             line = given.declarations.lines[name]
         except KeyError:
             raise self._undeclared(name, given.declarations) from None
-        if given.options.none and (plan := given.scope.known_plan(line)) is not None:
+        if given.options.none and (plan := given.scope.known_plans.get(line[0])) is not None:
             # Most functions come this way: called as one that is known already.
             address = self.generation.address(name)
             return Function(name, address, plan, None, line, given.scope, 0, 0)
@@ -179,7 +180,7 @@ class Symbols:
         self, declaration: FunctionDeclaration, line: Line, address: int, given: _Given
     ) -> Function:
         name, options, scope = declaration.name, given.options, given.scope
-        plan, invoke = scope.core_plan(declaration), None
+        plan, invoke = scope.core_plan(declaration, line[0]), None
         release = self._release(declaration, given) if name in options.free else 0
         flags = SAVE_ERRNO if name in options.save_errno else 0
         if plan is None:

@@ -17,7 +17,6 @@ from nativeplug.declare.unit import (
     TypeDeclaration,
     Unit,
     from_line,
-    prototype_of,
     to_line,
 )
 
@@ -62,10 +61,14 @@ def test_any_data(data: bytes, text: str, number: int) -> None:
     assert row == from_line(found.symbols["name"])
 
 
-def test_lines_begin_with_the_prototype(unit: Unit) -> None:
-    """A line tells, without being taken apart, what a function that is served is called like."""
-    found = {name: prototype_of(line) for name, line in unit.symbols.items()}
-    assert {"f": "double (*)(const struct S *, P, ...)", "table": "", "refused": ""} == found
+def test_lines_that_are_alike_share_their_pattern() -> None:
+    """What is known of one symbol holds for all of its pattern; a length makes another one."""
+    text = (
+        "int f(int a); int g(int a);\nint h(int b); int i(int n, int x[n]); int j(int n, int x[]);"
+    )
+    found = parse(read(text), "x.h", Declarations()).symbols
+    assert found["f"][0] == found["g"][0]
+    assert 4 == len({line[0] for line in found.values()})
 
 
 class TestLines:

@@ -56,7 +56,8 @@ typedef enum {
     METHOD(_not_text)      \
     METHOD(_reworded)      \
     METHOD(_too_short)     \
-    METHOD(lookup)
+    METHOD(lookup)         \
+    METHOD(resolve)
 #define NP_METHOD_MEMBER(name) PyObject *name;
 
 /* The state of the module in one interpreter. */

@@ -105,17 +105,20 @@ static PyObject *
 plugin_lookup(PyObject *self, PyObject *name)
 {
     NpPlugin *plugin = (NpPlugin *)self;
+    bool is_name = PyUnicode_CheckExact(name);
     NpState *state;
     PyObject *value;
 
-    if (PyUnicode_CheckExact(name) &&
-        np_dict_get(plugin->resolved, name, &value) != 0) {
+    if (is_name && np_dict_get(plugin->resolved, name, &value) != 0) {
         return value;
     }
     state = np_state_of(Py_TYPE(self));
-    return state == NULL ? NULL
-                         : PyObject_CallMethodOneArg(
-                               plugin->symbols, state->names.lookup, name);
+    return state == NULL
+               ? NULL
+               : PyObject_CallMethodOneArg(plugin->symbols,
+                                           is_name ? state->names.resolve
+                                                   : state->names.lookup,
+                                           name);
 }
 
 static PyMethodDef lookup_method = {

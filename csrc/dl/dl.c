@@ -88,43 +88,48 @@ np_dl_symbol(void *handle, const char *name, void **address, char *error,
     return NP_DL_FOREIGN;
 }
 
-/* Find *name* at an address from *start* to *end*, where the object of
- * *handle* lies: that is an answer without dladdr, which looks at every symbol
- * of the object. Returns 0 when np_dl_symbol must tell. [no gil] */
+/* Where an object lies: its first byte, and that after its last. */
+struct np_dl_span {
+    uintptr_t start, end;
+};
+
+/* Find *name* where the object of *handle* lies: that is an answer without
+ * dladdr, which looks at every symbol of the object. Returns 0 when
+ * np_dl_symbol must tell. [no gil] */
 static uintptr_t
-np_dl_own_address(void *handle, const char *name, uintptr_t start,
-                  uintptr_t end)
+np_dl_own_address(void *handle, const char *name,
+                  const struct np_dl_span *span)
 {
     uintptr_t address = (uintptr_t)dlsym(handle, name);
 
-    return address >= start && address < end ? address : 0;
+    return address >= span->start && address < span->end ? address : 0;
 }
 
 /* What find_span looks for, and what it finds. */
-struct span {
+struct search {
     const struct link_map *map;
-    uintptr_t start, end;
+    struct np_dl_span *span;
 };
 
 static int
 find_span(struct dl_phdr_info *info, size_t size, void *data)
 {
-    struct span *span = data;
+    struct search *search = data;
+    struct np_dl_span *span = search->span;
 
     (void)size;
-    if (info->dlpi_addr != span->map->l_addr ||
-        strcmp(info->dlpi_name, span->map->l_name) != 0) {
+    if (info->dlpi_addr != search->map->l_addr ||
+        strcmp(info->dlpi_name, search->map->l_name) != 0) {
         return 0;
     }
     for (int at = 0; at < info->dlpi_phnum; at++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[at];
         uintptr_t start = info->dlpi_addr + part->p_vaddr;
+        uintptr_t end = start + part->p_memsz;
 
         if (part->p_type == PT_LOAD) {
             span->start = start < span->start ? start : span->start;
-            span->end = start + part->p_memsz > span->end
-                            ? start + part->p_memsz
-                            : span->end;
+            span->end = end > span->end ? end : span->end;
         }
     }
     return 1;
@@ -133,15 +138,14 @@ find_span(struct dl_phdr_info *info, size_t size, void *data)
 /* Tell where the object of *handle* lies; nowhere when the loader cannot.
  * [no gil] */
 static void
-np_dl_span(void *handle, uintptr_t *start, uintptr_t *end)
+np_dl_span(void *handle, struct np_dl_span *span)
 {
-    struct span span = {NULL, UINTPTR_MAX, 0};
+    struct search search = {NULL, span};
 
-    if (dlinfo(handle, RTLD_DI_LINKMAP, &span.map) == 0) {
-        (void)dl_iterate_phdr(find_span, &span);
+    *span = (struct np_dl_span){UINTPTR_MAX, 0};
+    if (dlinfo(handle, RTLD_DI_LINKMAP, &search.map) == 0) {
+        (void)dl_iterate_phdr(find_span, &search);
     }
-    *start = span.start;
-    *end = span.end;
 }
 
 /* Write the path at which the loader found the object of *handle*, cut to

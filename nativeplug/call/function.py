@@ -16,7 +16,7 @@ from nativeplug.call.core_invoker import compile_core, word_of
 from nativeplug.call.plan import CallPlan, compile_plan
 from nativeplug.call.signature import Signature
 from nativeplug.call.text import not_text
-from nativeplug.declare import FunctionDeclaration, Line, from_line, prototype_of
+from nativeplug.declare import FunctionDeclaration, from_line
 
 #: More than any machine can run at once.
 MAX_THREADS = 4096
@@ -25,31 +25,34 @@ MAX_THREADS = 4096
 class Scope:
     """What the functions of one plugin share: its types, and the plans made of them so far."""
 
-    __slots__ = ("_plans", "ffi", "path")
+    __slots__ = ("_plans", "ffi", "known_plans", "path")
 
     def __init__(self, ffi: Any, path: str) -> None:
         #: The cffi ``FFI`` that knows the types.
         self.ffi = ffi
         #: The plugin's path, for people.
         self.path = path
+        #: The core's plans by the pattern of the line that is kept of a function.
+        self.known_plans: dict[str, Plan] = {}
         self._plans: dict[str, Plan | None] = {}
-
-    def known_plan(self, line: Line) -> Plan | None:
-        """Return the core's plan for a line of declarations, if there is one already."""
-        return self._plans.get(prototype_of(line))
 
     def call_plan(self, declaration: FunctionDeclaration) -> CallPlan:
         """Compile the call plan of a declared function."""
         return compile_plan(Signature.of(declaration), self.ffi.typeof(declaration.pointer))
 
-    def core_plan(self, declaration: FunctionDeclaration) -> Plan | None:
-        """Return the core's plan of a declared function, made once for all of its prototype."""
+    def core_plan(self, declaration: FunctionDeclaration, pattern: str) -> Plan | None:
+        """
+        Return the core's plan of a declared function; None when the core declines it.
+
+        A plan is made once for each prototype, and known for each pattern.
+        """
         prototype = declaration.prototype
-        try:
-            return self._plans[prototype]
-        except KeyError:
-            plan = compile_core(self.ffi, self.call_plan(declaration))
-            return self._plans.setdefault(prototype, plan)
+        if prototype not in self._plans:
+            self._plans[prototype] = compile_core(self.ffi, self.call_plan(declaration))
+        plan = self._plans[prototype]
+        if plan is not None:
+            self.known_plans[pattern] = plan
+        return plan
 
 
 class _Doc:
@@ -181,12 +184,10 @@ class Function(FunctionBase):
 
     def builtin(self) -> Any:
         """Return a new built-in function that calls this function."""
-        shown = inspect.Signature(
-            [
-                parameter.replace(annotation=inspect.Parameter.empty)
-                for parameter in self.__signature__.parameters.values()
-            ]
-        )
+        # Not self.signature, which is kept with all that calls by cffi need.
+        annotated = Signature.of(self.declaration).to_python().parameters.values()
+        bare = [each.replace(annotation=inspect.Parameter.empty) for each in annotated]
+        shown = inspect.Signature(bare)
         return self._builtin(f"{self.name}{shown}\n--\n\n{self.describe()}")
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ from nativeplug.declare.declarations import (
 )
 from nativeplug.declare.preprocess import Prepared, preprocess
 from nativeplug.declare.sources import Source
-from nativeplug.declare.unit import Line, TypeDeclaration, Unit, from_line, prototype_of
+from nativeplug.declare.unit import Line, TypeDeclaration, Unit, from_line
 from nativeplug.errors import DeclarationError
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "extend",
     "find",
     "from_line",
-    "prototype_of",
     "read",
     "served",
 ]

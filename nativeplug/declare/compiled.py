@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import logging
 
 # Changes whenever the meaning of the files does.
-_FORMAT = "4"
+_FORMAT = "5"
 _DIGEST_SIZE = hashlib.sha256().digest_size
 
 

@@ -15,8 +15,6 @@ Row = list[Any]
 #: keeps it from being served.
 KIND, NAME, TEXT, CTYPE, PLACE, PROBLEM = 0, 1, 2, 3, -2, -1
 FUNCTION, VARIABLE = "function", "variable"
-#: A function's row has its prototype here.
-PROTOTYPE = -3
 
 #: What is kept of a row: its pattern, which many rows share; its name; its line and column.
 Line = tuple[str, str, str]
@@ -30,29 +28,21 @@ def to_line(row: Row) -> Line:
     Return what is kept of a row.
 
     A program may declare ten thousand functions, most of them alike, of which it calls three:
-    a line is taken apart when its symbol is used. Until then only the beginning of its pattern
-    is looked at, see `prototype_of`.
+    a line is taken apart when its symbol is used. What is known of one symbol (a call plan,
+    say) holds for all of its pattern.
     """
     kind, name, text, *rest, place, problem = row
     before, _, after = text.partition(name)
     file, number, column = place.rsplit(":", 2)
-    served = kind == FUNCTION and problem is None
-    prototype = " ".join(row[PROTOTYPE].split()) if served else ""
     pattern = json.dumps([kind, before, after, *rest, file, problem], separators=_COMPACT)
-    return f"{prototype}\t{pattern}", name, f"{number}:{column}"
+    return pattern, name, f"{number}:{column}"
 
 
 def from_line(line: Line) -> Row:
     """Return the row of a line."""
     pattern, name, place = line
-    kind, before, after, *rest, file, problem = json.loads(pattern[pattern.index("\t") :])
+    kind, before, after, *rest, file, problem = json.loads(pattern)
     return [kind, name, f"{before}{name}{after}", *rest, f"{file}:{place}", problem]
-
-
-def prototype_of(line: Line) -> str:
-    """Return what functions have in common that are called alike; "" of what is not served."""
-    pattern = line[0]
-    return pattern[: pattern.index("\t")]
 
 
 class Lines(Mapping[str, Line]):

@@ -47,14 +47,14 @@ class Generation:
     _handle: FFI.CData = field(repr=False)
     #: The private copy; None for a system library.
     _image: image.Image | None = field(repr=False)
-    #: Where it lies in memory: the addresses of its first byte, and of that after its last.
-    _span: tuple[int, int] = field(init=False, repr=False)
+    #: Where it lies in memory.
+    _span: FFI.CData = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Ask the loader where it lies."""
-        start, end = ffi.new("uintptr_t *"), ffi.new("uintptr_t *")
-        lib.np_dl_span(self._handle, start, end)
-        object.__setattr__(self, "_span", (start[0], end[0]))
+        span = ffi.new("struct np_dl_span *")
+        lib.np_dl_span(self._handle, span)
+        object.__setattr__(self, "_span", span)
 
     @property
     def exports(self) -> Mapping[str, Kind]:
@@ -98,7 +98,7 @@ class Generation:
             SymbolNotFoundError: The file does not export it, or it has no address of its own.
         """
         if symbol.isascii() and "\0" not in symbol:  # what nearly every name is, at once
-            own: int = lib.np_dl_own_address(self._handle, symbol.encode(), *self._span)
+            own: int = lib.np_dl_own_address(self._handle, symbol.encode(), self._span)
             if own:
                 return own
         address, reason = self._find(symbol)
