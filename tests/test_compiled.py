@@ -108,6 +108,22 @@ class TestKept:
         assert "pycparser" in first.stdout
         assert "[]\n" == second.stdout
 
+    @pytest.mark.usefixtures("cache")
+    def test_plain_text_is_not_read_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The second time, plain text is not even read for its directives."""
+        first = declare.read("#define N 2\nint f(void); // N")
+        monkeypatch.setattr("nativeplug.declare.preprocess", None)
+        again = declare.read("#define N 2\nint f(void); // N")
+        assert (first.lines, first.constants) == (again.lines, again.constants)
+
+    @pytest.mark.usefixtures("cache")
+    def test_included_text(self, tmp_path: Path) -> None:
+        """A header is parsed anew when what it includes changes, and it does not."""
+        (tmp_path / "x.h").write_text('#include "y.h"\nT f(void);\n')
+        for result in ("int", "long", "int"):
+            (tmp_path / "y.h").write_text(f"typedef {result} T;\n")
+            assert result == declare.read(tmp_path / "x.h").ffi.typeof("T").cname
+
 
 class TestDamaged:
     """A damaged file is noticed and written anew."""
