@@ -9,7 +9,8 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench bench-check bench-record fuzz clean
+.PHONY: help demo test test-all test-asan test-valgrind test-aarch64 lint bench bench-check \
+	bench-record fuzz clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,15 +35,18 @@ $(shell $(BIN)/python -c '' 2>/dev/null && head -n 3 $(BIN)/pip | grep -qF '$(HE
 
 help:
 	@cat <<'END'
-	make demo      set up .venv, build a C and a Go plugin, open them and call them
-	make test      the whole test suite, with line and branch coverage
-	make test-all  the test suite on every Python from 3.10 to 3.13 that this machine has
-	make fuzz      random calls, compared with cffi's; some minutes; SEED=n repeats a run
-	make lint      ruff, mypy, clang-format, gofmt
-	make bench     the benchmarks: tables, pictures, and what must be reached
+	make demo          set up .venv, build a C and a Go plugin, open them and call them
+	make test          the whole test suite, with line and branch coverage
+	make test-all      the test suite on every Python from 3.10 to 3.13 that this machine has
+	make test-asan     the test suite under AddressSanitizer and UndefinedBehaviorSanitizer
+	make test-valgrind every kind of call under valgrind
+	make test-aarch64  the core's native calls on AArch64, emulated
+	make fuzz          random calls, compared with cffi's; some minutes; SEED=n repeats a run
+	make lint          ruff, mypy, clang-format, gofmt
+	make bench         the benchmarks: tables, pictures, and what must be reached
 	make bench-check   the same; fails if a ratio is worse than the recorded one
 	make bench-record  the same; records the ratios and shows them in docs/performance.md
-	make clean     remove .venv and everything that was built
+	make clean         remove .venv and everything that was built
 	END
 
 demo: $(VENV)/demo.stamp
@@ -55,6 +59,27 @@ test: $(VENV)/test.stamp
 
 test-all: $(VENV)/dev.stamp
 	@$(BIN)/nox --session tests
+
+test-asan: $(VENV)/dev.stamp
+	@$(BIN)/nox --session asan
+
+test-valgrind: $(VENV)/test.stamp
+	@$(BIN)/python tests/valgrind.py
+
+# The part of the core that is different on each machine, by itself; and the same natively.
+test-aarch64:
+	@for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
+		command -v $$tool >/dev/null || { echo "error: no $$tool; on Debian and Ubuntu:" \
+			"apt install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user" >&2; exit 1; }
+	done
+	made=$$(mktemp -d)
+	trap 'rm -rf "$$made"' EXIT
+	for optimize in -O0 -O3; do
+		set -- -std=gnu11 -Wall -Wextra -Werror $$optimize -Icsrc/core \
+			csrc/core/trampoline.c csrc/core/tests/trampoline_test.c -o "$$made/test"
+		$${CC:-cc} "$$@"; printf 'here %s: ' $$optimize; "$$made/test"
+		aarch64-linux-gnu-gcc -static "$$@"; printf 'AArch64 %s: ' $$optimize; qemu-aarch64 "$$made/test"
+	done
 
 # Each runs all benchmarks, and then says what it is for.
 bench: SAY := report
@@ -74,7 +99,7 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml nativeplug._core
-	set -- $(wildcard $(foreach d,csrc/*/ plugins_c/ plugins_c/*/ benchmarks/*/,$(addprefix $(d)*.,c h cpp)))
+	set -- $(wildcard $(foreach d,csrc/*/ csrc/*/tests/ plugins_c/ plugins_c/*/ benchmarks/*/,$(addprefix $(d)*.,c h cpp)))
 	if [ $$# -gt 0 ]; then $(BIN)/clang-format --dry-run -Werror "$$@"; fi
 	echo "clang-format: $$# files checked"
 	for gofmt in "$$(command -v gofmt || true)" $(VENV)/lib/python*/site-packages/go/bin/gofmt; do

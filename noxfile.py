@@ -1,4 +1,4 @@
-"""Run the test suite on every supported Python of this machine; ``make test-all`` calls it."""
+"""Run the test suite in environments of their own; ``make test-all`` and others call it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
 
 ran: list[str] = []
+
+IS_SANITIZED = """
+import pathlib, nativeplug._core as core
+assert b"__asan_report" in pathlib.Path(core.__file__).read_bytes(), core.__file__
+"""
 
 
 def candidates(version: str) -> list[str]:
@@ -88,6 +93,36 @@ def tests(session: nox.Session) -> None:
     session.notify("report")
     session.run("pytest", *session.posargs, env={"NATIVEPLUG_FORBID_SKIPS": "1"})
     ran.append(str(session.python))
+
+
+@nox.session
+def asan(session: nox.Session) -> None:
+    """
+    Run the test suite on compiled modules that check themselves; ``make test-asan`` calls it.
+
+    AddressSanitizer has to be there before Python's own memory is. Leaks are not looked for:
+    an interpreter leaves much behind, and tests/test_leaks.py looks for ours.
+    """
+    shutil.rmtree("build", ignore_errors=True)  # objects without the sanitizers
+    built = {"NATIVEPLUG_SANITIZE": "1", "CC": "gcc"}
+    session.install(*build_requires())
+    session.install("--no-build-isolation", ".[cli,go,test]", env=built)
+    shutil.rmtree("build", ignore_errors=True)
+    library = session.run(
+        "gcc", "-print-file-name=libasan.so", external=True, silent=True, log=False
+    )
+    settings = {
+        "LD_PRELOAD": str(library).strip(),
+        # Little freed memory is kept: some tests measure how much there is.
+        "ASAN_OPTIONS": "detect_leaks=0:quarantine_size_mb=16",
+        "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+        "PYTHONMALLOC": "malloc",
+        "NATIVEPLUG_FORBID_SKIPS": "1",
+    }
+    session.run("python", "-I", "-c", IS_SANITIZED, env=settings)
+    # It measures memory, of which a sanitizer keeps a lot; the calls are made by other tests too.
+    without = "--deselect=tests/test_leaks.py::test_nothing_stays"
+    session.run("pytest", "--timeout=600", without, *session.posargs, env=settings)
 
 
 @nox.session(python=False)

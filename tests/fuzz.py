@@ -2,7 +2,8 @@
 Make random calls in rounds until something is wrong: ``make fuzz``, ``make fuzz SEED=5``.
 
 A round has a batch of each kind, in two processes at once. Its seed is the last round's plus
-one, so a round that failed is repeated as the first one of another run.
+one, so a round that failed is repeated as the first one of another run. At the end every kind
+of call is made a million times, by each invoker.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from batches import run_batch
+from every_call import INVOKERS
 
 ROUNDS = 20
+CALLS = 1_000_000
 #: Scripts, what they make, and how many of it in a round: 5,000 prototypes in all.
 BATCHES = {
     "differential": ("prototypes", 250),
@@ -26,24 +29,29 @@ BATCHES = {
 def main(arguments: Sequence[str]) -> int:
     """Run all rounds from the seed in *arguments*, or from a random one."""
     seed = int(arguments[0]) if arguments else random.SystemRandom().randrange(1_000_000_000)
-    say(f"seed {seed}")
     started = time.monotonic()
+
+    def passed(problems: Sequence[str], text: str) -> bool:
+        say("\n".join(problems) or f"{text}, {time.monotonic() - started:.0f} s")
+        return not problems
+
+    say(f"seed {seed}")
     for index in range(ROUNDS):
-        if problems := _round(seed + index):
-            say("\n".join([*problems, f"repeat it: make fuzz SEED={seed + index}"]))
-            return 1
         made = ", ".join(f"{count * (index + 1):,} {what}" for what, count in BATCHES.values())
-        say(f"round {index + 1} of {ROUNDS}: {made}, {time.monotonic() - started:.0f} s")
-    return 0
+        batches = [(name, seed + index, count) for name, (_, count) in BATCHES.items()]
+        if not passed(together(batches), f"round {index + 1} of {ROUNDS}: {made}"):
+            say(f"repeat it: make fuzz SEED={seed + index}")
+            return 1
+    many = [("leaks", index, CALLS) for index, _ in enumerate(INVOKERS)]
+    return 0 if passed(together(many), f"{CALLS:,} calls of every kind leave nothing") else 1
 
 
-def _round(seed: int) -> list[str]:
+def together(batches: Sequence[tuple[str, int, int]]) -> list[str]:
+    """Run batches at once, and return what went wrong."""
     with ThreadPoolExecutor() as pool:
-        batches = {
-            name: pool.submit(run_batch, name, seed, count) for name, (_, count) in BATCHES.items()
-        }
-    problems = {name: batch.result() for name, batch in batches.items()}
-    return [f"{name}: {problem}" for name, problem in problems.items() if problem is not None]
+        running = [(batch[0], pool.submit(run_batch, *batch)) for batch in batches]
+    results = [(name, future.result()) for name, future in running]
+    return [f"{name}: {problem}" for name, problem in results if problem is not None]
 
 
 def say(text: str) -> None:

@@ -1,0 +1,60 @@
+"""What stays of calls, when many are made."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from batches import run_batch
+from every_call import INVOKERS, actions, open_with
+from leaks import growth, too_much
+
+CALLS = 100_000  # a million, by `make fuzz`, take ten times as long
+
+KEPT: list[object] = []
+OBJECT = object()
+
+
+@pytest.mark.timeout(600)
+def test_nothing_stays() -> None:
+    """No call of any type, by any invoker, successful or not, leaves a reference or memory."""
+    with ThreadPoolExecutor() as pool:
+        batches = [pool.submit(run_batch, "leaks", seed, CALLS) for seed, _ in enumerate(INVOKERS)]
+        assert [None] * len(INVOKERS) == [batch.result() for batch in batches]
+
+
+@pytest.mark.parametrize("invoker", INVOKERS)
+@pytest.mark.parametrize("hold_gil", [True, False])
+def test_every_call(tmp_path: Path, invoker: str, hold_gil: bool) -> None:  # noqa: FBT001 - a parameter
+    """Each of the calls succeeds, or fails, as its name says."""
+    for action in actions(open_with(invoker, tmp_path, hold_gil=hold_gil)).values():
+        action()
+
+
+def leak_bytes() -> None:
+    """Allocate and forget."""
+    ctypes.pythonapi.PyMem_RawMalloc(ctypes.c_size_t(64))
+
+
+def leak_a_reference() -> None:
+    """Take a reference and forget it."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(OBJECT))
+
+
+@pytest.mark.parametrize(
+    ("action", "what"),
+    [
+        (leak_bytes, "bytes"),
+        (leak_a_reference, f"references to object {OBJECT!r}"),
+        (lambda: KEPT.append(object()), "objects"),
+    ],
+)
+def test_what_stays_is_noticed(action: Callable[[], None], what: str) -> None:
+    """Bytes, objects and references that stay are told apart."""
+    grown = growth(action, CALLS, [OBJECT])
+    KEPT.clear()
+    assert what in too_much(grown, CALLS)
