@@ -314,29 +314,50 @@ SHAPES(DEFINE)
 static const PyCFunction shapes[NP_SHAPED + 1][1 << NP_SHAPED][RESULTS][2] = {
     SHAPES(TABLE)};
 
-/* The entry of longer plans: the same with a loop and a trampoline. */
-static PyObject *
-loop_n(PyObject *self, PyObject *const *args, Py_ssize_t count)
+/* The text of the entries of longer plans: the same with a loop and a
+ * trampoline. */
+static inline __attribute__((always_inline)) PyObject *
+invoke_loop(NpFunction *function, PyObject *const *args, Py_ssize_t count,
+            const bool hold_gil)
 {
-    NpFunction *function = (NpFunction *)self;
     const NpPlan *plan = function->plan;
-    NpWord integers[NP_MAX_INTEGERS], floats[NP_MAX_FLOATS];
-    NpWord *next_integer = integers, *next_float = floats;
+    void *target = NP_LOAD(function->target);
+    NpWord integers[NP_MAX_INTEGERS], floats[NP_MAX_FLOATS], word;
+    PyThreadState *thread = NULL;
+    int i = 0, f = 0;
 
-    if (count != Py_SIZE(plan) || needs_attention(function)) {
+    if (NP_UNLIKELY(count != Py_SIZE(plan)) || needs_attention(function)) {
         return leave(function, args, count);
     }
     for (Py_ssize_t index = 0; index < count; index++) {
         const NpValue *value = &plan->parameters[index];
 
-        if (NP_UNLIKELY(!(
-                value->kind == NP_FLOAT
-                    ? np_take_float(value, args[index], next_float++)
-                    : np_take_integer(value, args[index], next_integer++)))) {
+        if (NP_UNLIKELY(!take_shape(value, args[index],
+                                    value->kind == NP_FLOAT, integers, floats,
+                                    &i, &f))) {
             return leave(function, args, count);
         }
     }
-    return np_finish(function, run(function, integers, floats));
+    if (!hold_gil) {
+        thread = PyEval_SaveThread();
+    }
+    word = plan->trampoline(target, integers, floats);
+    if (!hold_gil) {
+        PyEval_RestoreThread(thread);
+    }
+    return np_finish(function, word);
+}
+
+static PyObject *
+loop_released(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    return invoke_loop((NpFunction *)self, args, count, false);
+}
+
+static PyObject *
+loop_held(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    return invoke_loop((NpFunction *)self, args, count, true);
 }
 
 /* The entries of all other plans, and of functions with something special. */
@@ -373,7 +394,8 @@ np_choose_entry(const NpPlan *plan, bool hold_gil, bool is_plain, int *flags)
                             : (PyCFunction)(void (*)(void))any_n;
     }
     if (count > NP_SHAPED) {
-        return (PyCFunction)(void (*)(void))loop_n;
+        return (PyCFunction)(void (*)(void))(hold_gil ? loop_held
+                                                      : loop_released);
     }
     for (Py_ssize_t index = 0; index < count; index++) {
         floating |= (plan->parameters[index].kind == NP_FLOAT) << index;
