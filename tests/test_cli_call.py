@@ -123,7 +123,7 @@ class TestCall:
     def test_not_utf8(self, kinds: Path) -> None:
         """Text that is not UTF-8 is either printed as it is or refused in one line."""
         command = [sys.executable, "-m", "nativeplug", "call", str(kinds), "broken"]
-        done = subprocess.run(command, capture_output=True, check=False)
+        done = subprocess.run(command, capture_output=True, check=False, cwd=kinds.parent)
         assert done.stdout == b"\xff\xfe\n" or done.stderr.count(b"\n") == 1
 
     @needs_go
