@@ -12,6 +12,7 @@ import pytest
 from batches import run_batch
 from every_call import INVOKERS, actions, open_with
 from leaks import growth, too_much
+from support import ROOT, RunPython
 
 CALLS = 100_000  # a million, by `make fuzz`, take ten times as long
 
@@ -35,11 +36,6 @@ def test_every_call(tmp_path: Path, invoker: str, hold_gil: bool) -> None:  # no
         action()
 
 
-def leak_bytes() -> None:
-    """Allocate and forget."""
-    ctypes.pythonapi.PyMem_RawMalloc(ctypes.c_size_t(64))
-
-
 def leak_a_reference() -> None:
     """Take a reference and forget it."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(OBJECT))
@@ -48,13 +44,25 @@ def leak_a_reference() -> None:
 @pytest.mark.parametrize(
     ("action", "what"),
     [
-        (leak_bytes, "bytes"),
         (leak_a_reference, f"references to object {OBJECT!r}"),
         (lambda: KEPT.append(object()), "objects"),
     ],
 )
 def test_what_stays_is_noticed(action: Callable[[], None], what: str) -> None:
-    """Bytes, objects and references that stay are told apart."""
+    """Objects and references that stay are told apart."""
     grown = growth(action, CALLS, [OBJECT])
     KEPT.clear()
     assert what in too_much(grown, CALLS)
+
+
+def test_bytes_that_stay_are_noticed(run_python: RunPython) -> None:
+    """Memory that is allocated and forgotten is noticed, where no freed memory hides it."""
+    code = """
+    import ctypes, sys
+    sys.path.insert(0, sys.argv[1])
+    from leaks import growth, too_much
+    leak = lambda: ctypes.pythonapi.PyMem_RawMalloc(ctypes.c_size_t(64))
+    print(*too_much(growth(leak, 100_000, []), 100_000))
+    """
+    finished = run_python(code, ROOT / "tests")
+    assert "bytes\n" == finished.stdout, finished.stderr
