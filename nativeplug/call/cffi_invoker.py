@@ -55,16 +55,16 @@ def bind(
     def invoke(*args: Any) -> Any:
         if len(args) != count and (len(args) < count or not variadic):
             args = lengths.complete(ffi, plan, args)
-        if counted:
-            args = lengths.pin(ffi, plan, args)
+        pins: list[Any] = []
         call = Call() if keeps else idle
         converted: list[Any] = []
         try:
             # A comprehension is a call of its own before Python 3.12: it takes a third longer.
-            for convert, given in zip(conversions, args):  # noqa: B905 - `...` takes the rest
+            taken = lengths.pin(ffi, plan, args, pins) if counted else args
+            for convert, given in zip(conversions, taken):  # noqa: B905 - `...` takes the rest
                 converted.append(convert(given, call))
             if counted:
-                lengths.check(ffi, plan, args, converted)
+                lengths.check(ffi, plan, pins, converted)
             if variadic:
                 converted += _further(ffi, plan, args)
             if save_errno:
@@ -74,7 +74,7 @@ def bind(
                 _core.set_errno(ffi.errno)
             return result if finish is None else finish(result)
         finally:
-            del converted  # an error's traceback holds this frame, and it buffers
+            del converted, pins  # an error's traceback holds this frame, and it buffers
             if keeps or late:
                 # Of this frame: see PendingErrors.
                 call.finish(PENDING.take(sys._getframe()) if late else None)  # noqa: SLF001

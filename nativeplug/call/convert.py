@@ -150,11 +150,12 @@ def _text(ffi: Any, value: Value) -> ToC:
     passed = _same if value.readonly else partial(ffi.new, ffi.typeof("char[]"))
 
     def convert(given: Any, _call: Call) -> Any:
-        if isinstance(given, str):
+        kind = type(given)  # not isinstance: an object may say that it is of another class
+        if issubclass(kind, str):
             return passed(encode(given, value.label))
         if given is None:
             return null
-        if isinstance(given, bytes):
+        if issubclass(kind, bytes):
             return passed(given)
         if isinstance(given, cdata):
             return check(given)

@@ -219,11 +219,11 @@ class Function(FunctionBase):
     def _convert(self, index: int, given: object) -> tuple[int, int, object]:
         """Return an argument's word, its number of items or -1, and what keeps it alive."""
         ffi, value = self._owner.ffi, self.call_plan.parameters[index]
-        limit = None
-        if any(length.array == index for length in self.call_plan.lengths):
+        counted = any(length.array == index for length in self.call_plan.lengths)
+        if counted:
             given = lengths.pinned(ffi, given)
-            limit = lengths.limit_of(ffi, value, given)
         converted = to_c(ffi, value)(given, Call())
+        limit = lengths.limit_of(ffi, value, given) if counted else None
         return word_of(ffi, value, converted), -1 if limit is None else limit, converted
 
     def _reworded(self, index: int, error: Exception) -> Exception:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nativeplug.call.arguments import wrong_count
@@ -78,12 +78,12 @@ def pinned(ffi: Any, given: Any) -> Any:
         return given
 
 
-def pin(ffi: Any, plan: CallPlan, args: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the arguments, of arrays with a declared length views."""
+def pin(ffi: Any, plan: CallPlan, args: Sequence[Any], pins: list[Any]) -> Iterator[Any]:
+    """Give the arguments, of arrays with a declared length views; each is put into *pins* too."""
     arrays = {length.array for length in plan.lengths}
-    return tuple(
-        pinned(ffi, given) if index in arrays else given for index, given in enumerate(args)
-    )
+    for index, given in enumerate(args):
+        pins.append(pinned(ffi, given) if index in arrays else given)
+        yield pins[-1]
 
 
 def check(ffi: Any, plan: CallPlan, args: Sequence[Any], converted: Sequence[Any]) -> None:
@@ -93,7 +93,7 @@ def check(ffi: Any, plan: CallPlan, args: Sequence[Any], converted: Sequence[Any
     Args:
         ffi: The ``FFI`` that knows the plan's types.
         plan: The call plan.
-        args: The arguments as `pin` returned them.
+        args: The arguments as `pin` gave them.
         converted: The same as C gets them; of these the lengths are read.
 
     Raises:
