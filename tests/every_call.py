@@ -27,9 +27,12 @@ INVOKERS = ("core", "cffi")
 class Index:
     """An integer."""
 
+    def __init__(self) -> None:
+        self._number = 1
+
     def __index__(self) -> int:
-        """Return it, beyond the small ones that Python shares."""
-        return 1 << 40
+        """Return a new one each time, beyond the small ones that Python shares."""
+        return self._number << 40
 
 
 class Real:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from batches import run_batch
-from every_call import INVOKERS, actions, open_with
+from every_call import INVOKERS
 from leaks import growth, too_much
 from support import ROOT, RunPython
 
@@ -26,14 +25,6 @@ def test_nothing_stays() -> None:
     with ThreadPoolExecutor() as pool:
         batches = [pool.submit(run_batch, "leaks", seed, CALLS) for seed, _ in enumerate(INVOKERS)]
         assert [None] * len(INVOKERS) == [batch.result() for batch in batches]
-
-
-@pytest.mark.parametrize("invoker", INVOKERS)
-@pytest.mark.parametrize("hold_gil", [True, False])
-def test_every_call(tmp_path: Path, invoker: str, hold_gil: bool) -> None:  # noqa: FBT001 - a parameter
-    """Each of the calls succeeds, or fails, as its name says."""
-    for action in actions(open_with(invoker, tmp_path, hold_gil=hold_gil)).values():
-        action()
 
 
 def leak_a_reference() -> None:
