@@ -47,7 +47,8 @@ typedef enum {
     NP_OTHER_ITEMS = 'o', /* characters and truth values */
 } NpItems;
 
-/* Python methods that the core calls, once things are out of the ordinary. */
+/* Python methods that the core calls by these names, once things are out of
+ * the ordinary. */
 #define NP_METHODS(METHOD) \
     METHOD(_by_position)   \
     METHOD(_complete)      \
@@ -55,7 +56,6 @@ typedef enum {
     METHOD(_missing)       \
     METHOD(_not_text)      \
     METHOD(_reworded)      \
-    METHOD(_too_short)     \
     METHOD(lookup)         \
     METHOD(resolve)
 #define NP_METHOD_MEMBER(name) PyObject *name;
