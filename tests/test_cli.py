@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -16,9 +17,9 @@ class TestProgram:
 
     @staticmethod
     def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run Python with some arguments."""
-        command = [sys.executable, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        """Run Python with some arguments; in a directory that has no package in it."""
+        command, folder = [sys.executable, *arguments], tempfile.gettempdir()
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
     def test_module(self) -> None:
         """``python -m nativeplug`` is the command line, and calls itself nativeplug."""
