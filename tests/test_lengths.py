@@ -78,6 +78,16 @@ def test_arrays_that_are_too_short(plg: Any, call: Any, message: str) -> None:
     assert message == str(caught.value).removesuffix(": give 'n'")
 
 
+def test_the_first_wrong_argument_is_named(plg: Any) -> None:
+    """Arguments are looked at from left to right, also where a buffer cannot be viewed."""
+    released = memoryview(b"abc")
+    released.release()
+    with pytest.raises(TypeError, match=r"total\(\) argument 'n' must be int, not str"):
+        plg.total("3", released)
+    with pytest.raises(ValueError, match="released memoryview"):
+        plg.total(3, released)
+
+
 def test_pointers_do_not_tell_their_length(plg: Any) -> None:
     """Of a pointer nothing is known: it is trusted, and its length must be given."""
     pointer = plg.ffi.cast("double *", plg.ffi.new("double[3]", [1, 2, 3]))
