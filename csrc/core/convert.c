@@ -322,20 +322,42 @@ np_convert(NpFunction *function, Py_ssize_t index, PyObject *given,
     }
 }
 
-PyObject *
-np_finish_text(NpFunction *function, const char *text)
+/* Decode text that is not all ASCII, or so short that CPython has it. */
+static NP_NO_INLINE PyObject *
+decode(NpFunction *function, const char *text)
 {
-    PyObject *decoded, *error;
+    PyObject *decoded = PyUnicode_FromString(text), *error;
 
-    if (text == NULL) {
-        Py_RETURN_NONE;
-    }
-    decoded = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), NULL);
     if (decoded == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
         error = np_take_error();
         np_raise(PyObject_CallMethodOneArg(
             (PyObject *)function, function->state->names._not_text, error));
         Py_XDECREF(error);
+    }
+    return decoded;
+}
+
+PyObject *
+np_finish_text(NpFunction *function, const char *text)
+{
+    PyObject *decoded;
+    unsigned char all = 0;
+    size_t size;
+
+    if (text == NULL) {
+        Py_RETURN_NONE;
+    }
+    size = strlen(text);
+    for (size_t at = 0; at < size; at++) {
+        all |= (unsigned char)text[at];
+    }
+    if (all > 127 || size < 2) {
+        return decode(function, text);
+    }
+    /* ASCII lies in a str as in C: no decoder needs to be asked. */
+    decoded = PyUnicode_New((Py_ssize_t)size, 127);
+    if (decoded != NULL) {
+        memcpy(PyUnicode_1BYTE_DATA(decoded), text, size);
     }
     return decoded;
 }

@@ -18,8 +18,15 @@
 
 #define NP_SHAPED 3
 
-/* Which register brings the result of an entry's function; none of void. */
-typedef enum { FROM_NOWHERE, FROM_INTEGER, FROM_FLOAT, RESULTS } Result;
+/* Which register brings the result of an entry's function: none of void; of
+ * the most common integer, signed and of 64 bits, the entry knows the type. */
+typedef enum {
+    FROM_NOWHERE,
+    FROM_INT64,
+    FROM_INTEGER,
+    FROM_FLOAT,
+    RESULTS
+} Result;
 
 /* errno of a thread is that thread's, whatever interpreter it runs. */
 static _Thread_local int saved_errno;
@@ -240,6 +247,9 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
     if (from == FROM_NOWHERE) {
         Py_RETURN_NONE;
     }
+    if (from == FROM_INT64) {
+        return NP_LONG(word.i);
+    }
     return from == FROM_FLOAT
                ? np_finish_float(&plan->result, word)
                : np_finish_integer(function, &plan->result, word);
@@ -288,6 +298,8 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
 #define MASK(SHAPE, floating)        \
     SHAPE(floating, FROM_NOWHERE, 0) \
     SHAPE(floating, FROM_NOWHERE, 1) \
+    SHAPE(floating, FROM_INT64, 0)   \
+    SHAPE(floating, FROM_INT64, 1)   \
     SHAPE(floating, FROM_INTEGER, 0) \
     SHAPE(floating, FROM_INTEGER, 1) \
     SHAPE(floating, FROM_FLOAT, 0)   \
@@ -380,6 +392,23 @@ any_n(PyObject *self, PyObject *const *args, Py_ssize_t count)
     return leave((NpFunction *)self, args, count);
 }
 
+static Result
+result_of(const NpValue *value)
+{
+    switch (value->kind) {
+    case NP_VOID:
+        return FROM_NOWHERE;
+    case NP_FLOAT:
+        return FROM_FLOAT;
+    case NP_INTEGER:
+        return value->is_signed && value->size == sizeof(int64_t)
+                   ? FROM_INT64
+                   : FROM_INTEGER;
+    default:
+        return FROM_INTEGER;
+    }
+}
+
 PyCFunction
 np_choose_entry(const NpPlan *plan, bool hold_gil, bool is_plain, int *flags)
 {
@@ -400,8 +429,6 @@ np_choose_entry(const NpPlan *plan, bool hold_gil, bool is_plain, int *flags)
     for (Py_ssize_t index = 0; index < count; index++) {
         floating |= (plan->parameters[index].kind == NP_FLOAT) << index;
     }
-    from = plan->result.kind == NP_FLOAT  ? FROM_FLOAT
-           : plan->result.kind == NP_VOID ? FROM_NOWHERE
-                                          : FROM_INTEGER;
+    from = result_of(&plan->result);
     return shapes[count][floating][from][hold_gil];
 }
