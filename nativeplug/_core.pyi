@@ -64,7 +64,6 @@ class FunctionBase:
     hold_gil: bool
     #: Whether errno is kept after each call.
     save_errno: bool
-    _plan: Plan | None
     _declaration: Any
     _owner: Any
 

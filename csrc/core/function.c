@@ -421,7 +421,6 @@ static PyMemberDef function_members[] = {
     NP_MEMBER("__qualname__", T_OBJECT_EX, name),
     NP_MEMBER("hold_gil", T_BOOL, hold_gil),
     NP_MEMBER("save_errno", T_BOOL, save_errno),
-    NP_MEMBER("_plan", T_OBJECT, plan),
     NP_MEMBER("_declaration", T_OBJECT, declaration),
     NP_MEMBER("_owner", T_OBJECT, owner),
     NP_MEMBER("__vectorcalloffset__", T_PYSSIZET, vectorcall),
