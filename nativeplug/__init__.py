@@ -19,7 +19,7 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing costs more t
 if TYPE_CHECKING:
     from nativeplug._core import get_errno
     from nativeplug.call import Callback, Function, Signature, Variable
-    from nativeplug.plugin import Plugin, open
+    from nativeplug.plugin import Pin, Plugin, open
 
 __all__ = [
     "BuildError",

@@ -7,6 +7,7 @@ several threads.
 """
 
 from collections.abc import Callable, Mapping
+from types import CellType
 from typing import Any, TypeAlias, final
 
 from typing_extensions import Self, disjoint_base
@@ -77,6 +78,7 @@ class FunctionBase:
         owner: object,
         flags: int,
         release: int,
+        uses: Uses,
         /,
     ) -> Self:
         """
@@ -84,7 +86,7 @@ class FunctionBase:
 
         Args:
             name: Its name.
-            address: Where it lies in memory. The code must stay there for ever.
+            address: Where it lies in memory. The code must stay there while *uses* has calls.
             plan: Its call plan; None for a function that *invoke* calls.
             invoke: What is called in place of a plan, with the arguments.
             declaration: Kept as ``_declaration``.
@@ -93,6 +95,7 @@ class FunctionBase:
                 before each call, and keep it afterwards.
             release: The address of a ``void (*)(void *)`` that releases a text that was
                 returned; 0 when the caller does not own it.
+            uses: Who uses the generation that *address* lies in.
         """
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
@@ -100,7 +103,7 @@ class FunctionBase:
 
     @property
     def address(self) -> int:
-        """Where it lies in memory."""
+        """Where it lies in memory now; reading it counts as holding it for ever."""
 
     @property
     def invoker(self) -> str:
@@ -108,6 +111,9 @@ class FunctionBase:
 
     def disable(self, error: Callable[[], Exception], /) -> None:
         """Make every further call raise what *error* makes; calls under way go on."""
+
+    def _begin(self) -> tuple[int, Uses]:
+        """Begin a call: return its target, and the `Uses` whose ``end`` is to end it."""
 
     def _builtin(self, doc: str, /) -> Any:
         """Return a new built-in function that calls this one; *doc* as PyMethodDef has it."""
@@ -123,6 +129,7 @@ class FunctionBase:
 
     def _run(
         self,
+        target: int,
         columns: tuple[int | tuple[memoryview, str], ...],
         out: memoryview | None,
         start: int,
@@ -133,6 +140,7 @@ class FunctionBase:
         Call once for each of *count* elements from *start* on, without the GIL.
 
         Args:
+            target: What is called, of ``_begin``.
             columns: For each parameter a word, or a buffer of one dimension and what its
                 elements are: "s" signed, "u" unsigned, "f" floating point, "o" truth values.
                 A buffer of one element counts for all. Not checked: that it is long enough.
@@ -140,6 +148,30 @@ class FunctionBase:
             start: The first element.
             count: How many.
         """
+
+@final
+class Uses:
+    """Who may be inside a generation, or hold an address of it."""
+
+    def __new__(cls, start: int, end: int, /) -> Self:
+        """Make the uses, none yet, of a generation that lies from *start* to before *end*."""
+
+    @property
+    def calls(self) -> int:
+        """How many calls are under way."""
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether an address of the generation was given out."""
+
+    def begin(self) -> None:
+        """Count a call that begins."""
+
+    def end(self) -> None:
+        """Count a call that has ended."""
+
+    def export(self, address: int, /) -> None:
+        """Note that an address was given out, if it is one of the generation."""
 
 @disjoint_base
 class PluginBase:
@@ -163,6 +195,25 @@ class PluginBase:
 
     def _forget(self) -> None:
         """Remove all attributes, and all that was resolved."""
+
+def switch(
+    functions: tuple[
+        tuple[FunctionBase, int, Callable[..., Any] | None, int, Uses],
+        ...,
+    ],
+    cells: tuple[tuple[CellType, object], ...],
+    /,
+) -> None:
+    """
+    Move functions and variables to another generation, in one step.
+
+    No call sees some of them moved and others not. (In a Python without a GIL each moves as a
+    whole, but they do not move at once.)
+
+    Args:
+        functions: Each with its new address, ``invoke``, ``release`` and ``uses``.
+        cells: Each with its new contents.
+    """
 
 def overlap(column: memoryview, out: memoryview, /) -> bool:
     """

@@ -108,6 +108,17 @@ class Cache(Generic[K, V]):
             if entry.value is value:
                 self._forget(key, entry)
 
+    def rekey(self, value: V, key: K) -> None:
+        """Let *key* stand for *value* from now on, and no other key."""
+        mine: _Entry[V] = _Entry()
+        mine.value = value
+        mine.done.set()
+        with self._lock:
+            self._entries.setdefault(key, mine)  # or somebody waits for this very value
+        for other, entry in list(self._entries.items()):
+            if entry.value is value and other != key:
+                self._forget(other, entry)
+
     def values(self) -> list[V]:
         """Return what is loaded now."""
         entries = list(self._entries.values())

@@ -50,6 +50,13 @@ np_long_compact_value(PyObject *number)
                                 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 #define NP_STORE(field, value) \
     __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
+/* Counters; the GIL orders these too. */
+#if NP_HAS_GIL
+#define NP_ADD(field, number) ((void)((field) += (number)))
+#else
+#define NP_ADD(field, number) \
+    ((void)__atomic_fetch_add(&(field), (number), __ATOMIC_ACQ_REL))
+#endif
 
 /* Take the exception that is set, normalised. Returns a new reference. */
 static inline PyObject *

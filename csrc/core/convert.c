@@ -363,8 +363,9 @@ np_finish_text(NpFunction *function, const char *text)
 }
 
 PyObject *
-np_finish_pointer(NpFunction *function, void *pointer)
+np_finish_pointer(NpFunction *function, NpUses *uses, void *pointer)
 {
+    np_note_export(uses, pointer);
     return function->state->from_pointer(pointer,
                                          function->plan->result.ctype);
 }

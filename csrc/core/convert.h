@@ -77,7 +77,8 @@ np_finish_float(const NpValue *value, NpWord word)
 /* Bring a result across that an integer register brings. The bits above the
  * type's own are anything. */
 static inline PyObject *
-np_finish_integer(NpFunction *function, const NpValue *value, NpWord word)
+np_finish_integer(NpFunction *function, NpUses *uses, const NpValue *value,
+                  NpWord word)
 {
     int above = 64 - 8 * value->size;
     char byte = (char)word.u;
@@ -95,17 +96,18 @@ np_finish_integer(NpFunction *function, const NpValue *value, NpWord word)
     case NP_CHAR:
         return PyBytes_FromStringAndSize(&byte, 1);
     default:
-        return np_finish_pointer(function, word.p);
+        return np_finish_pointer(function, uses, word.p);
     }
 }
 
 static inline PyObject *
-np_finish(NpFunction *function, NpWord word)
+np_finish(NpFunction *function, NpUses *uses, NpWord word)
 {
     const NpValue *value = &function->plan->result;
 
-    return value->kind == NP_FLOAT ? np_finish_float(value, word)
-                                   : np_finish_integer(function, value, word);
+    return value->kind == NP_FLOAT
+               ? np_finish_float(value, word)
+               : np_finish_integer(function, uses, value, word);
 }
 
 #endif /* NP_CONVERT_H */

@@ -1,13 +1,13 @@
 /* core.h: the objects of the core, and who calls whom.
  *
  *   trampoline.h < compat.h < core.h < convert.h < convert, plan, invoke, map
- *                                   < function, plugin < module
+ *                                   < function, plugin, switch < module
  *
  * A Plan is a signature compiled for calling; plan.c makes it, invoke.c
  * executes it, convert.c brings values across. A Function has a plan, or else
  * a Python callable that executes it (the cffi invoker), and the address that
- * serves now. All state is in NpState, one for each interpreter; nothing else
- * is kept between calls.
+ * serves now; an update moves it (switch.c). All state is in NpState, one for
+ * each interpreter; nothing else is kept between calls.
  *
  * Every function takes and returns references as CPython's own do: arguments
  * are borrowed, an object that is returned is new, NULL or -1 means that an
@@ -65,6 +65,7 @@ typedef struct {
     PyTypeObject *plan_type;
     PyTypeObject *function_type;
     PyTypeObject *plugin_type;
+    PyTypeObject *uses_type;
     /* Makes every call while callbacks that outlive calls exist; NULL until
      * there is one. Never cleared again. */
     PyObject *watcher;
@@ -96,6 +97,24 @@ typedef struct {
     bool is_counted;   /* has a least or a counted_by */
 } NpValue;
 
+/* Who may be inside a generation's code, or hold an address of it. Calls count
+ * themselves with the GIL held, before they release it and after. Never freed
+ * before the last call has ended. */
+typedef struct {
+    int64_t calls;        /* under way; atomic */
+    uintptr_t start, end; /* where the generation lies */
+    bool is_exported;     /* an address of it was given to Python; atomic */
+} NpUses;
+
+/* Note that Python is given an address, if it is one of the generation. */
+static inline void
+np_note_export(NpUses *uses, const void *address)
+{
+    if ((uintptr_t)address - uses->start < uses->end - uses->start) {
+        NP_STORE(uses->is_exported, true);
+    }
+}
+
 typedef struct NpPlan NpPlan;
 typedef struct NpFunction NpFunction;
 
@@ -114,22 +133,28 @@ struct NpPlan {
 /* What may be asked of a function. */
 enum { NP_HOLD_GIL = 1, NP_SAVE_ERRNO = 2 };
 
-/* A symbol with a signature. Its first cache line is all that a call reads. */
+/* A symbol with a signature. Its first cache line is all that a call reads.
+ *
+ * What belongs to a generation is moved by np_switch, all at once with the GIL
+ * held: *target*, *uses*, *uses_owner*, *release* and *invoke*. A call reads
+ * what it needs of these together, after the last Python code of its
+ * arguments, so it begins and ends on one generation. */
 struct NpFunction {
-    PyObject_HEAD void
-        *target;  /* atomic: an update moves it; the code is never unloaded */
-    NpPlan *plan; /* NULL: *invoke* makes the calls */
+    PyObject_HEAD void *target; /* moved by an update, see below */
+    NpPlan *plan;               /* NULL: *invoke* makes the calls */
     /* Atomic. What it points to is NULL for a call that needs no attention: it
      * is the state's watcher, and the function's own error once it is closed,
      * so that one look serves both. */
     PyObject **guard;
     NpState *state;
     vectorcallfunc vectorcall;
+    NpUses *uses;       /* of the generation that *target* lies in */
     PyMethodDef method; /* that of the built-in function of this Function */
     void (*release)(void *); /* frees a text that the caller owns; or NULL */
     bool hold_gil;
     bool save_errno;
-    PyObject *invoke;      /* Python callable in place of a plan; or NULL */
+    PyObject *invoke;      /* Python callable in place of a plan; or None */
+    PyObject *uses_owner;  /* the Uses of *uses* */
     PyObject *error;       /* makes the error of a closed function; or NULL */
     PyObject *name;        /* str; method.ml_name lies in it */
     PyObject *doc;         /* str, method.ml_doc lies in it; or NULL */
@@ -175,7 +200,7 @@ int np_convert(NpFunction *function, Py_ssize_t index, PyObject *given,
 void np_call_clear(NpCall *call);
 /* Bring a text or a pointer across that a call has returned. */
 PyObject *np_finish_text(NpFunction *function, const char *text);
-PyObject *np_finish_pointer(NpFunction *function, void *pointer);
+PyObject *np_finish_pointer(NpFunction *function, NpUses *uses, void *pointer);
 /* Tell the items of a buffer by its format; NP_NO_ITEMS for others than
  * numbers in this machine's byte order. [any thread, no gil needed] */
 NpItems np_items_of_format(const char *format);
@@ -204,6 +229,14 @@ PyObject *np_raise_closed(NpFunction *function);
 PyObject *np_function_call(NpFunction *function, PyObject *const *args,
                            Py_ssize_t count);
 
+/* switch.c */
+
+extern PyType_Spec np_uses_spec;
+/* The uses of a Uses; NULL with TypeError for anything else. */
+NpUses *np_uses_of(NpState *state, PyObject *object);
+/* _core.switch, see _core.pyi. */
+PyObject *np_switch(PyObject *module, PyObject *args);
+
 /* plan.c, plugin.c, map.c */
 
 extern PyType_Spec np_plan_spec;
@@ -214,7 +247,8 @@ PyObject *np_overlap(PyObject *module, PyObject *args);
 
 /* module.c */
 
-/* The state of the module that made *type* or one of its bases. */
+/* The state of a module, and that of the one that made *type* or a base. */
+NpState *np_state_of_module(PyObject *module);
 NpState *np_state_of(PyTypeObject *type);
 
 #endif /* NP_CORE_H */

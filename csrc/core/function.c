@@ -96,6 +96,20 @@ call_watched(NpFunction *function, PyObject *const *args, Py_ssize_t count)
                                (size_t)count + 1, NULL);
 }
 
+/* Let the Python callable make the call: the cffi invoker. */
+static PyObject *
+call_python(NpFunction *function, PyObject *const *args, Py_ssize_t count)
+{
+    NpUses *uses = NP_LOAD(function->uses);
+    PyObject *invoke = Py_NewRef(NP_LOAD(function->invoke)), *result;
+
+    NP_ADD(uses->calls, 1);
+    result = PyObject_Vectorcall(invoke, args, (size_t)count, NULL);
+    NP_ADD(uses->calls, -1);
+    Py_DECREF(invoke);
+    return result;
+}
+
 PyObject *
 np_function_call(NpFunction *function, PyObject *const *args, Py_ssize_t count)
 {
@@ -103,8 +117,7 @@ np_function_call(NpFunction *function, PyObject *const *args, Py_ssize_t count)
         return np_raise_closed(function);
     }
     if (function->plan == NULL) {
-        return PyObject_Vectorcall(function->invoke, args, (size_t)count,
-                                   NULL);
+        return call_python(function, args, count);
     }
     if (count != Py_SIZE(function->plan)) {
         return call_completed(function, args, count);
@@ -194,16 +207,19 @@ choose_vectorcall(const NpFunction *function, bool is_builtin)
 static PyObject *
 function_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    PyObject *name, *plan, *invoke, *declaration, *owner;
+    PyObject *name, *plan, *invoke, *declaration, *owner, *uses_owner;
     unsigned long long address, release;
     int flags;
     NpFunction *function;
     NpState *state = np_state_of(type);
+    NpUses *uses;
 
     (void)kwargs;
     if (state == NULL ||
-        !PyArg_ParseTuple(args, "UKOOOOiK:Function", &name, &address, &plan,
-                          &invoke, &declaration, &owner, &flags, &release)) {
+        !PyArg_ParseTuple(args, "UKOOOOiKO:Function", &name, &address, &plan,
+                          &invoke, &declaration, &owner, &flags, &release,
+                          &uses_owner) ||
+        (uses = np_uses_of(state, uses_owner)) == NULL) {
         return NULL;
     }
     if (plan != Py_None && !Py_IS_TYPE(plan, state->plan_type)) {
@@ -217,6 +233,8 @@ function_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     function->state = state;
     function->guard = &state->watcher;
     function->target = (void *)(uintptr_t)address;
+    function->uses = uses;
+    function->uses_owner = Py_NewRef(uses_owner);
     function->plan = plan == Py_None ? NULL : (NpPlan *)Py_NewRef(plan);
     function->release = (void (*)(void *))(uintptr_t)release;
     function->invoke = Py_NewRef(invoke);
@@ -249,6 +267,7 @@ function_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(function->error);
     Py_VISIT(function->declaration);
     Py_VISIT(function->owner);
+    Py_VISIT(function->uses_owner);
     return 0;
 }
 
@@ -280,6 +299,7 @@ function_dealloc(PyObject *self)
     Py_XDECREF(function->error);
     Py_XDECREF(function->name);
     Py_XDECREF(function->doc);
+    Py_XDECREF(function->uses_owner);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -353,6 +373,22 @@ function_word(PyObject *self, PyObject *args)
     return status < 0 ? NULL : PyLong_FromUnsignedLongLong(word.u);
 }
 
+/* Count a call that begins here, and tell where it goes. */
+static PyObject *
+function_begin(PyObject *self, PyObject *unused)
+{
+    NpFunction *function = (NpFunction *)self;
+    PyObject *begun =
+        Py_BuildValue("KO", (unsigned long long)(uintptr_t)function->target,
+                      function->uses_owner);
+
+    (void)unused;
+    if (begun != NULL) {
+        NP_ADD(function->uses->calls, 1);
+    }
+    return begun;
+}
+
 static PyObject *
 function_check_open(PyObject *self, PyObject *unused)
 {
@@ -388,8 +424,11 @@ function_init_subclass(PyObject *type, PyObject *unused)
 static PyObject *
 function_address(PyObject *self, void *unused)
 {
+    NpFunction *function = (NpFunction *)self;
+
     (void)unused;
-    return PyLong_FromVoidPtr(NP_LOAD(((NpFunction *)self)->target));
+    NP_STORE(NP_LOAD(function->uses)->is_exported, true);
+    return PyLong_FromVoidPtr(NP_LOAD(function->target));
 }
 
 static PyObject *
@@ -400,6 +439,7 @@ function_invoker(PyObject *self, void *unused)
 }
 
 static PyMethodDef function_methods[] = {
+    {"_begin", function_begin, METH_NOARGS, NULL},
     {"_builtin", function_builtin, METH_O, NULL},
     {"_invoke", (PyCFunction)(void (*)(void))function_invoke, METH_FASTCALL,
      NULL},

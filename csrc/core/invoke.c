@@ -94,7 +94,7 @@ run(NpFunction *function, const NpWord *integers, const NpWord *floats)
 /* Give a text back to whoever releases it. That may be the plugin's own code,
  * and call Python: an exception that is set stays apart. */
 static void
-release(NpFunction *function, void *text)
+release_text(NpFunction *function, void (*release)(void *), void *text)
 {
     PyObject *type, *error, *trace;
     PyThreadState *thread;
@@ -104,7 +104,7 @@ release(NpFunction *function, void *text)
     }
     PyErr_Fetch(&type, &error, &trace);
     thread = np_release_gil(function);
-    function->release(text);
+    release(text);
     np_regain_gil(thread);
     PyErr_Restore(type, error, trace);
 }
@@ -140,11 +140,16 @@ np_invoke(NpFunction *function, PyObject *const *args)
     NpCall call;
 
     if (convert_all(function, args, &call, integers, floats) == 0) {
+        NpUses *uses = NP_LOAD(function->uses);
+        void (*release)(void *) = NP_LOAD(function->release);
+
+        NP_ADD(uses->calls, 1);
         word = run(function, integers, floats);
-        result = np_finish(function, word);
-        if (function->release != NULL) {
-            release(function, word.p);
+        result = np_finish(function, uses, word);
+        if (release != NULL) {
+            release_text(function, release, word.p);
         }
+        NP_ADD(uses->calls, -1);
     }
     if (call.views_count + call.kept_count != 0) {
         np_call_clear(&call);
@@ -219,6 +224,7 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
 {
     const NpPlan *plan = function->plan;
     void *target = NP_LOAD(function->target);
+    NpUses *uses = NP_LOAD(function->uses);
     NpWord integers[NP_SHAPED], floats[NP_SHAPED], word;
     PyThreadState *thread = NULL;
     int i = 0, f = 0;
@@ -237,6 +243,7 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
     if (needs_attention(function)) {
         return leave(function, args, count);
     }
+    NP_ADD(uses->calls, 1);
     if (!hold_gil) {
         thread = PyEval_SaveThread();
     }
@@ -244,6 +251,7 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
     if (!hold_gil) {
         PyEval_RestoreThread(thread);
     }
+    NP_ADD(uses->calls, -1);
     if (from == FROM_NOWHERE) {
         Py_RETURN_NONE;
     }
@@ -252,7 +260,7 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
     }
     return from == FROM_FLOAT
                ? np_finish_float(&plan->result, word)
-               : np_finish_integer(function, &plan->result, word);
+               : np_finish_integer(function, uses, &plan->result, word);
 }
 
 /* An entry for each shape, in the calling convention of its count: METH_NOARGS
@@ -334,6 +342,7 @@ invoke_loop(NpFunction *function, PyObject *const *args, Py_ssize_t count,
 {
     const NpPlan *plan = function->plan;
     void *target = NP_LOAD(function->target);
+    NpUses *uses = NP_LOAD(function->uses);
     NpWord integers[NP_MAX_INTEGERS], floats[NP_MAX_FLOATS], word;
     PyThreadState *thread = NULL;
     int i = 0, f = 0;
@@ -350,6 +359,7 @@ invoke_loop(NpFunction *function, PyObject *const *args, Py_ssize_t count,
             return leave(function, args, count);
         }
     }
+    NP_ADD(uses->calls, 1);
     if (!hold_gil) {
         thread = PyEval_SaveThread();
     }
@@ -357,7 +367,8 @@ invoke_loop(NpFunction *function, PyObject *const *args, Py_ssize_t count,
     if (!hold_gil) {
         PyEval_RestoreThread(thread);
     }
-    return np_finish(function, word);
+    NP_ADD(uses->calls, -1);
+    return np_finish(function, uses, word);
 }
 
 static PyObject *

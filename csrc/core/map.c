@@ -262,11 +262,12 @@ np_function_run(PyObject *self, PyObject *args)
     PyObject *columns, *out;
     Py_buffer views[NP_MAX_PARAMETERS + 1];
     Py_ssize_t start, count;
+    unsigned long long target;
     int held = 0, holds = 0;
     Slice slice;
 
-    if (!PyArg_ParseTuple(args, "O!Onn:_run", &PyTuple_Type, &columns, &out,
-                          &start, &count)) {
+    if (!PyArg_ParseTuple(args, "KO!Onn:_run", &target, &PyTuple_Type,
+                          &columns, &out, &start, &count)) {
         return NULL;
     }
     if (NP_ACQUIRE(function->error) != NULL) {
@@ -288,7 +289,7 @@ np_function_run(PyObject *self, PyObject *args)
         held += holds > 0;
     }
     if (holds >= 0) {
-        slice.target = NP_LOAD(function->target);
+        slice.target = (void *)(uintptr_t)target;
         run_released(function, &slice, start, count);
     }
     while (held > 0) {

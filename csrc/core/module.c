@@ -28,8 +28,8 @@ np_state_of(PyTypeObject *type)
     return NULL;
 }
 
-static NpState *
-state_of(PyObject *module)
+NpState *
+np_state_of_module(PyObject *module)
 {
     return PyModule_GetState(module);
 }
@@ -73,7 +73,7 @@ np_state_load_cffi(NpState *state)
 static PyObject *
 core_watch(PyObject *module, PyObject *watcher)
 {
-    NpState *state = state_of(module);
+    NpState *state = np_state_of_module(module);
 
     if (!NP_SET_ONCE(state->watcher, Py_NewRef(watcher))) {
         Py_DECREF(watcher);
@@ -104,6 +104,7 @@ core_set_errno(PyObject *module, PyObject *given)
 
 static PyMethodDef core_methods[] = {
     {"overlap", np_overlap, METH_VARARGS, NULL},
+    {"switch", np_switch, METH_VARARGS, NULL},
     {"watch", core_watch, METH_O, NULL},
     {"get_errno", core_get_errno, METH_NOARGS, NULL},
     {"set_errno", core_set_errno, METH_O, NULL},
@@ -161,7 +162,7 @@ add_type(PyObject *module, PyType_Spec *spec, PyTypeObject **type)
 static int
 core_exec(PyObject *module)
 {
-    NpState *state = state_of(module);
+    NpState *state = np_state_of_module(module);
 
 #define NP_INTERN(name)                                    \
     state->names.name = PyUnicode_InternFromString(#name); \
@@ -172,6 +173,7 @@ core_exec(PyObject *module)
     if (add_type(module, &np_plan_spec, &state->plan_type) < 0 ||
         add_type(module, &np_function_spec, &state->function_type) < 0 ||
         add_type(module, &np_plugin_spec, &state->plugin_type) < 0 ||
+        add_type(module, &np_uses_spec, &state->uses_type) < 0 ||
         PyModule_AddIntConstant(module, "MAX_INTEGERS", NP_MAX_INTEGERS) < 0 ||
         PyModule_AddIntConstant(module, "MAX_FLOATS", NP_MAX_FLOATS) < 0 ||
         PyModule_AddIntConstant(module, "SERVED", NP_SERVED) < 0 ||
@@ -186,11 +188,12 @@ core_exec(PyObject *module)
 static int
 core_traverse(PyObject *module, visitproc visit, void *arg)
 {
-    NpState *state = state_of(module);
+    NpState *state = np_state_of_module(module);
 
     Py_VISIT(state->plan_type);
     Py_VISIT(state->function_type);
     Py_VISIT(state->plugin_type);
+    Py_VISIT(state->uses_type);
     Py_VISIT(state->watcher);
     Py_VISIT(state->cdata_type);
     return 0;
@@ -199,11 +202,12 @@ core_traverse(PyObject *module, visitproc visit, void *arg)
 static int
 core_clear(PyObject *module)
 {
-    NpState *state = state_of(module);
+    NpState *state = np_state_of_module(module);
 
     Py_CLEAR(state->plan_type);
     Py_CLEAR(state->function_type);
     Py_CLEAR(state->plugin_type);
+    Py_CLEAR(state->uses_type);
     Py_CLEAR(state->watcher);
     Py_CLEAR(state->cdata_type);
 #define NP_FORGET(name) Py_CLEAR(state->names.name);

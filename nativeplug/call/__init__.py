@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from nativeplug._core import HOLD_GIL, SAVE_ERRNO
+from nativeplug._core import HOLD_GIL, SAVE_ERRNO, Uses, switch
 from nativeplug.call.callback import PENDING, Callback
 from nativeplug.call.cffi_invoker import Invoke, bind
 from nativeplug.call.function import Function, Scope
 from nativeplug.call.plan import CallPlan, check_free, compile_plan, refuse_go_result
 from nativeplug.call.signature import Signature
-from nativeplug.call.variable import Variable
+from nativeplug.call.variable import Memory, Variable
 
 __all__ = [
     "HOLD_GIL",
@@ -18,11 +18,14 @@ __all__ = [
     "Callback",
     "Function",
     "Invoke",
+    "Memory",
     "Scope",
     "Signature",
+    "Uses",
     "Variable",
     "bind",
     "check_free",
     "compile_plan",
     "refuse_go_result",
+    "switch",
 ]

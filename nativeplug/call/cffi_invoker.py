@@ -13,7 +13,8 @@ from typing import Any
 import _cffi_backend
 
 from nativeplug import _core
-from nativeplug.call import lengths
+from nativeplug._core import Uses
+from nativeplug.call import exports, lengths
 from nativeplug.call.callback import PENDING, Call
 from nativeplug.call.convert import ToC, to_c
 from nativeplug.call.plan import CallPlan, Kind, Value
@@ -25,10 +26,18 @@ Invoke = Callable[..., Any]
 
 #: Parameters whose conversion leaves something in the `Call`.
 _KEEPING = {Kind.CALLBACK, Kind.GO_STRING, Kind.GO_SLICE}
+#: Results that may have addresses in them.
+_EXPORTING = {Kind.POINTER, Kind.CALLBACK, Kind.OTHER}
 
 
-def bind(
-    ffi: Any, plan: CallPlan, address: int, release: int = 0, *, save_errno: bool = False
+def bind(  # noqa: PLR0913 - all that a call needs
+    ffi: Any,
+    plan: CallPlan,
+    address: int,
+    uses: Uses,
+    *,
+    release: int = 0,
+    save_errno: bool = False,
 ) -> Invoke:
     """
     Return a callable that executes *plan* on the function at *address*.
@@ -37,6 +46,7 @@ def bind(
         ffi: The ``FFI`` that knows the plan's types.
         plan: The call plan.
         address: The function's address.
+        uses: Who uses the generation that it lies in.
         release: The address of what releases a text that the caller owns; 0: it is borrowed.
         save_errno: Keep errno after each call, for `nativeplug.get_errno`.
 
@@ -50,6 +60,7 @@ def bind(
     counted = bool(plan.lengths)
     finish = finisher(ffi, plan, _releaser(ffi, release) if release else None)
     keeps = any(parameter.kind in _KEEPING for parameter in plan.parameters)
+    exporting = plan.result.kind in _EXPORTING
     idle, late = Call(), PENDING.by_call
 
     def invoke(*args: Any) -> Any:
@@ -72,6 +83,8 @@ def bind(
             result = target(*converted)
             if save_errno:
                 _core.set_errno(ffi.errno)
+            if exporting:
+                exports.note(ffi, uses, result)
             return result if finish is None else finish(result)
         finally:
             del converted, pins  # an error's traceback holds this frame, and it buffers

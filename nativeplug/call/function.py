@@ -25,7 +25,7 @@ MAX_THREADS = 4096
 class Scope:
     """What the functions of one plugin share: its types, and the plans made of them so far."""
 
-    __slots__ = ("_plans", "ffi", "known_plans", "path")
+    __slots__ = ("__weakref__", "_plans", "ffi", "known_plans", "path")
 
     def __init__(self, ffi: Any, path: str) -> None:
         #: The cffi ``FFI`` that knows the types.
@@ -35,6 +35,12 @@ class Scope:
         #: The core's plans by the pattern of the line that is kept of a function.
         self.known_plans: dict[str, Plan] = {}
         self._plans: dict[str, Plan | None] = {}
+
+    def copy(self) -> Scope:
+        """Return another scope that shares types and plans with this one."""
+        other = Scope(self.ffi, self.path)
+        other.known_plans, other._plans = self.known_plans, self._plans  # noqa: SLF001 - its own
+        return other
 
     def call_plan(self, declaration: FunctionDeclaration) -> CallPlan:
         """Compile the call plan of a declared function."""

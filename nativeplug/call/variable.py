@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from types import CellType
 from typing import Any
 
 import _cffi_backend
 
+from nativeplug._core import Uses
+from nativeplug.call import exports
 from nativeplug.call.callback import Call, Callback
 from nativeplug.call.convert import from_c, to_c
 from nativeplug.call.plan import Kind, Value, is_sized, kind_of
@@ -24,6 +27,20 @@ _PLAIN = {Kind.BOOL, Kind.CHAR, Kind.INTEGER, Kind.FLOAT, Kind.LONG_DOUBLE}
 _lock = threading.RLock()
 
 
+class Memory:
+    """Where a variable lies in one generation. As long as it lives, somebody may use that."""
+
+    __slots__ = ("__weakref__", "kept", "pointer", "uses")
+
+    def __init__(self, pointer: Any, kept: dict[Any, Any], uses: Uses) -> None:
+        #: A cffi pointer to the variable.
+        self.pointer = pointer
+        #: What the generation's variables point to, for as long as it is loaded.
+        self.kept = kept
+        #: Who uses the generation.
+        self.uses = uses
+
+
 class Variable:
     """
     A variable that a plugin exports; its value lives in the plugin's memory.
@@ -32,30 +49,27 @@ class Variable:
     and unions are read as cffi ``cdata`` that show the variable itself (a copy, when it is
     const), and written as a whole from lists, dicts or ``cdata``. What has no declared size is
     read as a pointer to it. Safe to use from several threads, as far as the plugin is: reading
-    and writing are as atomic as C makes them.
+    and writing are as atomic as C makes them. After an update it is the new generation's.
     """
 
-    def __init__(
-        self, ffi: Any, declaration: VariableDeclaration, address: int, kept: dict[Any, Any]
-    ) -> None:
-        """*kept* keeps alive what the variables' values point to, as long as the plugin."""
+    def __init__(self, ffi: Any, declaration: VariableDeclaration) -> None:
+        """It lies nowhere until its `cell` is filled with a `Memory`."""
         ctype = ffi.typeof(declaration.type)
         self._ffi = ffi
         self._value = Value(ctype, kind_of(ctype), f"variable {declaration.name!r}")
-        self._pointer = ffi.cast(_cffi_backend.new_pointer_type(ctype), address)
+        self._pointer_type = _cffi_backend.new_pointer_type(ctype)
         self._is_text_array = ctype.kind == "array" and ctype.item.cname == "char"
         self._is_sized = is_sized(ctype)
         self._read_c = from_c(ffi, self._value)
         self._to_c = to_c(ffi, self._value)
-        self._kept = kept
         self._readonly = declaration.readonly
         self._error: Callable[[], Exception] | None = None
+        #: The variable's `Memory`, which an update replaces; None once the plugin is closed.
+        self.cell = CellType(None)
         #: The variable's name.
         self.name = declaration.name
         #: Its type in C.
         self.type = declaration.type
-        #: Where it lies in memory.
-        self.address = address
         self._text = declaration.text
         self.__doc__ = f"{declaration.text}\n\nDeclared at {declaration.place}."
 
@@ -66,6 +80,22 @@ class Variable:
     def __reduce__(self) -> str:
         """Refuse to be copied or pickled: it lies at an address of this process."""
         raise TypeError(f"cannot pickle {self!r}: look it up in the other process")
+
+    def memory_at(self, address: int, kept: dict[Any, Any], uses: Uses) -> Memory:
+        """Return the variable's memory in a generation."""
+        return Memory(self._ffi.cast(self._pointer_type, address), kept, uses)
+
+    @property
+    def address(self) -> int:
+        """
+        Where it lies in memory now; reading it counts as holding it for ever.
+
+        Raises:
+            ClosedError: The plugin was closed.
+        """
+        memory = self._memory()
+        exports.note(self._ffi, memory.uses, memory.pointer)
+        return int(self._ffi.cast("uintptr_t", memory.pointer))
 
     @property
     def value(self) -> Any:
@@ -85,52 +115,63 @@ class Variable:
             ClosedError: The plugin was closed.
             ForkError: It is a Go plugin of the parent process.
         """
-        self._check_open()
+        memory = self._memory()
         if self._is_text_array:
-            return self._array_text()
+            return self._array_text(memory)
+        value = self._read(memory)
+        if self._value.kind not in _PLAIN:
+            exports.note(self._ffi, memory.uses, value)
+        return value
+
+    def _read(self, memory: Memory) -> Any:
         if not self._is_sized:
-            return self._start()
+            return self._start(memory)
         if self._readonly and self._value.kind is Kind.OTHER:
             # Whoever wrote into the variable itself would crash.
-            return new_value(self._value, self._pointer[0])
-        value = self._pointer[0]
+            return new_value(self._value, memory.pointer[0])
+        value = memory.pointer[0]
         return value if self._read_c is None else self._read_c(value)
 
     @value.setter
     def value(self, given: Any) -> None:
-        self._check_open()
+        memory = self._memory()
         if self._readonly:
             raise AttributeError(f"{self._value.label} is const: {self._text}")
         if not self._is_sized:
             raise TypeError(f"{self._value.label} cannot be written: its size is not declared")
         if self._is_text_array:
-            self._write_text(given)
+            self._write_text(memory, given)
         elif self._value.kind in _PLAIN:
-            self._pointer[0] = self._to_c(given, Call())
+            converted = self._to_c(given, Call())  # it may run Python code: update, or close
+            self._memory().pointer[0] = converted
         else:
             self._write(given)
 
-    def _check_open(self) -> None:
-        if self._error is not None:
+    def _memory(self) -> Memory:
+        memory: Memory | None = self.cell.cell_contents
+        if memory is None:
+            assert self._error is not None  # noqa: S101 - `disable` has set it before
             raise self._error()
+        return memory
 
     def disable(self, error: Callable[[], Exception]) -> None:
         """Make every further use raise what *error* makes."""
         self._error = error
+        self.cell.cell_contents = None
 
-    def _start(self) -> Any:
+    def _start(self, memory: Memory) -> Any:
         """Return a pointer to what has no declared size; of an array, to its first item."""
         ctype = self._value.ctype
         if ctype.kind != "array":
-            return self._pointer
-        return self._ffi.cast(_cffi_backend.new_pointer_type(ctype.item), self._pointer)
+            return memory.pointer
+        return self._ffi.cast(_cffi_backend.new_pointer_type(ctype.item), memory.pointer)
 
-    def _array_text(self) -> str:
-        start, length = self._ffi.cast("char *", self._pointer), self._value.ctype.length
+    def _array_text(self, memory: Memory) -> str:
+        start, length = self._ffi.cast("char *", memory.pointer), self._value.ctype.length
         data = self._ffi.string(start) if length is None else self._ffi.string(start, length)
         return decode(data, self._value.label)
 
-    def _write_text(self, given: object) -> None:
+    def _write_text(self, memory: Memory, given: object) -> None:
         """Write text and its NUL into an array of ``char``, and NULs up to its end."""
         label, length = self._value.label, self._value.ctype.length
         data = encode(given, label) if isinstance(given, str) else given
@@ -138,7 +179,7 @@ class Variable:
             raise self._value.wrong_type("str or bytes", given)
         if len(data) >= length:
             raise ValueError(f"{label} has room for {length - 1} bytes and a NUL, not {len(data)}")
-        self._ffi.buffer(self._pointer)[:] = data.ljust(length, b"\0")
+        self._ffi.buffer(memory.pointer)[:] = data.ljust(length, b"\0")
 
     def _write(self, given: Any) -> None:
         """Write a pointer, struct, union or array, and keep alive what it points to."""
@@ -150,23 +191,26 @@ class Variable:
         call = Call()
         if self._value.kind is Kind.TEXT and isinstance(given, (str, bytes)):
             text = given if isinstance(given, bytes) else encode(given, self._value.label)
-            converted = self._copy(text)
+            converted = text
         else:
             converted = self._to_c(given, call)
+        memory = self._memory()  # not before: converting may run Python code
+        if isinstance(converted, bytes):
+            converted = self._copy(memory, converted)
         entry = given, converted, call
         with _lock:  # or another thread's pointer would be written, and this one's kept
-            self._pointer[0] = converted
-            before = self._kept.get(self.name)
-            self._kept[self.name] = entry
+            memory.pointer[0] = converted
+            before = memory.kept.get(self.name)
+            memory.kept[self.name] = entry
         del before  # not under the lock: its end may run anybody's code
 
     def _is_pointer(self, given: object) -> bool:
         return isinstance(given, (self._ffi.CData, Callback))
 
-    def _copy(self, text: bytes) -> Any:
+    def _copy(self, memory: Memory, text: bytes) -> Any:
         """Return a copy of text that is never freed; the same for the same text."""
         with _lock:
-            copies = self._kept.setdefault((self.name, text), [])
+            copies = memory.kept.setdefault((self.name, text), [])
             for copy in copies:
                 if self._ffi.buffer(copy)[:-1] == text:  # C has not written into it
                     return copy

@@ -84,7 +84,7 @@ class Call:
 
     def _resolve(self, *, hold_gil: bool = False) -> Function:
         """Resolve the function anew: the same address, called in another way."""
-        symbols = Symbols(self.plg._symbols.generation)  # noqa: SLF001 - not loaded twice
+        symbols = Symbols(self.plg._symbols.loaded)  # noqa: SLF001 - not loaded twice
         options = Options.of(free=self.opening.free, hold_gil=hold_gil)
         symbols.add(self.opening.source(), None, options)
         found = symbols.lookup(self.function.name)

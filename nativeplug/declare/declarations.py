@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -175,6 +175,14 @@ class Declarations:
     def symbols(self) -> Mapping[str, SymbolDeclaration]:
         """The functions and variables by name."""
         return Symbols(self.lines)
+
+    def keeping(self, names: Container[str]) -> Declarations:
+        """Return these declarations without the functions and variables of other names."""
+        kept = Declarations()
+        kept.lines = Lines.of(line for name, line in self.lines.items() if name in names)
+        for part in ("constants", "types", "ffi", "origins"):
+            setattr(kept, part, getattr(self, part))
+        return kept
 
     def plus(self, unit: Unit) -> Declarations:
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nativeplug.errors import DeclarationError
@@ -29,6 +29,8 @@ class Source:
     name: str
     #: The header, when there is one.
     header: Path | None = None
+    #: It was found with the plugin, and changes with it.
+    is_brought: bool = False
 
 
 def from_caller(declarations: str | os.PathLike[str]) -> Source:
@@ -72,7 +74,7 @@ def beside(plugin: str) -> Source | None:
         for name in dict.fromkeys((stem, stem.removeprefix("lib"))):
             header = place.with_name(f"{name}.h") if name else None
             if header is not None and header.is_file():
-                return _read(header)
+                return replace(_read(header), is_brought=True)
     return None
 
 

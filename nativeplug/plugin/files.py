@@ -1,0 +1,101 @@
+"""Which open plugin serves a file."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from nativeplug.cache import Cache
+from nativeplug.load.key import FileKey, Key
+
+if TYPE_CHECKING:
+    from nativeplug.plugin.plugin import Plugin
+
+
+class Files(Cache[Key, "Plugin"]):
+    """
+    The open plugins: by the key of what serves, and by the file that their path names now.
+
+    A plugin is one for a path, whatever stands there. So a file that no key is known of may
+    still have its plugin, which then needs an update. Safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._placing = threading.RLock()
+        #: Where to look for a plugin first: by its file's real path, and by device and inode.
+        self._hints: dict[Hashable, Plugin] = {}
+        #: Those whose path may lead elsewhere one day.
+        self._linked: set[Plugin] = set()
+
+    def find(self, path: str, key: FileKey) -> Plugin | None:
+        """
+        Return the plugin whose path names a file, now.
+
+        Args:
+            path: The file's path.
+            key: The file.
+        """
+        candidates = [self._hints.get(os.path.realpath(path)), self._hints.get(key[:2])]
+        return next((each for each in [*candidates, *self._linked] if _names(each, key)), None)
+
+    def place(self, plugin: Plugin) -> Plugin:
+        """Enter a plugin that was loaded; return that which serves the file, if there is one."""
+        file, key = plugin._updates.file, plugin._updates.key
+        if file is None or not isinstance(key, FileKey):
+            return plugin
+        with self._placing:
+            found = self.find(file, key)
+            if found is None:
+                self._enter(plugin, file, key)
+        return found or plugin
+
+    def note(self, plugin: Plugin) -> None:
+        """Note what a plugin serves, after an update."""
+        file, key = plugin._updates.file, plugin._updates.key
+        if file is not None and isinstance(key, FileKey) and not plugin.closed:
+            with self._placing:
+                self._leave(plugin)
+                self._enter(plugin, file, key)
+            self.rekey(plugin, key)
+            if plugin.closed:
+                self.discard(plugin)
+
+    def discard(self, value: Plugin) -> None:
+        """Forget a plugin; the next to ask for its file loads afresh."""
+        with self._placing:
+            self._leave(value)
+        super().discard(value)
+
+    def _enter(self, plugin: Plugin, file: str, key: FileKey) -> None:
+        real = os.path.realpath(file)
+        self._hints[real] = self._hints[key[:2]] = plugin
+        if real != file:
+            self._linked.add(plugin)
+
+    def _leave(self, plugin: Plugin) -> None:
+        for hint in [hint for hint, held in self._hints.items() if held is plugin]:
+            del self._hints[hint]
+        self._linked.discard(plugin)
+
+    def after_fork(self) -> None:
+        """Forget, in a child process, the loads and the locks of threads that it has not."""
+        super().after_fork()
+        self._placing = threading.RLock()
+
+
+def _names(plugin: Plugin | None, key: FileKey) -> bool:
+    """Tell whether a plugin's path names a file, now."""
+    file = None if plugin is None else plugin._updates.file
+    if file is None:
+        return False
+    try:
+        status = os.stat(file)
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) == key[:2]
+
+
+files = Files()

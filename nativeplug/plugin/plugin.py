@@ -1,0 +1,196 @@
+"""Plugin, and Pin: a view of it that stays as it is."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import final
+
+from nativeplug.errors import PluginError, UpdateError
+from nativeplug.load.key import Key
+from nativeplug.plugin.files import files
+from nativeplug.plugin.view import View
+from nativeplug.symbols import Loaded, Symbols
+from nativeplug.update import Following, GenerationInfo, Outcome, Updates
+
+
+@final
+class Plugin(View):
+    """
+    An opened plugin: one object for one file, shared by all who open it.
+
+    Its functions and variables are its attributes: ``plg.add(2, 3)``, ``plg.calls``,
+    ``plg.calls = 7``; integer macros and enumerators too. A name that this class has itself is
+    found by `lookup`. Made by `nativeplug.open`. Safe to use from several threads.
+
+    A changed file is taken up by `update`, by the next `open`, or by itself (`follow`). Then all
+    that came from the plugin, also what the program has kept, is the new version's: functions
+    from their next call on.
+    """
+
+    __slots__ = ("_following", "_pins", "_updates")
+
+    _following: Following
+    _pins: weakref.WeakSet[Pin]
+    _updates: Updates
+
+    def __new__(cls, loaded: Loaded, file: str | None, key: Key) -> Plugin:
+        """
+        Make an open plugin of what was loaded.
+
+        Args:
+            loaded: The first generation.
+            file: The file's absolute path; None for a system library.
+            key: What was loaded.
+        """
+        symbols = Symbols(loaded)
+        plugin = super().__new__(cls, symbols, symbols.resolved)
+        object.__setattr__(plugin, "_updates", Updates(file, key, symbols))
+        object.__setattr__(plugin, "_pins", weakref.WeakSet())
+        object.__setattr__(plugin, "_following", Following(plugin, file))
+        return plugin
+
+    @property
+    def generations(self) -> tuple[GenerationInfo, ...]:
+        """
+        The generations that the plugin has had, by number, each with what is known of it.
+
+        Of those that were unloaded, the last hundred.
+        """
+        self._updates.unload()
+        return self._updates.history.infos()
+
+    def update(self) -> Outcome:
+        """
+        Make what the plugin's file has now the current generation.
+
+        The file is read, whatever its time says. A new version is loaded and checked first: it
+        must export everything that was looked up, as the same functions and variables of the
+        same types, and its ``int nativeplug_loaded(void)``, if it has one, must return 0. Then
+        state goes over (see docs/updates.md), and everything is switched in one step. Calls that
+        are under way end on the generation on which they began. Safe to call from several
+        threads; they take turns.
+
+        Returns:
+            ``"updated"``, or ``"unchanged"`` if the file has what serves.
+
+        Raises:
+            UpdateError: The new version cannot serve, for all of the error's ``reasons``; what
+                was current serves on.
+            ClosedError: The plugin was closed.
+        """
+        try:
+            return self._updates.update(self)
+        finally:
+            files.note(self)
+
+    def rollback(self, number: int | None = None) -> None:
+        """
+        Make a retired generation current again, as it was left; state goes over as in an update.
+
+        The file stays as it is, and is taken up again when it changes, or by `update`.
+
+        Args:
+            number: The generation's number; None for the latest one before the current one.
+
+        Raises:
+            UpdateError: There is none that is mapped, or it cannot serve.
+            ClosedError: The plugin was closed.
+        """
+        self._updates.rollback(self, number)
+
+    def pin(self) -> Pin:
+        """
+        Return a view that stays on the generation that serves now.
+
+        Raises:
+            ClosedError: The plugin was closed.
+        """
+        pin = Pin(self._symbols.pinned(), self._updates)
+        self._pins.add(pin)
+        if self._symbols.error is not None:  # by another thread, which has not seen the pin
+            pin.close()
+            raise self._symbols.error()
+        return pin
+
+    def follow(
+        self, on_update: Callable[[Plugin, UpdateError | None], object] | None = None
+    ) -> None:
+        """
+        Update the plugin by itself, in a thread, whenever its file has changed and has settled.
+
+        What happens is logged ("nativeplug.follow"). Following ends with `unfollow` and when
+        the plugin is closed; a child process follows nothing. Safe to call from several
+        threads; a plugin is followed once.
+
+        Args:
+            on_update: Called in that thread after each update with the plugin and None, and
+                with the error after each that failed; in place of what was given before.
+
+        Raises:
+            UpdateError: The package ``watchfiles`` is not installed, or the plugin is a system
+                library.
+            ClosedError: The plugin was closed.
+        """
+        self._symbols.check_open()
+        self._following.start(on_update)
+        if self.closed:  # by another thread meanwhile
+            self._following.stop()
+
+    def unfollow(self) -> None:
+        """Follow the file no longer; wait until an update that is under way has ended."""
+        self._following.stop()
+
+    @property
+    def following(self) -> bool:
+        """Whether the file is followed, in this process."""
+        return self._following.is_running
+
+    def close(self) -> None:
+        """
+        Close the plugin for everyone who holds it; closing it again does nothing.
+
+        Everything that came from it raises `ClosedError` from then on; calls that are under
+        way end as usual. The code stays in memory, unless the plugin was opened with
+        ``unload="when_idle"``. The next `open` gives a fresh object. Safe to call from several
+        threads.
+        """
+        files.discard(self)
+        self._disable("plugin")
+        for pin in [*self._pins]:
+            pin.close()
+        self._following.stop(wait=False)
+        self._updates.close()
+
+    def _disown(self, error: Callable[[], PluginError]) -> None:
+        """Make everything that came from the plugin raise, in a child process that cannot use it."""
+        files.discard(self)
+        for view in (self, *self._pins):
+            view._symbols.disable(error)
+            view._forget()
+
+
+@final
+class Pin(View):
+    """
+    A view of a plugin that stays on one generation, and keeps that loaded.
+
+    Used as the plugin itself. It ends with `close`, with a ``with`` statement, when nothing of
+    it is kept any more, or when the plugin is closed.
+    """
+
+    __slots__ = ("_updates",)
+
+    _updates: Updates
+
+    def __new__(cls, symbols: Symbols, updates: Updates) -> Pin:
+        """Make a view of symbols that are never switched."""
+        pin = super().__new__(cls, symbols, symbols.resolved)
+        object.__setattr__(pin, "_updates", updates)
+        return pin
+
+    def close(self) -> None:
+        """Make everything that came from the pin raise `ClosedError`; calls under way go on."""
+        self._disable("pin of plugin")
+        self._symbols.unpin()
+        self._updates.unload()

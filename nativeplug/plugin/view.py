@@ -1,0 +1,186 @@
+"""What plugins and pins have in common: symbols as attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from typing_extensions import Self
+
+from nativeplug._core import PluginBase
+from nativeplug.call import Callback, Function, Variable
+from nativeplug.errors import ClosedError
+from nativeplug.symbols import Symbols
+
+
+class View(PluginBase):
+    """Symbols as attributes of an object."""
+
+    __slots__ = ()
+
+    _symbols: Symbols
+
+    @property
+    def path(self) -> str:
+        """The path or soname that the plugin was first opened by."""
+        return self._symbols.loaded.generation.path
+
+    @property
+    def generation(self) -> int:
+        """The number of the generation that serves new calls, counted from 1."""
+        return self._symbols.loaded.number
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._symbols.error is not None
+
+    @property
+    def ffi(self) -> Any:
+        """
+        The cffi ``FFI`` that knows the plugin's types.
+
+        ``plg.ffi.new("Options *")``, ``plg.ffi.buffer``, ``plg.ffi.gc``: what it makes is taken
+        wherever a pointer or struct is declared.
+
+        Raises:
+            ClosedError: The plugin was closed.
+        """
+        self._symbols.check_open()
+        return self._symbols.declarations.ffi
+
+    def lookup(self, name: str) -> Function | Variable:
+        """
+        Resolve a symbol.
+
+        Safe to call from several threads.
+
+        Args:
+            name: The name of a function or variable.
+
+        Returns:
+            The function or variable; the same object for the same name. After an update it is
+            the new generation's.
+
+        Raises:
+            SymbolNotFoundError: It is not exported, not declared, or its address is NULL.
+            DeclarationError: It cannot be called as declared.
+            ClosedError: The plugin was closed.
+            ForkError: It is a Go plugin of the parent process.
+            TypeError: *name* is not a ``str``.
+
+        Example:
+            >>> add = nativeplug.open("greeter.so").lookup("Add")
+            >>> add(2, 3), str(add.signature)
+            (5, 'int64_t Add(int64_t a, int64_t b)')
+        """
+        return self._symbols.lookup(name)
+
+    def callback(self, ctype: str, function: Callable[..., object]) -> Callback:
+        """
+        Make a function pointer that calls a Python callable and may outlive a call.
+
+        Args:
+            ctype: The function pointer's type in C: ``"int (*)(int)"``, or a typedef's name.
+            function: What it calls; arguments and result are converted as cffi does.
+
+        Returns:
+            An object to pass where that type is declared. C may call the pointer, from any
+            thread, as long as the object lives: keep it.
+
+        Raises:
+            DeclarationError: *ctype* is no function pointer's type.
+            TypeError: *function* is not callable.
+            ClosedError: The plugin was closed.
+
+        Example:
+            >>> plg = nativeplug.open("callbacks.so")
+            >>> handler = plg.callback("int (*)(int)", lambda event: event * 2)
+            >>> plg.register_handler(handler)
+            >>> plg.fire(21)
+            42
+        """
+        return self._symbols.callback(ctype, function)
+
+    def close(self) -> None:
+        """Make everything that came from it raise `ClosedError`."""
+        raise NotImplementedError
+
+    def _disable(self, what: str) -> None:
+        path = self.path
+        self._symbols.disable(
+            lambda: ClosedError(f"{what} {path!r} is closed; open it again", path=path)
+        )
+        self._forget()
+
+    def __enter__(self) -> Self:
+        """Return the object; the ``with`` statement closes it at its end."""
+        self._symbols.check_open()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Close it."""
+        self.close()
+
+    def _missing(self, name: str) -> Any:
+        """Resolve what is not an attribute yet: a function stays one, a variable is read."""
+        if name.startswith("__"):  # Python asks every object for its own special names
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        constants = self._symbols.constants()
+        if name in constants:
+            return constants[name]
+        symbol = self.lookup(name)
+        if isinstance(symbol, Variable):
+            return symbol.value
+        return self._remember(name, symbol.builtin())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Write a variable."""
+        if hasattr(type(self), name):
+            raise AttributeError(f"attribute {name!r} of a plugin cannot be set")
+        symbol = self.lookup(name)
+        if isinstance(symbol, Function):
+            raise AttributeError(  # noqa: TRY004 - what Python raises for attributes
+                f"{name!r} in plugin {self.path!r} is a function: {symbol!r}"
+            )
+        symbol.value = value
+
+    def __delattr__(self, name: str) -> None:
+        """Refuse: what a plugin exports stays."""
+        raise AttributeError(f"{name!r} in plugin {self.path!r} cannot be deleted")
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether *name* is declared and exported."""
+        return isinstance(name, str) and self._symbols.is_exported(name)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names that are declared and exported."""
+        return iter(self._symbols.exported())
+
+    def __dir__(self) -> list[str]:
+        """Return what can be written after the dot."""
+        own = [name for name in object.__dir__(self) if name not in _PRIVATE]
+        if self.closed:
+            return own
+        return sorted({*own, *self, *self._symbols.constants()})
+
+    def __repr__(self) -> str:
+        """Show the path and what serves."""
+        state = "closed" if self.closed else f"generation {self.generation}"
+        return f"<nativeplug.{type(self).__name__} {self.path!r}, {state}>"
+
+    def __reduce__(self) -> str:
+        """Refuse to be pickled: another process has no such plugin."""
+        raise TypeError(f"cannot pickle {self!r}: open it in the other process")
+
+
+_PRIVATE = {
+    "_disable",
+    "_following",
+    "_forget",
+    "_missing",
+    "_pins",
+    "_remember",
+    "_symbols",
+    "_updates",
+}

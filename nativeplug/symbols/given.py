@@ -1,0 +1,90 @@
+"""What ``open`` was given for a plugin: declarations and options, which add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from nativeplug import declare
+from nativeplug.call import Scope
+from nativeplug.declare import Declarations, FunctionDeclaration
+from nativeplug.declare.sources import Source
+from nativeplug.errors import DeclarationError
+from nativeplug.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What ``open`` was given for a plugin so far. Replaced as a whole, never changed."""
+
+    declarations: Declarations
+    scope: Scope
+    sources: frozenset[Source] = frozenset()
+    options: Options = field(default_factory=Options)
+
+    @classmethod
+    def nothing(cls, path: str) -> Given:
+        """Return what is given for a plugin that was opened without anything."""
+        declarations = Declarations()
+        return cls(declarations, Scope(declarations.ffi, path))
+
+    def plus(self, source: Source | None, alone: Declarations | None, options: Options) -> Given:
+        """
+        Return this and more.
+
+        Args:
+            source: Where declarations come from; None when there are none to add.
+            alone: What *source* declares by itself, where that is known already.
+            options: What ``open`` was told besides.
+
+        Raises:
+            DeclarationError: They contradict what there is.
+        """
+        whole = self.options.plus(options)
+        if source is None or source in self.sources:
+            return replace(self, options=whole)
+        declarations = alone
+        if declarations is None or self.declarations.origins:
+            declarations = declare.extend(self.declarations, source)
+        return Given(declarations, self._scope(declarations), self.sources | {source}, whole)
+
+    def with_scope(self, scope: Scope) -> Given:
+        """Return this for functions that share something else."""
+        return replace(self, scope=scope)
+
+    def _scope(self, declarations: Declarations) -> Scope:
+        return Scope(declarations.ffi, self.scope.path)
+
+    @property
+    def brought(self) -> Source | None:
+        """What the plugin itself brought: the header beside it."""
+        return next((source for source in self.sources if source.is_brought), None)
+
+    def updated(self, brought: Source, in_use: set[str]) -> Given:
+        """
+        Return this with the header that a new version of the plugin brings.
+
+        Types stay the same objects, so values that the program has made stay right; so do the
+        declarations of the symbols *in_use*. Other symbols are declared as *brought* has them.
+
+        Raises:
+            DeclarationError: *brought* cannot be read, or contradicts a type, or a symbol in use.
+        """
+        declarations = declare.extend(self.declarations.keeping(in_use), brought)
+        sources = frozenset({brought, *(each for each in self.sources if not each.is_brought)})
+        for source in sources - {brought}:
+            declarations = declare.extend(declarations, source)
+        return Given(declarations, self._scope(declarations), sources, self.options)
+
+    def check_names(self) -> None:
+        """
+        Refuse an option that names no declared function, or releases by a declared variable.
+
+        Raises:
+            DeclarationError: There is one.
+        """
+        symbols = self.declarations.symbols
+        for name in self.options.named():
+            if name not in symbols:
+                raise DeclarationError(f"no declaration of {name!r}, which an option of open names")
+            if not isinstance(symbols[name], FunctionDeclaration):
+                raise DeclarationError(f"{name!r}, which an option of open names, is a variable")

@@ -1,0 +1,74 @@
+"""A generation as a plugin's symbols use it, and who still needs it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from nativeplug.call import Memory, Uses
+from nativeplug.load.generation import Generation
+
+#: What is loaded, whatever becomes of the plugin: C may hold pointers to what variables of a
+#: generation were given, for as long as its code is in memory.
+_mapped: set[Loaded] = set()
+
+
+class Loaded:
+    """
+    A generation as a plugin's symbols use it.
+
+    ``with loaded:`` counts as a call, so it is not unloaded meanwhile. That is certain only
+    where it still serves after the ``with`` was entered.
+    """
+
+    __slots__ = ("__weakref__", "_memories", "_pins", "generation", "kept", "number", "uses")
+
+    def __init__(self, generation: Generation, number: int) -> None:
+        self.generation = generation
+        #: It is the plugin's *number*-th, counted from 1.
+        self.number = number
+        #: The calls under way, and whether an address was given out.
+        self.uses = Uses(*generation.span)
+        #: What its variables point to.
+        self.kept: dict[Any, Any] = {}
+        self._memories: weakref.WeakSet[Memory] = weakref.WeakSet()
+        self._pins: weakref.WeakSet[Any] = weakref.WeakSet()
+        _mapped.add(self)
+
+    def __enter__(self) -> None:
+        """Count a call."""
+        self.uses.begin()
+
+    def __exit__(self, *_error: object) -> None:
+        """End the call."""
+        self.uses.end()
+
+    def note_memory(self, memory: Memory) -> Memory:
+        """Remember that a variable lies in this generation, as long as *memory* lives."""
+        self._memories.add(memory)
+        return memory
+
+    def pin(self, holder: Any) -> None:
+        """Keep it loaded as long as *holder* lives."""
+        self._pins.add(holder)
+
+    def unpin(self, holder: Any) -> None:
+        """Let go of it, for *holder*."""
+        self._pins.discard(holder)
+
+    @property
+    def resident(self) -> str | None:
+        """Why it can never be unloaded; None if it can."""
+        if self.uses.is_exported:
+            return "an address of it was given out"
+        return self.generation.resident
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody needs it, unless it serves: no call is under way in it, and no pin holds it."""
+        return not (self.uses.calls or self._memories or self._pins)
+
+    def forget(self) -> None:
+        """Let go of what its variables point to: it is unloaded."""
+        _mapped.discard(self)
+        self.kept.clear()

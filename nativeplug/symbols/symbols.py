@@ -1,0 +1,202 @@
+"""A plugin's symbols: what is declared, resolved in the generation that serves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+
+from nativeplug.call import PENDING, Callback, Function, Variable
+from nativeplug.declare import Declarations
+from nativeplug.declare.sources import Source
+from nativeplug.errors import DeclarationError, PluginError
+from nativeplug.load.generation import Generation
+from nativeplug.options import Options
+from nativeplug.symbols.binding import Binding, Moves, Resolved
+from nativeplug.symbols.given import Given
+from nativeplug.symbols.loaded import Loaded
+
+# Held for steps that neither wait nor run anybody else's code, so one will do for all.
+# Reentrant: a signal handler or a finalizer may use a plugin at any point.
+_lock = threading.RLock()
+
+
+def after_fork() -> None:
+    """Forget, in a child process, the lock that a thread of the parent may have held."""
+    global _lock  # noqa: PLW0603 - there is no other way to unlock it
+    _lock = threading.RLock()
+
+
+class Symbols:
+    """The functions and variables of a plugin. Safe to use from several threads."""
+
+    def __init__(self, loaded: Loaded, given: Given | None = None) -> None:
+        #: The generation that serves.
+        self.loaded = loaded
+        #: What was looked up.
+        self.resolved: Resolved = {}
+        #: Makes the error that every use raises; None while the plugin is open.
+        self.error: Callable[[], PluginError] | None = None
+        self.given = given or Given.nothing(loaded.generation.path)
+        #: Declarations were found, so none need be looked for again.
+        self.is_declared = False
+
+    @property
+    def generation(self) -> Generation:
+        """The loaded file that serves."""
+        return self.loaded.generation
+
+    @property
+    def declarations(self) -> Declarations:
+        """Everything that is declared for the plugin so far."""
+        return self.given.declarations
+
+    def check_open(self) -> None:
+        """Raise the error of a plugin that was closed."""
+        if self.error is not None:
+            raise self.error()
+
+    def constants(self) -> Mapping[str, int]:
+        """Return the declared integer macros and enumerators."""
+        self.check_open()
+        return self.declarations.constants
+
+    def add(self, source: Source | None, alone: Declarations | None, options: Options) -> None:
+        """
+        Add declarations and options; see `Given.plus`.
+
+        Raises:
+            DeclarationError: They contradict what the plugin has; nothing is added then.
+        """
+        while True:
+            before = self.given
+            after = before.plus(source, alone, options)
+            after.check_names()
+            with _lock:
+                self.check_open()
+                if self.given is before:  # else another thread was faster
+                    self._check_in_time(after.options)
+                    self.given = after
+                    self.is_declared = bool(after.declarations.origins)
+                    return
+
+    def _check_in_time(self, options: Options) -> None:
+        """Refuse an option that comes too late for its function."""
+        before = self.given.options
+        for name, symbol in self.resolved.items():
+            if not isinstance(symbol, Function):
+                continue
+            if name in options.free and name not in before.free:
+                raise DeclarationError(
+                    f"free= for {name!r} comes too late: it was looked up as a function whose "
+                    "result is borrowed"
+                )
+            for option in ("hold_gil", "save_errno"):
+                if name in getattr(options, option) and name not in getattr(before, option):
+                    raise DeclarationError(
+                        f"{option}= for {name!r} comes too late: it was looked up without"
+                    )
+
+    def lookup(self, name: str) -> Function | Variable:
+        """Resolve a symbol, unless it is resolved; see `Plugin.lookup`."""
+        if not isinstance(name, str):
+            raise TypeError(f"a symbol's name must be str, not {type(name).__name__}")
+        return self.resolved.get(name) or self.resolve(name)
+
+    def resolve(self, name: str) -> Function | Variable:
+        """Resolve a symbol; see `Plugin.lookup`."""
+        while True:
+            given, loaded = self.given, self.loaded
+            with loaded:
+                if not self._serves(loaded):
+                    continue
+                symbol = self._resolve(name, given, loaded)
+            with _lock:
+                # Another thread may have closed or updated it, or declared more.
+                if self.error is None and self.given is given and self.loaded is loaded:
+                    return self.resolved.setdefault(name, symbol)
+
+    def _serves(self, loaded: Loaded) -> bool:
+        """Tell, once it is in use, whether a generation still serves, and so is loaded."""
+        self.check_open()
+        return self.loaded is loaded
+
+    def _resolve(self, name: str, given: Given, loaded: Loaded) -> Function | Variable:
+        return Binding(given, loaded).resolve(name)
+
+    def callback(self, ctype: str, function: Callable[..., object]) -> Callback:
+        """Make a function pointer that may outlive a call; see `Plugin.callback`."""
+        self.check_open()
+        ffi = self.declarations.ffi
+        try:
+            parsed = ffi.typeof(ctype)
+        except ffi.error as error:
+            raise DeclarationError(
+                f"cannot read {ctype!r} as a C type: {str(error).splitlines()[0]}"
+            ) from None
+        if parsed.kind != "function":
+            raise DeclarationError(f"{ctype!r} is not a function pointer's type")
+        if not callable(function):
+            raise TypeError(f"a callback must be callable, not {type(function).__name__}")
+        return Callback(ffi, parsed, function, PENDING)
+
+    def is_exported(self, name: str) -> bool:
+        """Tell whether a name is declared and exported."""
+        return bool(self._exported([name])) and name in self.declarations.symbols
+
+    def exported(self) -> list[str]:
+        """Return the names that are declared and exported, in the declarations' order."""
+        return self._exported(self.declarations.symbols)
+
+    def _exported(self, names: Iterable[str]) -> list[str]:
+        while True:
+            loaded = self.loaded
+            with loaded:
+                if self._serves(loaded):
+                    return [name for name in names if loaded.generation.has(name)]
+
+    def switch(self, loaded: Loaded, given: Given, before: Given, moves: Moves) -> bool:
+        """
+        Let another generation serve, from the next call on, with what was resolved moved there.
+
+        Args:
+            loaded: The generation.
+            given: What is declared from now on.
+            before: What was declared when all this was prepared.
+            moves: Where everything that is resolved moves.
+
+        Returns:
+            Whether it was done: not when more was declared or looked up meanwhile.
+
+        Raises:
+            PluginError: The plugin was closed.
+        """
+        with _lock:
+            self.check_open()
+            if self.given is not before or self.resolved.keys() != moves.names:
+                return False
+            moves.make()
+            self.loaded, self.given = loaded, given
+            return True
+
+    def pinned(self) -> Symbols:
+        """Return symbols of their own for the generation that serves now, which they keep."""
+        while True:
+            given, loaded = self.given, self.loaded
+            with loaded:
+                if self._serves(loaded):
+                    scope = given.scope.copy()
+                    loaded.pin(scope)
+                    return Symbols(loaded, given.with_scope(scope))
+
+    def unpin(self) -> None:
+        """Keep the generation no longer, if these are symbols of a pin."""
+        self.loaded.unpin(self.given.scope)
+
+    def disable(self, error: Callable[[], PluginError]) -> None:
+        """Make everything that came from the plugin raise what *error* makes."""
+        with _lock:
+            if self.error is not None:
+                return
+            self.error = error
+            for symbol in self.resolved.values():
+                symbol.disable(error)

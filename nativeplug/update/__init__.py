@@ -1,0 +1,10 @@
+"""Replacing the generation that serves a plugin."""
+
+from __future__ import annotations
+
+from nativeplug.update.following import Following
+from nativeplug.update.history import GenerationInfo
+from nativeplug.update.settings import Hook, Settings, Unload
+from nativeplug.update.swap import Outcome, Updates
+
+__all__ = ["Following", "GenerationInfo", "Hook", "Outcome", "Settings", "Unload", "Updates"]

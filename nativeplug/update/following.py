@@ -1,0 +1,95 @@
+"""Updating a plugin by itself, and telling what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from nativeplug.errors import ClosedError, OpenError, UpdateError
+from nativeplug.load import elf
+from nativeplug.load.content import FileChangedError, read_file
+from nativeplug.update.follow import Follower
+
+_log = logging.getLogger("nativeplug.follow")
+
+#: What is told of an update: the plugin, and what went wrong.
+OnUpdate = Callable[[Any, UpdateError | None], object]
+
+
+class Following:
+    """Updates one plugin whenever its file has changed. Safe to use from several threads."""
+
+    def __init__(self, plugin: Any, file: str | None) -> None:
+        """
+        Follow nothing yet.
+
+        Args:
+            plugin: What is updated, by its ``update``.
+            file: The file's absolute path; None for a system library.
+        """
+        self._plugin = plugin
+        self._file = file
+        self._follower = None if file is None else Follower(file, self._take_up)
+        self._on_update: OnUpdate | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the file is followed, in this process."""
+        return self._follower is not None and self._follower.running
+
+    def start(self, on_update: OnUpdate | None) -> None:
+        """
+        Follow the plugin's file.
+
+        Raises:
+            UpdateError: The package ``watchfiles`` is not installed, or the plugin has no file.
+        """
+        if on_update is not None:
+            self._on_update = on_update
+        if self._follower is None:
+            reason = "it is a system library, which is never updated"
+            path = self._plugin.path
+            raise UpdateError(
+                f"cannot follow plugin {path!r}: {reason}", path=path, reasons=(reason,)
+            )
+        self._follower.start()
+        self._take_up()  # what has changed before
+
+    def stop(self, *, wait: bool = True) -> None:
+        """Follow the file no longer."""
+        if self._follower is not None:
+            self._follower.stop(None if wait else 0)
+
+    def _take_up(self) -> None:
+        """Update the plugin, unless its file is being written or is gone."""
+        if self._is_unfinished():
+            _log.debug("plugin %r: the file is not complete yet", self._plugin.path)
+            return
+        with contextlib.suppress(ClosedError):
+            try:
+                outcome = self._plugin.update()
+            except UpdateError as error:
+                _log.warning("%s", error)
+                self._tell(error)
+                return
+            if outcome == "updated":
+                number = self._plugin.generation
+                _log.info("plugin %r: generation %d serves", self._plugin.path, number)
+                self._tell(None)
+
+    def _is_unfinished(self) -> bool:
+        assert self._file is not None  # noqa: S101 - or nothing would be followed
+        try:
+            return elf.is_unfinished(read_file(self._file).data)
+        except (OpenError, FileChangedError):  # it will be looked at again when it is back
+            return True
+
+    def _tell(self, error: UpdateError | None) -> None:
+        if self._on_update is None:
+            return
+        try:
+            self._on_update(self._plugin, error)
+        except Exception:
+            _log.exception("on_update of plugin %r failed", self._plugin.path)

@@ -1,0 +1,70 @@
+"""
+What a plugin may export to take part in updates, and how its state goes over.
+
+* ``int nativeplug_loaded(void)``: called in a new generation before it serves; anything but 0
+  refuses the update.
+* ``void *nativeplug_save(size_t *size)``: called in the generation that serves; returns its
+  state, which stays its own, and the state's size. NULL and 0 say that there is none, NULL and
+  another size that it cannot be saved.
+* ``int nativeplug_restore(const void *data, size_t size)``: called in the new generation with a
+  copy of that state, valid during the call; anything but 0 refuses the update.
+
+All are called without the GIL.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from _cffi_backend import FFI
+
+from nativeplug.symbols import Loaded
+
+#: The names, which no plugin exports for anything else.
+HOOKS = frozenset({"nativeplug_loaded", "nativeplug_save", "nativeplug_restore"})
+
+_ffi: Any = FFI()
+
+
+class HandoverError(Exception):
+    """The plugin refuses; the text is the reason."""
+
+
+def announce(loaded: Loaded) -> None:
+    """
+    Ask a new generation whether it is ready to serve.
+
+    Raises:
+        HandoverError: It is not.
+    """
+    ready = _find(loaded, "nativeplug_loaded", "int (*)(void)")
+    if ready is not None and (status := ready()) != 0:
+        raise HandoverError(f"nativeplug_loaded() of the new version returned {status}")
+
+
+def hand_over(old: Loaded, new: Loaded) -> None:
+    """
+    Bring the state of a generation over to another, if both take part in that.
+
+    Raises:
+        HandoverError: One of them fails to.
+    """
+    save = _find(old, "nativeplug_save", "void *(*)(size_t *)")
+    restore = _find(new, "nativeplug_restore", "int (*)(void *, size_t)")
+    if save is None or restore is None:
+        return
+    size = _ffi.new("size_t *")
+    with old:
+        state = save(size)
+        if not state and size[0]:
+            raise HandoverError("nativeplug_save() of the old version returned NULL")
+        data = _ffi.buffer(state, size[0])[:] if state else b""
+    if state and (status := restore(_ffi.from_buffer(data), len(data))) != 0:
+        raise HandoverError(f"nativeplug_restore() of the new version returned {status}")
+
+
+def _find(loaded: Loaded, name: str, ctype: str) -> Any:
+    """Return a hook, None where the plugin has none."""
+    if not loaded.generation.has(name):
+        return None
+    return _ffi.cast(ctype, loaded.generation.address(name))

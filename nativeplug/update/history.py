@@ -1,0 +1,165 @@
+"""The generations of one plugin: which serves, which served, and what becomes of those."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import threading
+from collections import deque
+from dataclasses import dataclass, replace
+
+from nativeplug.symbols import Loaded
+
+_CURRENT, _RETIRED, _REJECTED, _UNLOADED = "current", "retired", "rejected", "unloaded"
+#: How many of the unloaded ones are remembered.
+_REMEMBERED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationInfo:
+    """What can be said of a plugin's generation."""
+
+    #: It is the *number*-th that was loaded for the plugin, counted from 1.
+    number: int
+    #: Of the file's content, in hexadecimal digits; None for a system library.
+    sha256: str | None
+    #: ``current``: it serves new calls. ``retired``: it served, and stays mapped.
+    #: ``rejected``: an update loaded it, and then failed. ``unloaded``: its memory is free.
+    #: ``resident (REASON)``: it was to be unloaded, and cannot be.
+    state: str
+    #: When it was loaded.
+    loaded_at: datetime.datetime
+    #: The length of the address range that it was mapped to.
+    mapped_bytes: int
+    #: How many calls are under way in it.
+    calls: int
+
+
+@dataclass(slots=True, eq=False)
+class _Record:
+    loaded: Loaded
+    state: str
+    #: Why it cannot be unloaded at all.
+    resident: str | None = None
+
+    def info(self) -> GenerationInfo:
+        generation = self.loaded.generation
+        return GenerationInfo(
+            number=self.loaded.number,
+            sha256=generation.sha256,
+            state=f"resident ({self.resident})" if self.resident else self.state,
+            loaded_at=generation.loaded_at,
+            mapped_bytes=generation.mapped_bytes,
+            calls=self.loaded.uses.calls,
+        )
+
+
+class History:
+    """The generations of one plugin. Safe to use from several threads."""
+
+    def __init__(self, first: Loaded) -> None:
+        """*first* serves."""
+        self._lock = threading.RLock()
+        self._records = [_Record(first, _CURRENT)]  # of those that are mapped
+        self._unloaded: deque[GenerationInfo] = deque(maxlen=_REMEMBERED)
+        self._numbers = itertools.count(first.number + 1)
+
+    def after_fork(self) -> None:
+        """Forget, in a child process, the lock that a thread of the parent may have held."""
+        self._lock = threading.RLock()
+
+    def next_number(self) -> int:
+        """Return the number of the generation that is loaded next."""
+        return next(self._numbers)
+
+    def infos(self) -> tuple[GenerationInfo, ...]:
+        """Tell of all generations, by number; of the unloaded ones of the last hundred."""
+        with self._lock:
+            found = [*self._unloaded, *(record.info() for record in self._records)]
+        return tuple(sorted(found, key=lambda info: info.number))
+
+    def count_mapped(self) -> int:
+        """Return how many generations are mapped."""
+        return len(self._records)
+
+    def serve(self, loaded: Loaded) -> None:
+        """Note that a generation serves now, and that which served before no more."""
+        with self._lock:
+            self.retire()
+            self._set(loaded, _CURRENT)
+
+    def retire(self) -> None:
+        """Note that no generation serves."""
+        with self._lock:
+            for record in self._records:
+                if record.state is _CURRENT:
+                    record.state = _RETIRED
+
+    def reject(self, loaded: Loaded) -> None:
+        """Note a generation that was loaded in vain."""
+        loaded.generation.close_image()
+        with self._lock:
+            self._set(loaded, _REJECTED)
+
+    def find_retired(self, number: int | None, below: int) -> Loaded | None:
+        """
+        Find a retired generation that is still mapped.
+
+        Args:
+            number: Its number; None for the latest one *below* a number.
+        """
+        with self._lock:
+            found = [record for record in self._records if record.state is _RETIRED]
+        numbered = {record.loaded.number: record.loaded for record in found}
+        if number is None:
+            number = max((each for each in numbered if each < below), default=0)
+        return numbered.get(number)
+
+    def is_retired(self, loaded: Loaded) -> bool:
+        """Tell whether a generation is retired and mapped."""
+        with self._lock:
+            return any(
+                record.loaded is loaded and record.state is _RETIRED for record in self._records
+            )
+
+    def _set(self, loaded: Loaded, state: str) -> None:
+        for record in self._records:
+            if record.loaded is loaded:
+                record.state = state
+                return
+        self._records.append(_Record(loaded, state))
+
+    def unload_idle(self) -> bool:
+        """
+        Unload what serves no more and is needed by nobody.
+
+        Returns:
+            Whether something remains that may be unloaded later.
+        """
+        while (record := self._take_idle()) is not None:
+            info, loaded = record.info(), record.loaded
+            reason = loaded.generation.unload()
+            with self._lock:
+                if reason is None:
+                    self._unloaded.append(replace(info, state=_UNLOADED))
+                    loaded.forget()
+                else:
+                    record.resident = reason
+                    self._records.append(record)
+        with self._lock:
+            return any(
+                record.state is not _CURRENT and record.resident is None
+                for record in self._records
+            )
+
+    def _take_idle(self) -> _Record | None:
+        """Take out one that can be unloaded now, so that nobody else finds it."""
+        with self._lock:
+            for record in self._records:
+                if record.state is _CURRENT or record.resident:
+                    continue
+                record.resident = record.loaded.resident
+                if record.resident is None and record.loaded.is_idle:
+                    self._records.remove(record)
+                    return record
+        return None

@@ -1,0 +1,58 @@
+"""How a plugin's generations replace each other: what ``open`` is told of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Unload = Literal["never", "when_idle"]
+Hook = Callable[[Any], object]
+
+#: Each costs memory, of Go two megabytes and threads, and few programs need an old one.
+DEFAULT_MAX_GENERATIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What ``open`` was told of updates."""
+
+    #: When what serves no more is unloaded.
+    unload: Unload = "never"
+    #: How many generations may be mapped at once.
+    max_generations: int = DEFAULT_MAX_GENERATIONS
+    #: Called before, and after, another generation serves.
+    before_update: Hook | None = None
+    after_update: Hook | None = None
+
+    def plus(
+        self,
+        unload: object = None,
+        max_generations: object = None,
+        before_update: object = None,
+        after_update: object = None,
+    ) -> Settings:
+        """
+        Return these settings with those that are given in place of the old ones.
+
+        Raises:
+            ValueError: *unload* is none of the words, *max_generations* less than 1.
+            TypeError: A value is of the wrong type.
+        """
+        if unload not in {None, "never", "when_idle"}:
+            raise ValueError(f"unload must be 'never' or 'when_idle', not {unload!r}")
+        if max_generations is not None:
+            if type(max_generations) is not int:
+                kind = type(max_generations).__name__
+                raise TypeError(f"max_generations must be int, not {kind}")
+            if max_generations < 1:
+                raise ValueError(f"max_generations must be at least 1, not {max_generations}")
+        for name, hook in (("before_update", before_update), ("after_update", after_update)):
+            if hook is not None and not callable(hook):
+                raise TypeError(f"{name} must be callable, not {type(hook).__name__}")
+        return Settings(
+            unload or self.unload,  # type: ignore[arg-type]  # checked above
+            max_generations or self.max_generations,
+            before_update or self.before_update,  # type: ignore[arg-type]
+            after_update or self.after_update,  # type: ignore[arg-type]
+        )
