@@ -16,7 +16,7 @@ from nativeplug.declare import Declarations
 from nativeplug.declare.sources import Source, beside, from_caller
 from nativeplug.errors import ClosedError, ForkError, OpenError, PluginError
 from nativeplug.load.generation import Generation, load_file, load_system
-from nativeplug.load.image import FileChangedError
+from nativeplug.load.image import FileChangedError, read_file
 from nativeplug.load.key import Key, SystemKey, key_of, quick_key_of
 from nativeplug.options import Options
 from nativeplug.symbols import Symbols
@@ -296,7 +296,10 @@ def _open(name: str, key: Key, source: Source | None, options: Options) -> Plugi
 def _load(name: str, key: Key) -> Plugin:
     if isinstance(key, SystemKey):
         return Plugin(load_system(key.soname))
-    return Plugin(load_file(name, key))
+    content = read_file(name)
+    if content.key != key:
+        raise FileChangedError
+    return Plugin(load_file(name, content))
 
 
 def _after_fork() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import subprocess
 from collections.abc import Callable
@@ -14,8 +13,7 @@ import pytest
 from nativeplug import declare
 from nativeplug.call import Function, Scope
 from nativeplug.errors import OpenError
-from nativeplug.load import generation
-from nativeplug.load.key import FileKey
+from nativeplug.load import generation, image
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -154,7 +152,7 @@ def refused(result: Result) -> str:
 
 def load_generation(path: Path | str) -> generation.Generation:
     """Load the file that *path* names now."""
-    return generation.load_file(str(path), FileKey.of(os.stat(path)))
+    return generation.load_file(str(path), image.read_file(str(path)))
 
 
 def error_of(path: Path | str) -> OpenError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -44,25 +45,19 @@ class TestReading:
     """A file is read at once, or not at all."""
 
     @pytest.mark.parametrize("data", [b"", b"x", bytes(200_000)])
-    def test_bytes(self, data: bytes, tmp_path: Path) -> None:
-        """The file's bytes are what is read."""
+    def test_content(self, data: bytes, tmp_path: Path) -> None:
+        """What is read is the file's identity, its bytes and their hash."""
         path = tmp_path / "plugin.so"
         path.write_bytes(data)
-        assert data == image.read_file(str(path), key(path))
+        expected = image.Content(key(path), data, hashlib.sha256(data).hexdigest())
+        assert expected == image.read_file(str(path))
 
     def test_file_without_a_size(self) -> None:
         """A file of /proc, which says that it is empty, is read to its end."""
-        path = "/proc/self/status"
-        assert image.read_file(path, key(Path(path))).startswith(b"Name:")
-
-    def test_other_file(self, tmp_path: Path) -> None:
-        """A path that names another file now is not read."""
-        path = tmp_path / "plugin.so"
-        path.write_bytes(b"one")
-        before = key(path)
-        path.write_bytes(b"three")
-        with pytest.raises(image.FileChangedError):
-            image.read_file(str(path), before)
+        descriptor = os.open("/proc/self/status", os.O_RDONLY)
+        data = image._read(descriptor, 0)
+        os.close(descriptor)
+        assert data.startswith(b"Name:")
 
     def test_change_while_reading(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that is written while it is read is refused."""
@@ -77,27 +72,59 @@ class TestReading:
 
         monkeypatch.setattr(os, "pread", read_late)
         with pytest.raises(image.FileChangedError):
-            image.read_file(str(path), key(path))
+            image.read_file(str(path))
 
-    def test_pipe_in_its_place(self, tmp_path: Path) -> None:
-        """A pipe that took the file's place is not waited for."""
-        path = tmp_path / "plugin.so"
-        path.touch()
-        before = key(path)
-        path.unlink()
-        os.mkfifo(path)
-        with pytest.raises(image.FileChangedError):
-            image.read_file(str(path), before)
-
-    def test_fresh_file_settles(self, tmp_path: Path) -> None:
-        """A file that was just written is read when its next change would show in its time."""
+    def test_change_while_settling(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that is written while it is waited for is refused, also with its old time."""
         path = tmp_path / "plugin.so"
         path.write_bytes(b"one")
-        before = key(path)
-        image.read_file(str(path), before)
-        assert before.mtime_ns + 20_000_000 <= time.time_ns()  # two steps of the slowest clock
-        path.write_bytes(b"two")
-        assert before != key(path)
+        before = path.stat()
+        sleep = time.sleep
+
+        def write(seconds: float) -> None:
+            sleep(seconds)
+            path.write_bytes(b"two")
+            os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
+
+        monkeypatch.setattr(time, "sleep", write)
+        with pytest.raises(image.FileChangedError):
+            image.read_file(str(path))
+
+    def test_no_regular_file(self, tmp_path: Path) -> None:
+        """A pipe or a directory is an error, and not waited for."""
+        os.mkfifo(tmp_path / "pipe.so")
+        with pytest.raises(OpenError, match="not a regular file"):
+            image.read_file(str(tmp_path / "pipe.so"))
+        with pytest.raises(OpenError, match="Is a directory"):
+            image.read_file(str(tmp_path))
+
+    def test_pipe_in_its_place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A pipe that takes the file's place before it is opened is not waited for."""
+        path = tmp_path / "plugin.so"
+        path.touch()
+        opened = os.open
+
+        def replace(*args: Any) -> int:
+            path.unlink()
+            os.mkfifo(path)
+            return opened(*args)
+
+        monkeypatch.setattr(os, "open", replace)
+        with pytest.raises(OpenError, match="not a regular file"):
+            image.read_file(str(path))
+
+    @pytest.mark.parametrize("change", ["write", "chmod"])
+    def test_fresh_file_settles(self, change: str, tmp_path: Path) -> None:
+        """A file that was just changed is read when its next change would show in its times."""
+        path = tmp_path / "plugin.so"
+        path.write_bytes(b"one")
+        os.utime(path, (1, 1))
+        if change == "chmod":
+            time.sleep(0.05)
+            path.chmod(0o700)
+        changed = path.stat().st_ctime_ns
+        image.read_file(str(path))
+        assert changed + 20_000_000 <= time.time_ns()  # two steps of the slowest clock
 
     def test_file_of_the_future(self, tmp_path: Path) -> None:
         """A file whose time lies in the future is not waited for."""
@@ -105,18 +132,25 @@ class TestReading:
         path.touch()
         os.utime(path, (time.time() + 3600,) * 2)
         start = time.monotonic()
-        image.read_file(str(path), key(path))
+        image.read_file(str(path))
         assert time.monotonic() - start < 5
+
+    def test_missing(self) -> None:
+        """A file that is not there, or cannot be, is an error in the system's words."""
+        with pytest.raises(OpenError, match="No such file or directory"):
+            image.read_file("/nowhere/plugin.so")
+        with pytest.raises(OpenError, match="embedded null"):
+            image.read_file("plugin.so\0")
 
     @pytest.mark.parametrize("call", ["open", "pread"])
     def test_refused(self, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that may not be read is an error in the system's words, and leaks nothing."""
         path = tmp_path / "plugin.so"
         path.touch()
-        before, count = key(path), descriptors()
+        count = descriptors()
         monkeypatch.setattr(os, call, refuse(errno.EACCES))
         with pytest.raises(OpenError, match="Permission denied") as caught:
-            image.read_file(str(path), before)
+            image.read_file(str(path))
         assert errno.EACCES == caught.value.errno
         assert count == descriptors()
 
@@ -195,6 +229,15 @@ class TestMemory:
             os.dup2(other.fileno(), copy.descriptor)
         with pytest.raises(image.FileChangedError):
             copy.read()
+
+    def test_times_are_no_identity(self, copy: image.Image) -> None:
+        """A copy whose mode was changed is still ours: it can be read, and is closed."""
+        time.sleep(0.02)  # two steps of the slowest clock
+        os.fchmod(copy.descriptor, 0o500)
+        assert b"bytes" == copy.read()
+        copy.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(copy.descriptor)
 
     @pytest.mark.parametrize("call", ["write", "fcntl"])
     def test_no_room(self, call: str, monkeypatch: pytest.MonkeyPatch) -> None:

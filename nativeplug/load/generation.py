@@ -21,7 +21,7 @@ from _cffi_backend import FFI
 from nativeplug._dl import ffi, lib
 from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundError
 from nativeplug.load import elf, image, layout
-from nativeplug.load.image import FileChangedError
+from nativeplug.load.image import Content, FileChangedError
 from nativeplug.load.key import FileKey
 
 if TYPE_CHECKING:
@@ -145,20 +145,19 @@ class Generation:
         )
 
 
-def load_file(path: str, key: FileKey) -> Generation:
+def load_file(path: str, content: Content) -> Generation:
     """
     Load a private copy of a plugin's file; its constructors run without the GIL.
 
     Args:
         path: The user's path.
-        key: The file that is meant.
+        content: What was read there.
 
     Raises:
         FormatError: The file is no plugin for this process.
-        OpenError: It cannot be read or loaded; with the dynamic loader's text.
-        FileChangedError: *path* names another file now.
+        OpenError: It cannot be loaded; with the dynamic loader's text.
     """
-    data = image.read_file(path, key)
+    data = content.data
     defect = elf.find_defect(data)
     if defect is not None:
         raise _format_error(path, defect, data)
@@ -166,7 +165,7 @@ def load_file(path: str, key: FileKey) -> Generation:
     if handle == ffi.NULL:
         raise _open_error(path, text)
     is_go = elf.is_go(data)
-    _check_object(path, handle, key, is_go=is_go)
+    _check_object(path, handle, content.key, is_go=is_go)
     return Generation(path, is_go, handle, copy)
 
 

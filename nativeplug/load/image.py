@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nativeplug.load.elf import needs_origin
-from nativeplug.load.key import FileKey, cannot_open
+from nativeplug.load.key import FileKey, cannot_open, file_key
 
 # Of Linux 6.3: without it a host that sets vm.memfd_noexec=1 refuses to map code.
 _MFD_EXEC: Final = 0x10
@@ -46,6 +46,17 @@ class FileChangedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What a file had in it when it was read."""
+
+    #: The file that it is the content of, as it was before and after reading.
+    key: FileKey
+    data: bytes
+    #: The data's SHA-256, in hexadecimal digits: what two equal contents have in common.
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """Bytes that can be loaded, and a name for them that never repeats in this process."""
 
@@ -66,15 +77,21 @@ class Image:
             FileChangedError: Somebody closed the descriptor: its number may be another file's.
         """
         try:
-            return _read(self.descriptor, self.key)
+            self._check_own()
+            return _read(self.descriptor, self.key.size)
         except OSError as error:
             raise FileChangedError from error
 
     def close(self) -> None:
         """Close the descriptor, unless somebody else did."""
         with contextlib.suppress(OSError, FileChangedError):
-            _check_unchanged(self.descriptor, self.key)
+            self._check_own()
             os.close(self.descriptor)
+
+    def _check_own(self) -> None:
+        # Not the times: what the name of a file is given or loses moves them.
+        if FileKey.of(os.fstat(self.descriptor))[:3] != self.key[:3]:
+            raise FileChangedError
 
     def remove_temporary(self) -> None:
         """Remove the file that is needed for the time of loading only."""
@@ -83,46 +100,55 @@ class Image:
                 os.unlink(self.temporary)
 
 
-def read_file(path: str, key: FileKey) -> bytes:
+def read_file(path: str) -> Content:
     """
-    Return the bytes of the file that *key* identifies.
+    Read a file, which is opened once for that.
+
+    Waits until a further change of the file would show in its times. Other threads run
+    meanwhile, also while the bytes are read and hashed.
 
     Raises:
-        OpenError: It cannot be read.
-        FileChangedError: *path* names another file now, or this one is being written.
+        OpenError: It cannot be read, or is not a regular one.
+        FileChangedError: It was written while it was read.
     """
-    _let_settle(key)
     try:
+        file_key(path)
         descriptor = os.open(path, _READ)
         try:
-            return _read(descriptor, key)
+            return _read_settled(descriptor)
         finally:
             os.close(descriptor)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise cannot_open(path, error) from None
 
 
+def _read_settled(descriptor: int) -> Content:
+    import hashlib  # brings OpenSSL
+
+    key = file_key(descriptor)
+    _let_settle(key)
+    data = _read(descriptor, key.size)
+    if file_key(descriptor) != key:
+        raise FileChangedError
+    return Content(key, data, hashlib.sha256(data).hexdigest())
+
+
 def _let_settle(key: FileKey) -> None:
-    """Wait until a further change would show in the file's time; see *_CLOCK_STEP_NS*."""
-    age = time.time_ns() - key.mtime_ns
-    if 0 <= age < _CLOCK_STEP_NS:
-        time.sleep((_CLOCK_STEP_NS - age) / 1e9)
+    """Wait until a further change would show in the file's times; see *_CLOCK_STEP_NS*."""
+    now = time.time_ns()
+    # File systems without the one time may have the other; times of the future say nothing.
+    young = [age for age in (now - key.mtime_ns, now - key.ctime_ns) if 0 <= age < _CLOCK_STEP_NS]
+    if young:
+        time.sleep((_CLOCK_STEP_NS - min(young)) / 1e9)
 
 
-def _read(descriptor: int, key: FileKey) -> bytes:
-    _check_unchanged(descriptor, key)
-    parts = []
+def _read(descriptor: int, size: int) -> bytes:
+    parts: list[bytes] = []
     offset = 0
-    while part := os.pread(descriptor, max(key.size, _CHUNK), offset):
+    while part := os.pread(descriptor, max(size - offset, _CHUNK), offset):
         parts.append(part)
         offset += len(part)
-    _check_unchanged(descriptor, key)
-    return b"".join(parts)
-
-
-def _check_unchanged(descriptor: int, key: FileKey) -> None:
-    if FileKey.of(os.fstat(descriptor)) != key:
-        raise FileChangedError
+    return b"".join(parts)  # of a single part it is that part itself
 
 
 def copy(path: str, data: bytes) -> Image:
