@@ -15,8 +15,8 @@ from nativeplug.call import Callback, Function, Variable
 from nativeplug.declare import Declarations
 from nativeplug.declare.sources import Source, beside, from_caller
 from nativeplug.errors import ClosedError, ForkError, OpenError, PluginError
+from nativeplug.load.content import FileChangedError, read_file
 from nativeplug.load.generation import Generation, load_file, load_system
-from nativeplug.load.image import FileChangedError, read_file
 from nativeplug.load.key import Key, SystemKey, key_of, quick_key_of
 from nativeplug.options import Options
 from nativeplug.symbols import Symbols

@@ -124,7 +124,7 @@ class TestFormat:
             from pathlib import Path
             from nativeplug.errors import FormatError
             from nativeplug.load.generation import load_file
-            from nativeplug.load.image import read_file
+            from nativeplug.load.content import read_file
             data, cut, refused = Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]), 0
             lengths = range(0, len(data), max(1, len(data) // 150))
             for length in lengths:

@@ -12,7 +12,7 @@ import pytest
 
 import nativeplug
 from nativeplug import DeclarationError, FormatError, OpenError
-from nativeplug.load.image import FileChangedError, read_file
+from nativeplug.load.content import FileChangedError, read_file
 from samples import EIGHT, NUMBER, SEVEN
 from support import BuildC, CPlugin, RunPython
 
