@@ -7,15 +7,14 @@ import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 
 from nativeplug import declare
 from nativeplug.call import Function, Scope
 from nativeplug.errors import OpenError
-from nativeplug.load import generation
-from nativeplug.load.key import FileKey
+from nativeplug.load import content, generation
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -113,6 +112,20 @@ def needs_go(test: Test) -> Test:
     return test
 
 
+def refuse(number: int) -> Callable[..., NoReturn]:
+    """Return a function that raises an OSError, as system calls do."""
+
+    def call(*_args: object, **_options: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
+def descriptors() -> int:
+    """Count the open file descriptors of this process."""
+    return len(os.listdir("/proc/self/fd"))
+
+
 def names(folder: Path) -> set[str]:
     """
     Name everything in *folder*.
@@ -154,7 +167,7 @@ def refused(result: Result) -> str:
 
 def load_generation(path: Path | str) -> generation.Generation:
     """Load the file that *path* names now."""
-    return generation.load_file(str(path), FileKey.of(os.stat(path)))
+    return generation.load_file(str(path), content.read_file(str(path)))
 
 
 def error_of(path: Path | str) -> OpenError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from pathlib import Path
 
 import pytest
@@ -237,35 +236,6 @@ class TestNowhere:
         with pytest.raises(KeyboardInterrupt):
             compiled.load_or_parse(KEY, Counter())
         assert [] == list(cache.parent.iterdir())
-
-
-class TestDirectory:
-    """Where the files are."""
-
-    @pytest.mark.parametrize(
-        ("environment", "expected"),
-        [
-            ({"NATIVEPLUG_CACHE_DIR": "/own", "XDG_CACHE_HOME": "/xdg"}, "/own"),
-            ({"XDG_CACHE_HOME": "/xdg", "HOME": "/home/me"}, "/xdg/nativeplug"),
-            ({"XDG_CACHE_HOME": "relative", "HOME": "/home/me"}, "/home/me/.cache/nativeplug"),
-            ({"XDG_CACHE_HOME": "", "HOME": "/home/me"}, "/home/me/.cache/nativeplug"),
-        ],
-    )
-    def test_environment(
-        self, environment: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The environment says it; a relative XDG directory does not count."""
-        for name in ("NATIVEPLUG_CACHE_DIR", "XDG_CACHE_HOME", "HOME"):
-            monkeypatch.delenv(name, raising=False)
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        assert Path(expected) == compiled.cache_directory()
-
-    def test_no_home(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Without $HOME, the user's home is what the system says."""
-        for name in ("NATIVEPLUG_CACHE_DIR", "XDG_CACHE_HOME", "HOME"):
-            monkeypatch.delenv(name, raising=False)
-        assert Path(os.path.expanduser("~"), ".cache", "nativeplug") == compiled.cache_directory()
 
     def test_no_place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A user without any home keeps nothing, and nothing is written elsewhere."""

@@ -49,8 +49,8 @@ class TestConcurrent:
         code = (
             "import os, sys\n"
             "from nativeplug import declare\n"
-            "from nativeplug.declare import compiled\n"
-            "folder = compiled.cache_directory() / 'declarations'\n"
+            "from nativeplug.directories import cache_directory\n"
+            "folder = cache_directory() / 'declarations'\n"
             "for index in range(30):\n"
             "    found = declare.read('struct S { int x; }; int f(struct S s);')\n"
             "    assert found.ffi.sizeof('struct S') == 4\n"

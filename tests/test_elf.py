@@ -183,34 +183,23 @@ class TestFindDefect:
                 damaged = patched(elf_bytes, offset, "B", value)
                 elf.find_defect(damaged)
                 elf.is_go(damaged)
-                elf.needs_origin(damaged)
+                elf.search_texts(damaged)
 
 
-class TestNeedsOrigin:
-    """Plugins that find their libraries relative to their own place."""
+class TestSearchTexts:
+    """The texts by which a plugin's libraries are found."""
 
-    @pytest.mark.parametrize(
-        "flag",
-        [
-            "-Wl,-rpath,$ORIGIN/lib,--enable-new-dtags",
-            "-Wl,-rpath,$ORIGIN/lib,--disable-new-dtags",
-            "-Wl,-rpath,/usr/lib:${ORIGIN}",
-        ],
-    )
-    def test_yes(self, compile_c: Compile, flag: str) -> None:
-        """$ORIGIN counts in RUNPATH and RPATH, in both of its spellings."""
-        assert elf.needs_origin(compile_c(EXPORTS_C, flag).read_bytes())
-
-    def test_no(self, compile_c: Compile, elf_bytes: bytes) -> None:
-        """Neither an absolute path nor text elsewhere in the file counts."""
-        text = 'const char *text = "$ORIGIN";'
-        assert not elf.needs_origin(elf_bytes)
-        assert not elf.needs_origin(compile_c(text, "-Wl,-rpath,/usr/lib").read_bytes())
+    @pytest.mark.parametrize("tags", ["enable", "disable"])
+    def test_paths(self, compile_c: Compile, tags: str) -> None:
+        """RUNPATH and RPATH are among them, and the needed names."""
+        flags = f"-Wl,-rpath,$ORIGIN/lib:/usr/lib,--{tags}-new-dtags,--no-as-needed"
+        path = compile_c(EXPORTS_C, flags)
+        assert {"libc.so.6", "$ORIGIN/lib:/usr/lib"} == set(elf.search_texts(path.read_bytes()))
 
     @pytest.mark.parametrize("data", [b"", b"text", b"\x7fELF\x02\x01" + b"\0" * 20])
     def test_other_files(self, data: bytes) -> None:
-        """A file that is no plugin needs nothing."""
-        assert not elf.needs_origin(data)
+        """A file that is no plugin has none."""
+        assert [] == elf.search_texts(data)
 
 
 class TestIsGo:

@@ -4,121 +4,19 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
+import mmap
 import os
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from nativeplug.errors import OpenError
 from nativeplug.load import image
-from nativeplug.load.key import FileKey
-from support import BuildC
-
-ORIGIN = ("-Wl,-rpath,$ORIGIN",)
-
-
-def key(path: Path) -> FileKey:
-    """Return the identity of a file."""
-    return FileKey.of(path.stat())
-
-
-def refuse(number: int) -> Callable[..., NoReturn]:
-    """Return a function that raises an OSError, as system calls do."""
-
-    def call(*_args: object, **_options: object) -> NoReturn:
-        raise OSError(number, os.strerror(number))
-
-    return call
-
-
-def descriptors() -> int:
-    """Count the open file descriptors of this process."""
-    return len(os.listdir("/proc/self/fd"))
-
-
-class TestReading:
-    """A file is read at once, or not at all."""
-
-    @pytest.mark.parametrize("data", [b"", b"x", bytes(200_000)])
-    def test_bytes(self, data: bytes, tmp_path: Path) -> None:
-        """The file's bytes are what is read."""
-        path = tmp_path / "plugin.so"
-        path.write_bytes(data)
-        assert data == image.read_file(str(path), key(path))
-
-    def test_file_without_a_size(self) -> None:
-        """A file of /proc, which says that it is empty, is read to its end."""
-        path = "/proc/self/status"
-        assert image.read_file(path, key(Path(path))).startswith(b"Name:")
-
-    def test_other_file(self, tmp_path: Path) -> None:
-        """A path that names another file now is not read."""
-        path = tmp_path / "plugin.so"
-        path.write_bytes(b"one")
-        before = key(path)
-        path.write_bytes(b"three")
-        with pytest.raises(image.FileChangedError):
-            image.read_file(str(path), before)
-
-    def test_change_while_reading(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A file that is written while it is read is refused."""
-        path = tmp_path / "plugin.so"
-        path.write_bytes(b"one")
-        read = os.pread
-
-        def read_late(*args: int) -> bytes:
-            data = read(*args)
-            path.write_bytes(b"three")
-            return data
-
-        monkeypatch.setattr(os, "pread", read_late)
-        with pytest.raises(image.FileChangedError):
-            image.read_file(str(path), key(path))
-
-    def test_pipe_in_its_place(self, tmp_path: Path) -> None:
-        """A pipe that took the file's place is not waited for."""
-        path = tmp_path / "plugin.so"
-        path.touch()
-        before = key(path)
-        path.unlink()
-        os.mkfifo(path)
-        with pytest.raises(image.FileChangedError):
-            image.read_file(str(path), before)
-
-    def test_fresh_file_settles(self, tmp_path: Path) -> None:
-        """A file that was just written is read when its next change would show in its time."""
-        path = tmp_path / "plugin.so"
-        path.write_bytes(b"one")
-        before = key(path)
-        image.read_file(str(path), before)
-        assert before.mtime_ns + 20_000_000 <= time.time_ns()  # two steps of the slowest clock
-        path.write_bytes(b"two")
-        assert before != key(path)
-
-    def test_file_of_the_future(self, tmp_path: Path) -> None:
-        """A file whose time lies in the future is not waited for."""
-        path = tmp_path / "plugin.so"
-        path.touch()
-        os.utime(path, (time.time() + 3600,) * 2)
-        start = time.monotonic()
-        image.read_file(str(path), key(path))
-        assert time.monotonic() - start < 5
-
-    @pytest.mark.parametrize("call", ["open", "pread"])
-    def test_refused(self, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A file that may not be read is an error in the system's words, and leaks nothing."""
-        path = tmp_path / "plugin.so"
-        path.touch()
-        before, count = key(path), descriptors()
-        monkeypatch.setattr(os, call, refuse(errno.EACCES))
-        with pytest.raises(OpenError, match="Permission denied") as caught:
-            image.read_file(str(path), before)
-        assert errno.EACCES == caught.value.errno
-        assert count == descriptors()
+from nativeplug.load.content import FileChangedError
+from support import BuildC, descriptors, names, refuse
 
 
 class TestMemory:
@@ -185,7 +83,7 @@ class TestMemory:
     def test_closed_behind_our_back(self, copy: image.Image) -> None:
         """A copy whose descriptor was closed cannot be read any more."""
         os.close(copy.descriptor)
-        with pytest.raises(image.FileChangedError):
+        with pytest.raises(FileChangedError):
             copy.read()
 
     def test_number_taken_over(self, copy: image.Image, tmp_path: Path) -> None:
@@ -193,8 +91,17 @@ class TestMemory:
         (tmp_path / "other").write_bytes(b"other")
         with (tmp_path / "other").open("rb") as other:
             os.dup2(other.fileno(), copy.descriptor)
-        with pytest.raises(image.FileChangedError):
+        with pytest.raises(FileChangedError):
             copy.read()
+
+    def test_times_are_no_identity(self, copy: image.Image) -> None:
+        """A copy whose mode was changed is still ours: it can be read, and is closed."""
+        time.sleep(0.02)  # two steps of the slowest clock
+        os.fchmod(copy.descriptor, 0o500)
+        assert b"bytes" == copy.read()
+        copy.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(copy.descriptor)
 
     @pytest.mark.parametrize("call", ["write", "fcntl"])
     def test_no_room(self, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,11 +144,13 @@ class TestFiles:
 
     @pytest.mark.usefixtures("_no_memfd")
     def test_beside(self, tmp_path: Path) -> None:
-        """The file lies beside the user's, with its name in its own, and only ours to read."""
+        """The directory lies beside the user's file, with its name in its own, and is only ours."""
         copy = image.copy(str(tmp_path / "plugin.so"), b"bytes")
-        assert [copy.name] == [str(path) for path in tmp_path.iterdir()] == [copy.temporary]
-        assert Path(copy.name).name.startswith(".plugin.so.")
-        assert 0o600 == Path(copy.name).stat().st_mode & 0o777
+        (directory,) = tmp_path.iterdir()
+        assert directory.name.startswith(".plugin.so.")
+        assert (str(directory), str(directory / "plugin.so")) == (copy.temporary, copy.name)
+        modes = [path.stat().st_mode & 0o777 for path in (directory, directory / "plugin.so")]
+        assert [0o700, 0o600] == modes
         copy.remove_temporary()
         assert [] == list(tmp_path.iterdir())
         assert b"bytes" == copy.read()
@@ -254,62 +163,146 @@ class TestFiles:
         (tmp_path / "link.so").symlink_to("real/plugin.so")
         copy = image.copy(str(tmp_path / "link.so"), b"bytes")
         copy.remove_temporary()
-        assert str(tmp_path / "real") == str(Path(copy.name).parent)
+        assert tmp_path / "real" == Path(copy.name).parent.parent
 
     @pytest.mark.usefixtures("_no_memfd")
-    def test_elsewhere(self, tmp_path: Path) -> None:
-        """The system's temporary directory serves where the user's cannot be written to."""
-        copy = image.copy(str(tmp_path / "missing/plugin.so"), b"bytes")
-        assert Path(copy.name).parent != tmp_path / "missing"
+    def test_cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The cache directory serves where the user's cannot be written to."""
+        monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path / "cache"))
+        copy = image.copy("/nowhere/plugin.so", b"bytes")
+        assert tmp_path / "cache/copies" == Path(copy.name).parent.parent
         assert b"bytes" == Path(copy.name).read_bytes()
         copy.remove_temporary()
         copy.remove_temporary()  # somebody else may have done it
+        assert [] == list((tmp_path / "cache/copies").iterdir())
 
     @pytest.mark.usefixtures("_no_memfd")
-    def test_disk_full(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A copy for which there is no room is an error, and leaves nothing behind."""
-        monkeypatch.setattr(os, "write", refuse(errno.ENOSPC))
+    @pytest.mark.parametrize("cache", [None, "/proc/nowhere"])
+    def test_temporary(
+        self, cache: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The system's directory for temporary files serves where there is no cache directory."""
+        monkeypatch.setattr(image, "cache_directory", lambda: cache and Path(cache))
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        copy = image.copy("/nowhere/plugin.so", b"bytes")
+        assert tmp_path == Path(copy.name).parent.parent
+
+    @pytest.mark.usefixtures("_no_memfd")
+    @pytest.mark.parametrize(
+        ("module", "call", "words"),
+        [
+            ("os", "write", "No space left on device"),
+            # Where the file system is mounted with noexec, or a security policy forbids it.
+            ("mmap", "mmap", "Operation not permitted"),
+        ],
+    )
+    def test_no_place(
+        self,
+        module: str,
+        call: str,
+        words: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A copy for which there is no place is an error that names all, and leaves nothing."""
+        refusal = {"write": errno.ENOSPC, "mmap": errno.EPERM}[call]
+        path, cache = tmp_path / "plugins/plugin.so", tmp_path / "cache"
+        path.parent.mkdir()
+        monkeypatch.setattr(f"{module}.{call}", refuse(refusal))
+        monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(cache))
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         count = descriptors()
-        with pytest.raises(OpenError, match="No space left on device"):
-            image.copy(str(tmp_path / "plugin.so"), b"bytes")
-        assert ([], count) == (list(tmp_path.iterdir()), descriptors())
+        with pytest.raises(OpenError) as caught:
+            image.copy(str(path), b"bytes")
+        tried = [path.parent, cache / "copies", tmp_path]
+        expected = (
+            "no place for a private copy: "
+            + ", ".join(f"'{directory}': {words}" for directory in tried)
+            + "; let NATIVEPLUG_CACHE_DIR name another directory"
+        )
+        assert expected == caught.value.reason
+        assert f"cannot open plugin '{path}': {expected}" == str(caught.value)
+        left = [found for found in tmp_path.rglob("*") if found.is_file() or "." in found.name]
+        assert ([], count) == (left, descriptors())
+
+    @pytest.mark.usefixtures("_no_memfd")
+    def test_names_never_repeat(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A directory's name does not come back, not even by chance."""
+        monkeypatch.setattr("tempfile._get_candidate_names", lambda: itertools.repeat("chance"))
+        names = set()
+        for _ in range(10):
+            copy = image.copy(str(tmp_path / "plugin.so"), b"bytes")
+            copy.remove_temporary()
+            names.add(copy.name)
+        assert 10 == len(names)
+
+    def test_policy(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A memfd that may not be executed is none, and leaks nothing."""
+        mapped = mmap.mmap
+
+        def forbid_once(*_args: object) -> None:
+            monkeypatch.setattr(mmap, "mmap", mapped)
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr(mmap, "mmap", forbid_once)
+        count = descriptors()
+        copy = image.copy(str(tmp_path / "plugin.so"), b"bytes")
+        assert tmp_path == Path(copy.name).parent.parent
+        copy.close()
+        assert count == descriptors()
 
 
 class TestOrigin:
-    """A plugin that finds its libraries relative to its place is loaded from there."""
+    """A plugin that finds its libraries relative to its place has that place rebuilt."""
 
-    def test_beside(self, build_c: BuildC) -> None:
-        """Its copy is a file beside it, although there is memfd_create."""
-        plugin = build_c("int f(void) { return 1; }", "plugin", *ORIGIN)
+    @pytest.fixture
+    def plugin(self, build_c: BuildC) -> Path:
+        """Give such a plugin, with another file beside it."""
+        return build_c("int f(void) { return 1; }", "plugin", "-Wl,-rpath,$ORIGIN")
+
+    def test_links(self, plugin: Path) -> None:
+        """Its copy is a file, although there is memfd_create, among links to its neighbours."""
+        before = names(plugin.parent)
         copy = image.copy(str(plugin), plugin.read_bytes())
+        directory = Path(copy.name).parent
+        assert plugin.parent == directory.parent
+        assert before | {directory.name} == names(directory)
+        assert not Path(copy.name).is_symlink()
+        assert (directory / "plugin.c").samefile(plugin.with_name("plugin.c"))
         copy.remove_temporary()
-        assert plugin.parent == Path(copy.name).parent
+        assert before == names(plugin.parent)
 
-    def test_in_place(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is loaded itself where nothing can be written beside it, never by the same name."""
-        plugin = build_c("int f(void) { return 1; }", "plugin", *ORIGIN)
-        monkeypatch.setattr("tempfile.mkstemp", refuse(errno.EROFS))
-        copies = [image.copy(str(plugin), plugin.read_bytes()) for _ in range(3)]
-        assert 3 == len({copy.name for copy in copies})
+
+class TestKept:
+    """Copies are kept for gdb and perf where the environment says so."""
+
+    HASH = "0123456789abcdef" * 4
+
+    def test_kept(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The directory's name tells plugin and hash; it stays, and may be relative."""
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("NATIVEPLUG_KEEP_COPIES", "kept/copies")
+        copies = [image.copy("/nowhere/plugin.so", b"bytes", self.HASH) for _ in range(2)]
         for copy in copies:
-            assert plugin.samefile(copy.name)
-            assert plugin.read_bytes() == copy.read()
-            assert copy.temporary is None
+            copy.remove_temporary()
+            directory = Path(copy.name).parent
+            assert tmp_path / "kept/copies" == directory.parent
+            assert directory.name.startswith("plugin.so.0123456789abcdef.")
+            assert b"bytes" == Path(copy.name).read_bytes()
+        assert 2 == len(names(tmp_path / "kept/copies"))
 
-    def test_changed(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is not loaded itself if it has other bytes than those that were checked."""
-        plugin = build_c("int f(void) { return 1; }", "plugin", *ORIGIN)
-        data = plugin.read_bytes()
-        plugin.write_bytes(data + b"more")
-        monkeypatch.setattr("tempfile.mkstemp", refuse(errno.EROFS))
-        with pytest.raises(image.FileChangedError):
-            image.copy(str(plugin), data)
+    def test_not_of_no_hash(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is not a whole file, and has no hash, is not kept."""
+        monkeypatch.setenv("NATIVEPLUG_KEEP_COPIES", "/proc/nowhere")
+        assert image.copy("plugin.so", b"bytes").temporary is None
 
-    def test_gone(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is an error if it was deleted meanwhile."""
-        plugin = build_c("int f(void) { return 1; }", "plugin", *ORIGIN)
-        data = plugin.read_bytes()
-        plugin.unlink()
-        monkeypatch.setattr("tempfile.mkstemp", refuse(errno.EROFS))
-        with pytest.raises(OpenError, match="No such file or directory"):
-            image.copy(str(plugin), data)
+    def test_no_place(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A directory that cannot be written to is an error, as somebody waits for the copy."""
+        monkeypatch.setenv("NATIVEPLUG_KEEP_COPIES", "/proc/nowhere")
+        with pytest.raises(OpenError) as caught:
+            image.copy("plugin.so", b"bytes", self.HASH)
+        expected = (
+            "cannot open plugin 'plugin.so': no place for a private copy: '/proc/nowhere': "
+            "No such file or directory; NATIVEPLUG_KEEP_COPIES names it"
+        )
+        assert expected == str(caught.value)

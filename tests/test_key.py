@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
 from nativeplug.errors import OpenError
-from nativeplug.load.key import FileKey, SystemKey, cannot_open, key_of
+from nativeplug.load.key import FileKey, SystemKey, cannot_open, file_key, key_of, quick_key_of
 
 
 @pytest.fixture
@@ -26,9 +27,11 @@ class TestFiles:
     """One file has one key."""
 
     def test_identity(self, file: Path) -> None:
-        """The key is what stat says of the file's place, size and content's time."""
+        """The key is what stat says of the file's place, size and times of change."""
         status = file.stat()
-        expected = FileKey(status.st_dev, status.st_ino, 5, 1_000_000_000 * 10**9)
+        expected = FileKey(
+            status.st_dev, status.st_ino, 5, 1_000_000_000 * 10**9, status.st_ctime_ns
+        )
         assert expected == key_of(file)
 
     @pytest.mark.parametrize(
@@ -43,16 +46,37 @@ class TestFiles:
         assert key_of(file) == key_of(spelling.format(tmp_path.name))
 
     def test_hard_link(self, file: Path, tmp_path: Path) -> None:
-        """A hard link is the same file, before and after it is made."""
-        before = key_of(file)
+        """A hard link is the same file."""
         (tmp_path / "other.so").hardlink_to(file)
-        assert before == key_of(file) == key_of(tmp_path / "other.so")
+        assert key_of(file) == key_of(tmp_path / "other.so")
 
-    def test_mode_is_no_identity(self, file: Path) -> None:
-        """A change of the file's mode changes no content, and no key."""
-        before = key_of(file)
+    def test_mode(self, file: Path) -> None:
+        """A change of the file's mode is another key, in nothing but the time of that."""
+        before = file_key(str(file))
+        time.sleep(0.02)  # two steps of the slowest clock
         file.chmod(0o700)
-        assert before == key_of(file)
+        after = file_key(str(file))
+        assert before != after
+        assert before == after._replace(ctime_ns=before.ctime_ns)
+
+    def test_hidden_change(self, file: Path) -> None:
+        """Other bytes are another key also where size and time of the content are put back."""
+        before = file_key(str(file))
+        time.sleep(0.02)
+        file.write_bytes(b"other")
+        os.utime(file, ns=(before.mtime_ns, before.mtime_ns))
+        after = file_key(str(file))
+        assert before[:4] == after[:4]
+        assert before != after
+
+    def test_quick_key(self, file: Path) -> None:
+        """The key that takes no more than one look is equal."""
+        assert key_of(file) == quick_key_of(file)
+
+    def test_descriptor(self, file: Path) -> None:
+        """A descriptor of the file has the same key."""
+        with file.open("rb") as opened:
+            assert key_of(file) == file_key(opened.fileno())
 
     def test_bytes(self, file: Path) -> None:
         """A path of bytes names the same file."""

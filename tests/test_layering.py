@@ -17,8 +17,9 @@ PACKAGE = ROOT / "nativeplug"
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "programs": set(),
-    "load": {"errors", "_dl"},
-    "declare": {"errors", "programs"},
+    "directories": set(),
+    "load": {"errors", "directories", "_dl"},
+    "declare": {"errors", "programs", "directories"},
     "call": {"errors", "_core", "declare"},
     "cache": {"errors"},
     "options": {"errors"},

@@ -12,8 +12,7 @@ import pytest
 
 import nativeplug
 from nativeplug import DeclarationError, FormatError, OpenError
-from nativeplug.load.generation import load_file
-from nativeplug.load.image import FileChangedError
+from nativeplug.load.content import FileChangedError, read_file
 from samples import EIGHT, NUMBER, SEVEN
 from support import BuildC, CPlugin, RunPython
 
@@ -192,9 +191,9 @@ class TestRefusals:
         def change(*args: object) -> object:
             monkeypatch.undo()
             build_c(EIGHT)
-            return load_file(*args)  # type: ignore[arg-type]
+            return read_file(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("nativeplug.plugin.load_file", change)
+        monkeypatch.setattr("nativeplug.plugin.read_file", change)
         assert 8 == nativeplug.open(path, NUMBER).number()
 
     @pytest.mark.parametrize("path", [None, 3, ["greeter.so"]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from pathlib import Path
@@ -25,33 +24,6 @@ class TestDescriptors:
         for _ in range(5):
             nativeplug.open(path).close()
         assert before == len(os.listdir("/proc/self/fd"))
-
-
-class TestInPlace:
-    """A file that has to be loaded itself, as no copy can be made where it would work."""
-
-    @pytest.fixture
-    def path(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """Give such a file."""
-
-        def refuse(*_args: object, **_kwargs: object) -> None:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-        monkeypatch.setattr("tempfile.mkstemp", refuse)
-        return build_c("int number(void) { return 1; }", "plugin", "-Wl,-rpath,$ORIGIN")
-
-    def test_again(self, path: Path) -> None:
-        """It can be opened again after it was closed."""
-        for _ in range(2):
-            with nativeplug.open(path, "int number(void);") as plg:
-                assert 1 == plg.number()
-
-    def test_newer(self, path: Path) -> None:
-        """A newer version is refused where the loader would give the old one again."""
-        nativeplug.open(path).close()
-        os.utime(path, (1, 1))
-        with pytest.raises(OpenError, match="an older version is loaded"):
-            nativeplug.open(path)
 
 
 class TestFiles:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import _cffi_backend
 
 from nativeplug.declare.unit import Unit
+from nativeplug.directories import cache_directory
 
 if TYPE_CHECKING:
     import logging
@@ -26,21 +27,6 @@ if TYPE_CHECKING:
 # Changes whenever the meaning of the files does.
 _FORMAT = "5"
 _DIGEST_SIZE = hashlib.sha256().digest_size
-
-
-def cache_directory() -> Path | None:
-    """
-    Return where parsed declarations are kept; None when the user has no place of their own.
-
-    ``$NATIVEPLUG_CACHE_DIR``, else ``nativeplug`` in the user's cache directory as the XDG
-    Base Directory Specification has it: a relative ``$XDG_CACHE_HOME`` does not count.
-    """
-    if own := os.environ.get("NATIVEPLUG_CACHE_DIR"):
-        return Path(own)
-    for base in (os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser("~/.cache")):
-        if os.path.isabs(base):  # a user without a home has "~" there
-            return Path(base, "nativeplug")
-    return None
 
 
 def key_of(*parts: str) -> str:

@@ -9,7 +9,7 @@ file is in `facts`.
 
 from __future__ import annotations
 
-import re
+import os
 import struct
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ _DT_NEEDED, _DT_STRTAB, _DT_RPATH, _DT_RUNPATH = 1, 5, 15, 29
 _DT_FLAGS_1, _DT_AUXILIARY, _DT_FILTER = 0x6FFFFFFB, 0x7FFFFFFD, 0x7FFFFFFF
 _DF_1_PIE = 0x08000000
 # The entries in which the dynamic loader expands $ORIGIN, ld.so(8).
-_PATH_TAGS = frozenset({_DT_NEEDED, _DT_RPATH, _DT_RUNPATH, _DT_AUXILIARY, _DT_FILTER})
+_SEARCH_TAGS = frozenset({_DT_NEEDED, _DT_RPATH, _DT_RUNPATH, _DT_AUXILIARY, _DT_FILTER})
 # A longer path would be damage: PATH_MAX.
 _LONGEST_PATH = 4096
 
@@ -55,7 +55,7 @@ _LOOK_SIZE = 512
 _LONGEST_CHARACTER = 4
 # Go has written it at the start of .go.buildinfo since Go 1.12 (debug/buildinfo in
 # Go's sources).
-_GO_BUILD_INFO = re.compile(re.escape(b"\xff Go buildinf:"))
+_GO_BUILD_INFO = b"\xff Go buildinf:"
 
 
 def find_defect(data: Bytes) -> str | None:
@@ -86,7 +86,7 @@ def find_defect(data: Bytes) -> str | None:
     return _find_header_defect(data, layout.read_header(data, target))
 
 
-def is_go(data: Bytes) -> bool:
+def is_go(data: bytes) -> bool:
     """
     Tell whether a file was linked by Go, and so brings a Go runtime.
 
@@ -98,7 +98,7 @@ def is_go(data: Bytes) -> bool:
     return find_go_build_info(data) is not None
 
 
-def find_go_build_info(data: Bytes) -> int | None:
+def find_go_build_info(data: bytes) -> int | None:
     """
     Return where Go's build information begins in a file; None when there is none.
 
@@ -108,21 +108,20 @@ def find_go_build_info(data: Bytes) -> int | None:
     Args:
         data: The whole file.
     """
-    view = memoryview(data)
     for segment in _read_segments(data):
         if segment.kind == layout.PT_LOAD and segment.flags & layout.PF_W:
-            found = _GO_BUILD_INFO.search(view[segment.offset : segment.end])
-            if found:
-                return segment.offset + found.start()
+            found = data.find(_GO_BUILD_INFO, segment.offset, segment.end)
+            if found >= 0:
+                return found
     return None
 
 
-def needs_origin(data: Bytes) -> bool:
+def search_texts(data: Bytes) -> list[str]:
     """
-    Tell whether a file finds its libraries relative to its own place.
+    Return the texts by which the dynamic loader looks for a file's libraries, ld.so(8).
 
-    Such a file (``$ORIGIN`` in RPATH, RUNPATH or a needed name) loads only from the
-    directory where it lies; a copy elsewhere does not find them. Never raises.
+    These are the needed names, and the paths of RPATH and RUNPATH with all that they have
+    between colons. Never raises.
 
     Args:
         data: The whole file.
@@ -130,16 +129,13 @@ def needs_origin(data: Bytes) -> bool:
     segments = _read_segments(data)
     target = layout.Target.of(data)
     if target is None or not segments:
-        return False
+        return []
     entries = list(layout.iter_dynamic(data, target, segments))
     table = next((value for tag, value in entries if tag == _DT_STRTAB), -1)
     start = layout.file_offset(segments, table)
     if start is None:
-        return False
-    return any(
-        b"$ORIGIN" in path or b"${ORIGIN}" in path
-        for path in (_string(data, start + value) for tag, value in entries if tag in _PATH_TAGS)
-    )
+        return []
+    return [_string(data, start + value) for tag, value in entries if tag in _SEARCH_TAGS]
 
 
 def _read_segments(data: Bytes) -> list[Segment]:
@@ -150,8 +146,8 @@ def _read_segments(data: Bytes) -> list[Segment]:
         return []
 
 
-def _string(data: Bytes, offset: int) -> bytes:
-    return bytes(data[offset : offset + _LONGEST_PATH]).partition(b"\0")[0]
+def _string(data: Bytes, offset: int) -> str:
+    return os.fsdecode(bytes(data[offset : offset + _LONGEST_PATH]).partition(b"\0")[0])
 
 
 def _describe_foreign(data: Bytes) -> str:

@@ -21,8 +21,7 @@ from _cffi_backend import FFI
 from nativeplug._dl import ffi, lib
 from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundError
 from nativeplug.load import elf, image, layout
-from nativeplug.load.image import FileChangedError
-from nativeplug.load.key import FileKey
+from nativeplug.load.content import Content, FileChangedError
 
 if TYPE_CHECKING:
     from nativeplug.load.symbols import Kind
@@ -31,8 +30,8 @@ _FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
 _TEXT_SIZE = 8192  # of the loader's messages: a path (PATH_MAX is 4096) and some words
 _NEAREST = 3
 _ET_EXEC, _ET_DYN = 2, 3  # elf(5)
-# Of every loaded object's handle: the process that loaded it, and the file.
-_objects: dict[int, tuple[int, FileKey | None]] = {}
+# Of the handle of a Go library of the system: the process that loaded it.
+_processes: dict[int, int] = {}
 _HEADER_SIZE = 4096  # more than the loader reads before it maps anything
 
 
@@ -145,29 +144,26 @@ class Generation:
         )
 
 
-def load_file(path: str, key: FileKey) -> Generation:
+def load_file(path: str, content: Content) -> Generation:
     """
     Load a private copy of a plugin's file; its constructors run without the GIL.
 
     Args:
         path: The user's path.
-        key: The file that is meant.
+        content: What was read there.
 
     Raises:
         FormatError: The file is no plugin for this process.
-        OpenError: It cannot be read or loaded; with the dynamic loader's text.
-        FileChangedError: *path* names another file now.
+        OpenError: It cannot be loaded; with the dynamic loader's text.
     """
-    data = image.read_file(path, key)
+    data = content.data
     defect = elf.find_defect(data)
     if defect is not None:
         raise _format_error(path, defect, data)
-    handle, text, copy = _load_copy(path, data)
+    handle, text, copy = _load_copy(path, data, content.sha256)
     if handle == ffi.NULL:
         raise _open_error(path, text)
-    is_go = elf.is_go(data)
-    _check_object(path, handle, key, is_go=is_go)
-    return Generation(path, is_go, handle, copy)
+    return Generation(path, elf.is_go(data), handle, copy)
 
 
 def load_system(soname: str) -> Generation:
@@ -184,27 +180,18 @@ def load_system(soname: str) -> Generation:
             hint = f"; for the file in the working directory write {'./' + soname!r}"
         raise _open_error(soname, text + hint)
     is_go = _is_go_library(_path_of(handle))
-    _check_object(soname, handle, None, is_go=is_go)
+    if is_go:
+        _refuse_forked_go(soname, handle)
     return Generation(soname, is_go, handle, None)
 
 
-def _check_object(path: str, handle: FFI.CData, key: FileKey | None, *, is_go: bool) -> None:
-    """
-    Refuse an object that the dynamic loader had already, where that is not what is asked for.
-
-    Private copies are always new; system libraries and files loaded in place may not be.
-    """
+def _refuse_forked_go(soname: str, handle: FFI.CData) -> None:
     number = int(ffi.cast("uintptr_t", handle))
-    process, loaded = _objects.setdefault(number, (os.getpid(), key))
-    if loaded != key:
-        raise _open_error(
-            path, "an older version is loaded, and its directory has no place for a private copy"
-        )
-    if is_go and process != os.getpid():
+    if _processes.setdefault(number, os.getpid()) != os.getpid():
         raise ForkError(
-            f"cannot open plugin {path!r}: it was loaded before fork(), which no Go runtime "
+            f"cannot open plugin {soname!r}: it was loaded before fork(), which no Go runtime "
             "survives; start processes by 'spawn'",
-            path=path,
+            path=soname,
         )
 
 
@@ -216,9 +203,9 @@ def _is_go_library(path: str) -> bool:
         return False
 
 
-def _load_copy(path: str, data: bytes) -> tuple[FFI.CData, str, image.Image]:
+def _load_copy(path: str, data: bytes, sha256: str = "") -> tuple[FFI.CData, str, image.Image]:
     """Return the handle of a private copy, or NULL and the loader's text about the user's."""
-    copy = image.copy(path, data)
+    copy = image.copy(path, data, sha256)
     try:
         handle, text = _open(copy.name)
     finally:

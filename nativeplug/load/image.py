@@ -15,34 +15,28 @@ import contextlib
 import errno
 import fcntl
 import itertools
+import mmap
 import os
-import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
-from nativeplug.load.elf import needs_origin
+from nativeplug.directories import cache_directory
+from nativeplug.errors import OpenError
+from nativeplug.load import origin
+from nativeplug.load.content import FileChangedError
 from nativeplug.load.key import FileKey, cannot_open
 
 # Of Linux 6.3: without it a host that sets vm.memfd_noexec=1 refuses to map code.
 _MFD_EXEC: Final = 0x10
 
-# Not to wait for a writer, where the path has become a pipe.
-_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-
-# The kernel's clock for a file's times goes in steps of up to 10 ms (CONFIG_HZ=100).
-_CLOCK_STEP_NS: Final = 20_000_000
-
 # Room in a file's name (255 bytes) and a memfd's (249) for what is put around it.
 _LONGEST_LABEL: Final = 200
 
-# What is read at once of a file that gives no size, as in /proc.
-_CHUNK: Final = 1 << 16
+# How much of a hash a name shows: enough to tell a plugin's versions apart.
+_SHOWN_DIGITS: Final = 16
 
 _numbers = itertools.count()
-
-
-class FileChangedError(Exception):
-    """The file is not the one that was asked for any more; ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +49,7 @@ class Image:
     descriptor: int
     #: The copy's own identity.
     key: FileKey
-    #: A file to remove once the image is loaded.
+    #: A directory to remove once the image is loaded.
     temporary: str | None = None
 
     def read(self) -> bytes:
@@ -66,91 +60,67 @@ class Image:
             FileChangedError: Somebody closed the descriptor: its number may be another file's.
         """
         try:
-            return _read(self.descriptor, self.key)
+            self._check_own()
+            return os.pread(self.descriptor, self.key.size, 0)
         except OSError as error:
             raise FileChangedError from error
 
     def close(self) -> None:
         """Close the descriptor, unless somebody else did."""
         with contextlib.suppress(OSError, FileChangedError):
-            _check_unchanged(self.descriptor, self.key)
+            self._check_own()
             os.close(self.descriptor)
 
+    def _check_own(self) -> None:
+        # Not the times: what the name of a file is given or loses moves them.
+        if FileKey.of(os.fstat(self.descriptor))[:3] != self.key[:3]:
+            raise FileChangedError
+
     def remove_temporary(self) -> None:
-        """Remove the file that is needed for the time of loading only."""
+        """Remove the directory that is needed for the time of loading only."""
         if self.temporary is not None:
-            with contextlib.suppress(OSError):  # somebody else tidied up
-                os.unlink(self.temporary)
+            _remove(self.temporary)
 
 
-def read_file(path: str, key: FileKey) -> bytes:
-    """
-    Return the bytes of the file that *key* identifies.
-
-    Raises:
-        OpenError: It cannot be read.
-        FileChangedError: *path* names another file now, or this one is being written.
-    """
-    _let_settle(key)
-    try:
-        descriptor = os.open(path, _READ)
-        try:
-            return _read(descriptor, key)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise cannot_open(path, error) from None
-
-
-def _let_settle(key: FileKey) -> None:
-    """Wait until a further change would show in the file's time; see *_CLOCK_STEP_NS*."""
-    age = time.time_ns() - key.mtime_ns
-    if 0 <= age < _CLOCK_STEP_NS:
-        time.sleep((_CLOCK_STEP_NS - age) / 1e9)
-
-
-def _read(descriptor: int, key: FileKey) -> bytes:
-    _check_unchanged(descriptor, key)
-    parts = []
-    offset = 0
-    while part := os.pread(descriptor, max(key.size, _CHUNK), offset):
-        parts.append(part)
-        offset += len(part)
-    _check_unchanged(descriptor, key)
-    return b"".join(parts)
-
-
-def _check_unchanged(descriptor: int, key: FileKey) -> None:
-    if FileKey.of(os.fstat(descriptor)) != key:
-        raise FileChangedError
-
-
-def copy(path: str, data: bytes) -> Image:
+def copy(path: str, data: bytes, sha256: str = "") -> Image:
     """
     Make the private copy of a plugin's file.
 
     It is a sealed memfd, unless the host refuses those or the plugin finds its libraries
-    relative to its own place (``$ORIGIN``): then it is a file beside the user's, for the
-    time of loading. Where that directory is not writable, the user's file is loaded itself.
+    relative to its own place (``$ORIGIN``). Then it is a file in a private directory, which is
+    there for the time of loading: beside the user's file, or in the cache directory, or in
+    that for temporary files. ``$NATIVEPLUG_KEEP_COPIES`` names a directory in which it is made
+    and stays, so that gdb(1) and perf(1) find it.
 
     Args:
         path: The user's path.
         data: The file's bytes.
+        sha256: Their SHA-256, for the name of a copy that stays; without it none does.
 
     Raises:
         OpenError: The copy cannot be written: memory or the disk is full, for one.
-        FileChangedError: The file would be loaded itself, and is another now.
     """
-    anywhere = not needs_origin(data)
-    if anywhere:
+    place = os.path.realpath(path)
+    source = _Source(path, place, data, origin.levels(place, data))
+    kept = os.environ.get("NATIVEPLUG_KEEP_COPIES", "") if sha256 else ""
+    if kept:
+        return _kept_image(source, os.path.abspath(kept), sha256)
+    if source.levels is None:
         with contextlib.suppress(_RefusedError):
             return _memory_image(path, data)
-    place = os.path.realpath(path)
-    directories = [os.path.dirname(place), None]  # the latter is the one for temporary files
-    for directory in directories if anywhere else directories[:1]:
-        with contextlib.suppress(_RefusedError):
-            return _file_image(directory, path, data)
-    return _image_in_place(place, data)
+    return _temporary_image(source)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What is copied."""
+
+    path: str
+    #: Where the path leads to.
+    place: str
+    data: bytes
+    #: See `origin.levels`.
+    levels: int | None
 
 
 class _RefusedError(Exception):
@@ -169,6 +139,11 @@ def _memory_image(path: str, data: bytes) -> Image:
     except OSError as error:
         os.close(descriptor)
         raise cannot_open(path, error) from None
+    try:
+        _check_executable(descriptor)
+    except OSError as error:
+        os.close(descriptor)
+        raise _RefusedError from error
     return _image(_unused_spelling("/proc/self/fd", str(descriptor)), descriptor)
 
 
@@ -190,41 +165,94 @@ def _unused_spelling(directory: str, base: str) -> str:
     """
     Return a path of a file that no image had before, nor ever will have.
 
-    The number of a descriptor comes back once that is closed, and a user's path is opened
-    again and again. So a number that never repeats is written between directory and name,
-    in binary and in what a path may have without meaning anything: ``/`` and ``/.``.
+    The number of a descriptor comes back once that is closed. So a number that never repeats
+    is written between directory and name, in binary and in what a path may have without
+    meaning anything: ``/`` and ``/.``.
     """
     bits = f"{next(_numbers):b}"
     return f"{directory}{bits.replace('0', '/').replace('1', '/.')}/{base}"
 
 
-def _file_image(directory: str | None, path: str, data: bytes) -> Image:
+def _kept_image(source: _Source, directory: str, sha256: str) -> Image:
+    name = f"{_label(source.path)}.{sha256[:_SHOWN_DIGITS]}"
+    try:
+        os.makedirs(directory, exist_ok=True)
+        return replace(_file_image(source, directory, name), temporary=None)
+    except OSError as error:
+        reason = f"{directory!r}: {error.strerror}; NATIVEPLUG_KEEP_COPIES names it"
+        raise _no_place(source.path, reason) from None
+
+
+def _temporary_image(source: _Source) -> Image:
+    refused = []
+    for directory in _directories(source.place):
+        try:
+            return _file_image(source, directory, f".{_label(source.path)}")
+        except OSError as error:  # noqa: PERF203 - at most three
+            refused.append(f"{directory!r}: {error.strerror}")
+    reason = f"{', '.join(refused)}; let NATIVEPLUG_CACHE_DIR name another directory"
+    raise _no_place(source.path, reason)
+
+
+def _no_place(path: str, reason: str) -> OpenError:
+    reason = f"no place for a private copy: {reason}"
+    return OpenError(f"cannot open plugin {path!r}: {reason}", path=path, reason=reason)
+
+
+def _directories(place: str) -> Iterator[str]:
+    """Give the directories in which a private one may be made, best first."""
     import tempfile
 
-    try:
-        descriptor, name = tempfile.mkstemp(".so", f".{_label(path)}.", directory)
-    except OSError as error:
-        raise _RefusedError from error
-    try:
-        _write(descriptor, data)
-    except OSError as error:
-        os.close(descriptor)
-        os.unlink(name)
-        raise cannot_open(path, error) from None
-    return _image(name, descriptor, temporary=name)
+    yield os.path.dirname(place)
+    cache = cache_directory()
+    if cache is not None:
+        copies = os.path.abspath(cache / "copies")
+        with contextlib.suppress(OSError):  # who is to write there will be told
+            os.makedirs(copies, mode=0o700, exist_ok=True)
+        yield copies
+    with contextlib.suppress(OSError):
+        yield tempfile.gettempdir()
 
 
-def _image_in_place(path: str, data: bytes) -> Image:
-    """Load the user's file itself, if it still has the bytes that were checked."""
-    try:
-        descriptor = os.open(path, _READ)
-    except OSError as error:
-        raise cannot_open(path, error) from None
-    image = _image(_unused_spelling(*os.path.split(path)), descriptor)
-    if image.read() != data:
-        image.close()
-        raise FileChangedError
-    return image
+def _file_image(source: _Source, directory: str, name: str) -> Image:
+    """
+    Make the copy in a private directory of its own.
+
+    Raises:
+        OSError: It cannot be written there, or not be run from there.
+    """
+    import tempfile
+
+    with contextlib.ExitStack() as undo:
+        # The number, as a random name could come back.
+        root = around = tempfile.mkdtemp("", f"{name}.{next(_numbers)}.", directory)
+        undo.callback(_remove, root)
+        if source.levels is not None:
+            around = origin.rebuild(root, source.place, source.levels)
+        copied = os.path.join(around, os.path.basename(source.place))
+        descriptor = os.open(copied, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        undo.callback(os.close, descriptor)
+        _write(descriptor, source.data)
+        _check_executable(descriptor)
+        undo.pop_all()
+        return _image(copied, descriptor, temporary=root)
+
+
+def _remove(directory: str) -> None:
+    import shutil
+
+    shutil.rmtree(directory, ignore_errors=True)  # somebody else tidied up
+
+
+def _check_executable(descriptor: int) -> None:
+    """
+    Map code of a copy, as the dynamic loader will.
+
+    Raises:
+        OSError: A security policy forbids it, or the file system is mounted with noexec.
+    """
+    if os.fstat(descriptor).st_size:
+        mmap.mmap(descriptor, 1, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC).close()
 
 
 def _label(path: str) -> str:

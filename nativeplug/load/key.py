@@ -20,18 +20,20 @@ class FileKey(NamedTuple):
     """
     A file, whichever way its path is spelled: stat(2)'s identity and marks of change.
 
-    Not the time of its last status change: ``ln`` and ``chmod`` move it, and no content.
+    No change of the content can hide from the time of the last status change, as nobody can
+    set that. ``ln`` and ``chmod`` move it too, which costs whoever compares a look at the content.
     """
 
     device: int
     inode: int
     size: int
     mtime_ns: int
+    ctime_ns: int
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileKey:
         """Return the identity of the file that *status* describes."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        return cls(*_marks(status))
 
 
 Key = SystemKey | FileKey
@@ -54,7 +56,7 @@ def key_of(path: str | os.PathLike[str]) -> Key:
     if isinstance(path, str) and _is_soname(name):
         return SystemKey(name)
     try:
-        return FileKey.of(_stat_regular(name))
+        return file_key(name)
     except (OSError, ValueError) as error:
         raise cannot_open(name, error) from None
 
@@ -68,7 +70,17 @@ def quick_key_of(path: str | os.PathLike[str]) -> Key | None:
     except (OSError, ValueError, TypeError):
         return None
     # A plain tuple is equal to the named one, and made in a third of the time.
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns  # type: ignore[return-value]
+    return _marks(status)  # type: ignore[return-value]
+
+
+def _marks(status: os.stat_result) -> tuple[int, int, int, int, int]:
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
 
 
 def _is_soname(name: str) -> bool:
@@ -77,14 +89,22 @@ def _is_soname(name: str) -> bool:
     return ".so." in name or (name.startswith("lib") and name.endswith(".so"))
 
 
-def _stat_regular(path: str) -> os.stat_result:
-    """Look at a file before it is opened: opening a pipe waits, and a device may do anything."""
-    status = os.stat(path)
+def file_key(file: str | int) -> FileKey:
+    """
+    Identify a file by its path, or by a descriptor of it.
+
+    By the path before it is opened: opening a pipe waits, and a device may do anything.
+
+    Raises:
+        OSError: It cannot be looked at, or is not a regular one.
+        ValueError: The path has a NUL character.
+    """
+    status = os.stat(file)
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
-    return status
+    return FileKey.of(status)
 
 
 def cannot_open(path: str, error: OSError | ValueError) -> OpenError:

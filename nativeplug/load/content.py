@@ -1,0 +1,90 @@
+"""
+What is in a plugin's file: read at once, from one descriptor, and hashed.
+
+Nothing here holds the GIL for long, as plugins may be called meanwhile: the bytes are read and
+hashed without it, and never copied.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from nativeplug.load.key import FileKey, cannot_open, file_key
+
+# Not to wait for a writer, where the path has become a pipe.
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+
+# The kernel's clock for a file's times goes in steps of up to 10 ms (CONFIG_HZ=100).
+_CLOCK_STEP_NS: Final = 20_000_000
+
+# What is read at once of a file that gives no size, as in /proc.
+_CHUNK: Final = 1 << 16
+
+
+class FileChangedError(Exception):
+    """The file is not the one that was asked for any more; ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file had in it when it was read."""
+
+    #: The file that it is the content of, as it was before and after reading.
+    key: FileKey
+    data: bytes
+    #: The data's SHA-256, in hexadecimal digits: what two equal contents have in common.
+    sha256: str
+
+
+def read_file(path: str) -> Content:
+    """
+    Read a file, which is opened once for that.
+
+    Waits until a further change of the file would show in its times. Other threads run
+    meanwhile, also while the bytes are read and hashed.
+
+    Raises:
+        OpenError: It cannot be read, or is not a regular one.
+        FileChangedError: It was written while it was read.
+    """
+    try:
+        file_key(path)
+        descriptor = os.open(path, _READ)
+        try:
+            return _read_settled(descriptor)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise cannot_open(path, error) from None
+
+
+def _read_settled(descriptor: int) -> Content:
+    import hashlib  # brings OpenSSL
+
+    key = file_key(descriptor)
+    _let_settle(key)
+    data = _read(descriptor, key.size)
+    if file_key(descriptor) != key:
+        raise FileChangedError
+    return Content(key, data, hashlib.sha256(data).hexdigest())
+
+
+def _let_settle(key: FileKey) -> None:
+    """Wait until a further change would show in the file's times; see *_CLOCK_STEP_NS*."""
+    now = time.time_ns()
+    # File systems without the one time may have the other; times of the future say nothing.
+    young = [age for age in (now - key.mtime_ns, now - key.ctime_ns) if 0 <= age < _CLOCK_STEP_NS]
+    if young:
+        time.sleep((_CLOCK_STEP_NS - min(young)) / 1e9)
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    parts: list[bytes] = []
+    offset = 0
+    while part := os.pread(descriptor, max(size - offset, _CHUNK), offset):
+        parts.append(part)
+        offset += len(part)
+    return b"".join(parts)  # of a single part it is that part itself

@@ -1,0 +1,105 @@
+"""
+Surroundings for a copy of a plugin that finds its libraries relative to its own place.
+
+``$ORIGIN`` is, to the dynamic loader, the text before the last slash of the name by which a
+file was loaded, ld.so(8). So a copy finds what the plugin finds if its directory has links to
+all that lies beside the plugin; and if the plugin looks at ``$ORIGIN/../lib``, the directory
+above as well, and so on. A library that is found through a link to a directory has its own
+surroundings, as ``..`` leads to where the link does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from nativeplug.load import elf
+
+_ORIGIN = re.compile(r"(?:\$ORIGIN|\$\{ORIGIN\})(?![A-Za-z_])([^:]*)")
+
+
+def levels(place: str, data: bytes) -> int | None:
+    """
+    Tell how far above its own directory a plugin looks for its libraries.
+
+    The libraries beside it count as well: what they are found by lies beside the copy.
+
+    Args:
+        place: Where the plugin's file is.
+        data: The file's bytes.
+
+    Returns:
+        0 for its own directory alone; None when its place means nothing.
+    """
+    highest = max(_levels_of(data), default=None)
+    if highest is None:
+        return None
+    for library in _libraries_beside(os.path.dirname(place), data):
+        highest = max(highest, *_levels_of(library), 0)
+    return highest
+
+
+def _levels_of(data: bytes) -> Iterator[int]:
+    for text in elf.search_texts(data):
+        for rest in _ORIGIN.findall(text):
+            parts = [part for part in rest.split("/") if part not in {"", "."}]
+            yield next((at for at, part in enumerate(parts) if part != ".."), len(parts))
+
+
+def _libraries_beside(directory: str, data: bytes) -> Iterator[bytes]:
+    """Give the bytes of what a plugin needs, and that needs again, of its own directory."""
+    seen: set[str] = set()
+    waiting = [data]
+    while waiting:
+        names = set(elf.search_texts(waiting.pop())) - seen
+        seen |= names
+        for name in names:
+            with contextlib.suppress(OSError):  # it lies elsewhere, or is a path
+                waiting.append(Path(directory, name).read_bytes())
+                yield waiting[-1]
+
+
+def rebuild(root: str, place: str, levels: int) -> str:
+    """
+    Fill a directory with links to what lies around a plugin.
+
+    Args:
+        root: An empty directory. It becomes like the one that is *levels* above the plugin's.
+        place: Where the plugin's file is, without symlinks.
+        levels: See `levels`.
+
+    Returns:
+        The directory for the plugin's copy, in *root* or somewhere below it.
+
+    Raises:
+        OSError: A link cannot be made.
+    """
+    real, *below = _split(place, levels)
+    made = root
+    for name in below:
+        _link_entries(real, made, name)
+        real, made = os.path.join(real, name), os.path.join(made, name)
+        if real != place:
+            os.mkdir(made, 0o700)
+    return os.path.dirname(made)
+
+
+def _split(place: str, levels: int) -> list[str]:
+    """Return the directory that is *levels* above the file's, and the names that lead down."""
+    parts = [place]
+    for _ in range(levels + 1):
+        parts[:1] = os.path.split(parts[0])
+    # There is nothing above the root directory.
+    return [part for part in parts if part]
+
+
+def _link_entries(real: str, made: str, but: str) -> None:
+    names: list[str] = []
+    with contextlib.suppress(PermissionError):  # the loader says what it misses
+        names = os.listdir(real)
+    for name in names:
+        if name != but:
+            os.symlink(os.path.join(real, name), os.path.join(made, name))
