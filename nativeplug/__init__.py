@@ -13,6 +13,7 @@ from nativeplug.errors import (
     OpenError,
     PluginError,
     SymbolNotFoundError,
+    UpdateError,
 )
 
 TYPE_CHECKING = False  # as type checkers know it; importing typing costs more than all of this
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nativeplug._core import get_errno
     from nativeplug.call import Callback, Function, Signature, Variable
     from nativeplug.plugin import Pin, Plugin, open
+    from nativeplug.update import GenerationInfo
 
 __all__ = [
     "BuildError",
@@ -29,11 +31,14 @@ __all__ = [
     "ForkError",
     "FormatError",
     "Function",
+    "GenerationInfo",
     "OpenError",
+    "Pin",
     "Plugin",
     "PluginError",
     "Signature",
     "SymbolNotFoundError",
+    "UpdateError",
     "Variable",
     "get_errno",
     "open",
@@ -46,9 +51,10 @@ def __getattr__(name: str) -> object:
     """Import what opens plugins, when a public name of it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nativeplug import _core, call, plugin
+    from nativeplug import _core, call, plugin, update
 
-    room = next(room for room in (plugin, call, _core) if hasattr(room, name))
+    rooms = (plugin, call, update, _core)
+    room = next(room for room in rooms if hasattr(room, name))
     value: object = getattr(room, name)
     globals()[name] = value
     return value

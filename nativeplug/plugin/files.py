@@ -49,7 +49,7 @@ class Files(Cache[Key, "Plugin"]):
         with self._placing:
             found = self.find(file, key)
             if found is None:
-                self._enter(plugin, file, key)
+                self._put(plugin, file, key)
         return found or plugin
 
     def note(self, plugin: Plugin) -> None:
@@ -57,8 +57,8 @@ class Files(Cache[Key, "Plugin"]):
         file, key = plugin._updates.file, plugin._updates.key
         if file is not None and isinstance(key, FileKey) and not plugin.closed:
             with self._placing:
-                self._leave(plugin)
-                self._enter(plugin, file, key)
+                self._take(plugin)
+                self._put(plugin, file, key)
             self.rekey(plugin, key)
             if plugin.closed:
                 self.discard(plugin)
@@ -66,16 +66,16 @@ class Files(Cache[Key, "Plugin"]):
     def discard(self, value: Plugin) -> None:
         """Forget a plugin; the next to ask for its file loads afresh."""
         with self._placing:
-            self._leave(value)
+            self._take(value)
         super().discard(value)
 
-    def _enter(self, plugin: Plugin, file: str, key: FileKey) -> None:
+    def _put(self, plugin: Plugin, file: str, key: FileKey) -> None:
         real = os.path.realpath(file)
         self._hints[real] = self._hints[key[:2]] = plugin
         if real != file:
             self._linked.add(plugin)
 
-    def _leave(self, plugin: Plugin) -> None:
+    def _take(self, plugin: Plugin) -> None:
         for hint in [hint for hint, held in self._hints.items() if held is plugin]:
             del self._hints[hint]
         self._linked.discard(plugin)
