@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import pytest
 
 from nativeplug import declare
-from nativeplug.call import Function, Scope
+from nativeplug.call import Function, Scope, Uses
 from nativeplug.errors import OpenError
 from nativeplug.load import content, generation
 
@@ -183,7 +183,7 @@ def function_of(text: str) -> Function:
     name, line = next(iter(declarations.lines.items()))
     scope = Scope(declarations.ffi, "made.so")
     given_back = lambda *args: args  # noqa: E731 - short
-    return Function(name, 4096, None, given_back, line, scope, 0, 0)
+    return Function(name, 4096, None, given_back, line, scope, 0, 0, Uses(4096, 8192))
 
 
 def failing(error: BaseException, seen: list[int] | None = None) -> Any:
