@@ -13,6 +13,7 @@ from nativeplug.errors import (
     OpenError,
     PluginError,
     SymbolNotFoundError,
+    UpdateError,
 )
 
 TYPE_CHECKING = False  # as type checkers know it; importing typing costs more than all of this
@@ -34,6 +35,7 @@ __all__ = [
     "PluginError",
     "Signature",
     "SymbolNotFoundError",
+    "UpdateError",
     "Variable",
     "get_errno",
     "open",

@@ -117,6 +117,19 @@ class ForkError(PluginError, RuntimeError):
         self.path = path
 
 
+class UpdateError(PluginError):
+    """A plugin could not be updated, or its file not followed; what was current serves on."""
+
+    _details = ("path", "reasons")
+
+    def __init__(self, message: str, *, path: str, reasons: tuple[str, ...]) -> None:
+        super().__init__(message)
+        #: The plugin's path.
+        self.path = path
+        #: Everything that stands against it.
+        self.reasons = reasons
+
+
 class BuildError(PluginError, RuntimeError):
     """A plugin could not be built from its source."""
 
