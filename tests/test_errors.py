@@ -32,6 +32,10 @@ EXAMPLES: list[tuple[errors.PluginError, dict[str, object]]] = [
     ),
     (errors.ClosedError("message", path="p.so"), {"path": "p.so"}),
     (errors.ForkError("message", path="p.so"), {"path": "p.so"}),
+    (
+        errors.UpdateError("message", path="p.so", reasons=("gone", "bad")),
+        {"path": "p.so", "reasons": ("gone", "bad")},
+    ),
     (errors.BuildError("message", output="cc: no"), {"output": "cc: no"}),
 ]
 BUILTINS = {
@@ -41,6 +45,7 @@ BUILTINS = {
     "DeclarationError": ValueError,
     "ClosedError": ValueError,
     "ForkError": RuntimeError,
+    "UpdateError": nativeplug.PluginError,
     "BuildError": RuntimeError,
 }
 
