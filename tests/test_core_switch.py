@@ -61,7 +61,9 @@ class TestUses:
         assert 1 == uses.calls
         uses.end()
 
-    @pytest.mark.parametrize(("address", "expected"), [(15, False), (16, True), (31, True), (32, False)])
+    @pytest.mark.parametrize(
+        ("address", "expected"), [(15, False), (16, True), (31, True), (32, False)]
+    )
     def test_exported(self, address: int, expected: bool) -> None:  # noqa: FBT001
         """Only an address of the generation counts."""
         uses = Uses(16, 32)
@@ -201,4 +203,3 @@ class TestSwitch:
         switch(((called, 1, None, 0, Uses(0, 1)),), ((cell, None),))
 
         assert before == [sys.getrefcount(each) for each in (uses, invoke, value)]
-
