@@ -23,7 +23,9 @@ ALLOWED: dict[str, set[str]] = {
     "cache": {"errors"},
     "options": {"errors"},
     "symbols": {"errors", "options", "load", "declare", "call"},
-    "plugin": {"errors", "_core", "options", "load", "declare", "call", "cache", "symbols"},
+    "update": {"errors", "options", "load", "declare", "call", "cache", "symbols"},
+    "plugin": {"errors", "_core", "options", "load", "declare", "call", "cache", "symbols"}
+    | {"update"},
     "build": {"errors", "programs", "load.elf"},
     "": {"errors", "_core", "call", "plugin"},
     "cli": {"", "errors", "programs", "load", "declare", "call", "plugin", "build"}
@@ -99,6 +101,8 @@ def test_every_room_has_a_rule(sources: dict[str, str]) -> None:
         ("nativeplug.plugin", "from nativeplug import _dl"),
         ("nativeplug.cache", "from nativeplug.symbols import Symbols"),
         ("nativeplug.symbols", "from nativeplug.plugin import Plugin"),
+        ("nativeplug.update.follow", "from nativeplug.plugin import Plugin"),
+        ("nativeplug.symbols", "from nativeplug.update.follow import Follower"),
         ("nativeplug.plugin", "import nativeplug.cli.app"),
         ("nativeplug.build", "from nativeplug.load import facts"),
         ("nativeplug.build", "from nativeplug.load.generation import load_file"),

@@ -1,0 +1,1 @@
+"""A plugin's file changes -> another generation serves."""
