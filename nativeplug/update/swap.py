@@ -130,6 +130,7 @@ class Updates:
     def close(self) -> None:
         """Note that the plugin was closed: nothing serves any more."""
         self.history.retire()
+        self._symbols.loaded.generation.close_image()
         self.unload()
 
     def unload(self) -> None:
