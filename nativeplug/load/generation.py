@@ -20,7 +20,7 @@ from _cffi_backend import FFI
 
 from nativeplug._dl import ffi, lib
 from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundError
-from nativeplug.load import dynamic, elf, image, layout
+from nativeplug.load import dynamic, elf, image
 from nativeplug.load.content import Content
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.load.words import cannot_load, in_users_words
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
 _TEXT_SIZE = 8192  # of the loader's messages: a path (PATH_MAX is 4096) and some words
 _NEAREST = 3
-_ET_EXEC, _ET_DYN = 2, 3  # elf(5)
 # Of the handle of a Go library of the system: the process that loaded it.
 _processes: dict[int, int] = {}
 _HEADER_SIZE = 4096  # more than the loader reads before it maps anything
@@ -113,6 +112,7 @@ class Generation:
             text = ffi.new("char[]", _TEXT_SIZE)
             kept = lib.np_dl_close(self._handle, text, _TEXT_SIZE)
             object.__setattr__(self, "_handle", ffi.NULL)
+            self.close_image()
             if kept:
                 reason = _text(text) or "the dynamic loader keeps it mapped"
                 object.__setattr__(self, "resident", reason)
@@ -277,22 +277,10 @@ def _text(buffer: FFI.CData) -> str:
 
 def _format_error(path: str, defect: str, data: bytes) -> FormatError:
     message = f"cannot open plugin {path!r}: {defect}"
-    if _is_refused_by_header(data):
+    if elf.is_refused_by_header(data):
         with contextlib.suppress(OpenError):  # what we found needs no place for a copy
             message += f" ({_load_copy(path, data[:_HEADER_SIZE])[1]})"
     return FormatError(message, path=path, reason=defect)
-
-
-def _is_refused_by_header(data: bytes) -> bool:
-    """
-    Tell whether the loader refuses a file by its ELF header alone, before it maps anything.
-
-    Only of such a file may it be asked for its words: any other damage can kill it.
-    """
-    host = layout.host_target()
-    if len(data) < host.header_size or layout.Target.of(data) != host:
-        return True
-    return layout.read_header(data, host).kind not in {_ET_EXEC, _ET_DYN}
 
 
 def libc_free() -> int:
