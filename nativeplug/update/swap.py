@@ -190,7 +190,8 @@ class Updates:
     def _check(self, file: str, content: Content) -> _Derive:
         """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
         resolved, given = self._symbols.resolved.copy(), self._symbols.given
-        reasons = [*check.find_defects(content, resolved)]
+        before = self._symbols.loaded.generation
+        reasons = [*check.find_defects(content, before, resolved)]
         header = None
         try:
             header = beside(file) if given.brought else None
