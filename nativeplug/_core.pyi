@@ -151,7 +151,11 @@ class FunctionBase:
 
 @final
 class Uses:
-    """Who may be inside a generation, or hold an address of it."""
+    """
+    Who may be inside a generation, or hold an address of it.
+
+    A ``with`` statement counts as a call.
+    """
 
     def __new__(cls, start: int, end: int, /) -> Self:
         """Make the uses, none yet, of a generation that lies from *start* to before *end*."""
@@ -168,6 +172,12 @@ class Uses:
         """Count a call that begins."""
 
     def end(self) -> None:
+        """Count a call that has ended."""
+
+    def __enter__(self) -> None:
+        """Count a call that begins."""
+
+    def __exit__(self, *error: object) -> None:
         """Count a call that has ended."""
 
     def export(self, address: int, /) -> None:
@@ -210,8 +220,7 @@ def switch(
     """
     Move functions and variables to another generation, in one step.
 
-    No call sees some of them moved and others not. (In a Python without a GIL each moves as a
-    whole, but they do not move at once.)
+    No call sees some of them moved and others not.
 
     Args:
         functions: Each with its new address, ``invoke``, ``release`` and ``uses``.

@@ -25,7 +25,8 @@ class TestReading:
         """What is read is the file's identity, its bytes and their hash."""
         path = tmp_path / "plugin.so"
         path.write_bytes(data)
-        expected = content.Content(FileKey.of(path.stat()), data, hashlib.sha256(data).hexdigest())
+        sha256 = hashlib.sha256(data).hexdigest()
+        expected = content.Content(str(path), FileKey.of(path.stat()), data, sha256)
         assert expected == content.read_file(str(path))
 
     def test_file_without_a_size(self) -> None:

@@ -16,7 +16,7 @@ from support import BuildC, call_int, lies_in, load_generation
 
 def maps() -> list[str]:
     """Return the mappings of files in this process, in their order."""
-    lines = Path("/proc/self/maps").read_text().splitlines()
+    lines = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
     return [line for line in lines if "/" in line]
 
 

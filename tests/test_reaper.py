@@ -41,7 +41,7 @@ def states(plg: nativeplug.Plugin) -> list[str]:
 def count_mapped(versions: Versions) -> int:
     """Count the copies of the plugin that are mapped, whatever is said of them."""
     folder = versions.path.parent.name
-    maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    maps = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
     label = f"/memfd:{versions.path.name}"
     found = {line.split()[4] for line in maps if label in line or folder in line}
     return len(found)

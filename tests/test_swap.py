@@ -211,11 +211,11 @@ class TestRefusal:
         assert 1 == len(plg.generations)
 
     def test_hook(self, plg: nativeplug.Plugin, versions: Versions) -> None:
-        """A version that is not ready is refused, and remains as a rejected generation."""
+        """A version that is not ready is refused, and unloaded again."""
         versions.put(2, "int nativeplug_loaded(void) { return 3; }")
 
         assert ("nativeplug_loaded() of the new version returned 3",) == refused(plg).reasons
-        assert ["current", "rejected"] == [each.state for each in plg.generations]
+        assert ["current", "unloaded"] == [each.state for each in plg.generations]
         assert 1 == plg.version()
 
         versions.put(3, "int nativeplug_loaded(void) { return 0; }")
@@ -254,7 +254,7 @@ class TestRefusal:
         for _ in range(2):
             with pytest.raises(ClosedError):
                 plg.update()
-        assert ["retired", "rejected"] == [each.state for each in plg.generations]
+        assert ["retired", "unloaded"] == [each.state for each in plg.generations]
         with versions.open() as fresh:
             assert 2 == fresh.version()
 
@@ -373,7 +373,7 @@ class TestHooks:
         assert ("after_update raised ValueError: not so",) == refused(plg).reasons
         assert [(2, 2)] == seen
         assert (1, 1) == (plg.version(), plg.number)
-        assert ["current", "rejected"] == [each.state for each in plg.generations]
+        assert ["current", "unloaded"] == [each.state for each in plg.generations]
 
     def test_looked_up_and_taken_back(self, versions: Versions) -> None:
         """What only the new version has, or declares so, is lost when it is taken back."""
@@ -395,7 +395,7 @@ class TestHooks:
         assert (1, 0.75) == (triple().a, plg.half(1.5))  # type: ignore[operator]
         with pytest.raises(DeclarationError):
             half(21)  # type: ignore[operator]
-        with pytest.raises(DeclarationError, match="'fresh' is in use"):
+        with pytest.raises(DeclarationError, match="does not export 'fresh', which is in use"):
             fresh()  # type: ignore[operator]
         with pytest.raises(SymbolNotFoundError):
             plg.fresh  # noqa: B018 - reading it is a lookup
@@ -659,6 +659,6 @@ class TestRollback:
         plg.update()
         fresh = nativeplug.open(versions.path, "int64_t fresh(void);").fresh
 
-        with pytest.raises(UpdateError, match="cannot find symbol 'fresh'"):
+        with pytest.raises(UpdateError, match="it does not export 'fresh'"):
             plg.rollback()
         assert (22, 2) == (fresh(), plg.generation)

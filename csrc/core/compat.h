@@ -124,17 +124,12 @@ np_inherit_vectorcall(PyTypeObject *type)
 }
 
 /* Slots of a module that knows no globals: every interpreter its own, with a
- * GIL of its own or with none. */
+ * GIL of its own. A Python without one takes it up when it imports this: that
+ * a function moves to another generation as a whole relies on it. */
 #if PY_VERSION_HEX >= 0x030C0000
 #define NP_SLOT_INTERPRETERS \
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #else
 #define NP_SLOT_INTERPRETERS
 #endif
-#if PY_VERSION_HEX >= 0x030D0000
-#define NP_SLOT_GIL {Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#else
-#define NP_SLOT_GIL
-#endif
-
 #endif /* NP_COMPAT_H */

@@ -225,6 +225,14 @@ void np_set_errno(int number);
 extern PyType_Spec np_function_spec;
 /* Raise the error of a closed function. Returns NULL. */
 PyObject *np_raise_closed(NpFunction *function);
+/* Raise it if the function was closed: an argument's own code may do that. */
+static inline int
+np_check_open(NpFunction *function)
+{
+    return NP_UNLIKELY(NP_ACQUIRE(function->error) != NULL)
+               ? (np_raise_closed(function), -1)
+               : 0;
+}
 /* Call with any number of arguments by position. */
 PyObject *np_function_call(NpFunction *function, PyObject *const *args,
                            Py_ssize_t count);

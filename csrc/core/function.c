@@ -378,13 +378,15 @@ static PyObject *
 function_begin(PyObject *self, PyObject *unused)
 {
     NpFunction *function = (NpFunction *)self;
-    PyObject *begun =
-        Py_BuildValue("KO", (unsigned long long)(uintptr_t)function->target,
-                      function->uses_owner);
+    unsigned long long target = (uintptr_t)function->target;
+    PyObject *owner = Py_NewRef(function->uses_owner), *begun;
+    NpUses *uses = function->uses;
 
     (void)unused;
-    if (begun != NULL) {
-        NP_ADD(function->uses->calls, 1);
+    NP_ADD(uses->calls, 1);
+    begun = Py_BuildValue("KN", target, owner); /* may run anybody's code */
+    if (begun == NULL) {
+        NP_ADD(uses->calls, -1);
     }
     return begun;
 }

@@ -139,7 +139,8 @@ np_invoke(NpFunction *function, PyObject *const *args)
     PyObject *result = NULL;
     NpCall call;
 
-    if (convert_all(function, args, &call, integers, floats) == 0) {
+    if (convert_all(function, args, &call, integers, floats) == 0 &&
+        np_check_open(function) == 0) {
         NpUses *uses = NP_LOAD(function->uses);
         void (*release)(void *) = NP_LOAD(function->release);
 

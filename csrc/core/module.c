@@ -223,7 +223,7 @@ core_free(void *module)
 
 static PyModuleDef_Slot core_slots[] = {
     {Py_mod_exec, core_exec},
-    NP_SLOT_INTERPRETERS NP_SLOT_GIL{0, NULL},
+    NP_SLOT_INTERPRETERS{0, NULL},
 };
 
 static struct PyModuleDef core_module = {

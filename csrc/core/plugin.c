@@ -180,7 +180,8 @@ clear_recent(NpPlugin *plugin)
     }
 }
 
-/* The dictionaries stay, empty: whoever still holds the plugin may use it. */
+/* The dictionary stays, empty: whoever still holds the plugin may use it. What
+ * was resolved is its symbols' own, which may outlive it. */
 static int
 plugin_clear(PyObject *self)
 {
@@ -189,9 +190,6 @@ plugin_clear(PyObject *self)
     clear_recent(plugin);
     if (plugin->attributes != NULL) {
         PyDict_Clear(plugin->attributes);
-    }
-    if (plugin->resolved != NULL) {
-        PyDict_Clear(plugin->resolved);
     }
     return 0;
 }
@@ -230,6 +228,7 @@ plugin_forget(PyObject *self, PyObject *unused)
 {
     (void)unused;
     (void)plugin_clear(self);
+    PyDict_Clear(((NpPlugin *)self)->resolved);
     Py_RETURN_NONE;
 }
 

@@ -8,7 +8,7 @@
  * Python code between the first and the last of them and keeps the GIL, and
  * calls read all that belongs to a generation in the same way: none sees some
  * of one and some of the other, and no thread sees first the new and then the
- * old. (Without a GIL each function moves as a whole, but not all at once.)
+ * old.
  *
  * A Uses owns its counters; a function owns its Uses; a call that is under way
  * owns neither, hence the counters outlive them when there is one. Everything
@@ -88,6 +88,12 @@ uses_end(PyObject *self, PyObject *unused)
 }
 
 static PyObject *
+uses_exit(PyObject *self, PyObject *unused)
+{
+    return uses_end(self, unused);
+}
+
+static PyObject *
 uses_export(PyObject *self, PyObject *given)
 {
     NpUses *uses = ((UsesObject *)self)->uses;
@@ -118,6 +124,8 @@ uses_is_exported(PyObject *self, void *unused)
 static PyMethodDef uses_methods[] = {
     {"begin", uses_begin, METH_NOARGS, NULL},
     {"end", uses_end, METH_NOARGS, NULL},
+    {"__enter__", uses_begin, METH_NOARGS, NULL},
+    {"__exit__", uses_exit, METH_VARARGS, NULL},
     {"export", uses_export, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -152,8 +152,37 @@ np_dl_span(void *handle, struct np_dl_span *span)
     }
 }
 
-/* Give up *handle*: run the destructors of its object, and unmap that. The
- * object's name must never have been another's. Returns 0 when the object is
+/* Let the libraries that an object needs stay, though nobody else may need
+ * them: they may have started threads, as OpenMP's does. They are found by
+ * their names, since they are loaded. [no gil] */
+static void
+keep_needed(const struct link_map *map)
+{
+    const ElfW(Dyn) *entry;
+    uintptr_t strings = 0;
+
+    for (entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_STRTAB) {
+            strings = entry->d_un.d_ptr;
+        }
+    }
+    if (strings < map->l_addr) { /* where the loader leaves it as it is */
+        strings += map->l_addr;
+    }
+    for (entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_NEEDED) {
+            void *needed = dlopen((const char *)strings + entry->d_un.d_val,
+                                  RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+
+            if (needed != NULL) {
+                dlclose(needed);
+            }
+        }
+    }
+}
+
+/* Give up *handle*: run the destructors of its object, and unmap that; what it
+ * needs stays. The object's name must never have been another's. Returns 0 when the object is
  * gone; else *error* has the loader's text, or is "" when the loader has
  * reasons of its own to keep it. [no gil] */
 static int
@@ -171,6 +200,7 @@ np_dl_close(void *handle, char *error, size_t size)
     }
     search.address = map->l_addr;
     copy_text(map->l_name, name, sizeof name);
+    keep_needed(map);
     if (dlclose(handle) != 0) {
         copy_text(dlerror(), error, size);
         return -1;

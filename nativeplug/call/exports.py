@@ -16,17 +16,19 @@ def note(ffi: Any, uses: Uses, given: object) -> None:
     Args:
         ffi: The plugin's ``FFI``.
         uses: Who uses the generation that gives it.
-        given: A cdata: a pointer, or a struct, union or array with whatever lies in it. Pointers
-            that lie behind pointers are not looked at. Anything else has no address.
+        given: A cdata: a pointer, or a struct, union or array with whatever lies in it, aligned.
+            What lies behind pointers is not looked at. Anything else has no address.
     """
     if not isinstance(given, ffi.CData):
         return
     kind = ffi.typeof(given).kind
-    if kind in {"pointer", "function", "array"}:
+    if kind in {"pointer", "function"}:
         uses.export(int(ffi.cast("uintptr_t", given)))
-    elif kind in {"struct", "union"}:
-        start = ffi.addressof(given)
+    elif kind in {"struct", "union", "array"}:
+        start = given if kind == "array" else ffi.addressof(given)
         uses.export(int(ffi.cast("uintptr_t", start)))
-        content = bytes(ffi.buffer(start))
+        content = ffi.buffer(start)[:]
         for word in memoryview(content[: len(content) // _WORD * _WORD]).cast("Q"):
+            if uses.is_exported:
+                return
             uses.export(word)

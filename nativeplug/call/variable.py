@@ -15,6 +15,7 @@ from nativeplug.call import exports
 from nativeplug.call.callback import Call, Callback
 from nativeplug.call.convert import from_c, to_c
 from nativeplug.call.plan import Kind, Value, is_sized, kind_of
+from nativeplug.call.scope import Scope
 from nativeplug.call.text import decode, encode
 from nativeplug.call.whole import new_value
 from nativeplug.declare import VariableDeclaration
@@ -52,10 +53,12 @@ class Variable:
     and writing are as atomic as C makes them. After an update it is the new generation's.
     """
 
-    def __init__(self, ffi: Any, declaration: VariableDeclaration) -> None:
+    def __init__(self, scope: Scope, declaration: VariableDeclaration) -> None:
         """Make one that lies nowhere, until its `cell` is filled with a `Memory`."""
+        ffi = scope.ffi
         ctype = ffi.typeof(declaration.type)
         self._ffi = ffi
+        self._scope = scope  # which lives as long as this
         self._value = Value(ctype, kind_of(ctype), f"variable {declaration.name!r}")
         self._pointer_type = _cffi_backend.new_pointer_type(ctype)
         self._is_text_array = ctype.kind == "array" and ctype.item.cname == "char"

@@ -32,6 +32,8 @@ class FileChangedError(Exception):
 class Content:
     """What a file had in it when it was read."""
 
+    #: Where it was read.
+    path: str
     #: The file that it is the content of, as it was before and after reading.
     key: FileKey
     data: bytes
@@ -54,14 +56,14 @@ def read_file(path: str) -> Content:
         file_key(path)
         descriptor = os.open(path, _READ)
         try:
-            return _read_settled(descriptor)
+            return _read_settled(path, descriptor)
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as error:
         raise cannot_open(path, error) from None
 
 
-def _read_settled(descriptor: int) -> Content:
+def _read_settled(path: str, descriptor: int) -> Content:
     import hashlib  # brings OpenSSL
 
     key = file_key(descriptor)
@@ -69,7 +71,7 @@ def _read_settled(descriptor: int) -> Content:
     data = _read(descriptor, key.size)
     if file_key(descriptor) != key:
         raise FileChangedError
-    return Content(key, data, hashlib.sha256(data).hexdigest())
+    return Content(path, key, data, hashlib.sha256(data).hexdigest())
 
 
 def _let_settle(key: FileKey) -> None:

@@ -110,9 +110,9 @@ class Generation:
         """
         if self.resident is None and self._handle != ffi.NULL:
             text = ffi.new("char[]", _TEXT_SIZE)
-            kept = lib.np_dl_close(self._handle, text, _TEXT_SIZE)
-            object.__setattr__(self, "_handle", ffi.NULL)
-            if kept:
+            handle = self._handle
+            object.__setattr__(self, "_handle", ffi.NULL)  # first: nobody is to come to it now
+            if lib.np_dl_close(handle, text, _TEXT_SIZE):
                 reason = _text(text) or "the dynamic loader keeps it mapped"
                 object.__setattr__(self, "resident", reason)
             else:
@@ -184,8 +184,8 @@ def load_file(path: str, content: Content) -> Generation:
     Load a private copy of a plugin's file; its constructors run without the GIL.
 
     Args:
-        path: The user's path.
-        content: What was read there.
+        path: The user's path, for words.
+        content: What was read of the file.
 
     Raises:
         FormatError: The file is no plugin for this process.
@@ -197,7 +197,7 @@ def load_file(path: str, content: Content) -> Generation:
         raise _format_error(path, defect, data)
     file = dynamic.read(data)
     resident = find_resident_reason(file)
-    handle, text = _load_copy(path, data, content.sha256)
+    handle, text = _load_copy(path, content.path, data, content.sha256)
     if handle == ffi.NULL:
         raise cannot_load(path, text)
     return Generation(path, file.is_go, content.sha256, resident, file.exports, handle)
@@ -239,9 +239,9 @@ def _read_library(path: str) -> bytes:
         return b""
 
 
-def _load_copy(path: str, data: bytes, sha256: str = "") -> tuple[FFI.CData, str]:
+def _load_copy(path: str, place: str, data: bytes, sha256: str = "") -> tuple[FFI.CData, str]:
     """Return the handle of a private copy, or NULL and the loader's text about the user's."""
-    with contextlib.closing(image.copy(path, data, sha256)) as copy:
+    with contextlib.closing(image.copy(place, data, sha256)) as copy:
         handle, text = _open(copy.name)
     return handle, in_users_words(text, copy.name, path)
 
@@ -273,7 +273,7 @@ def _format_error(path: str, defect: str, data: bytes) -> FormatError:
     message = f"cannot open plugin {path!r}: {defect}"
     if elf.is_refused_by_header(data):
         with contextlib.suppress(OpenError):  # what we found needs no place for a copy
-            message += f" ({_load_copy(path, data[:_HEADER_SIZE])[1]})"
+            message += f" ({_load_copy(path, path, data[:_HEADER_SIZE])[1]})"
     return FormatError(message, path=path, reason=defect)
 
 

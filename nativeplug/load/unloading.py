@@ -21,7 +21,15 @@ _LASTING = {
     "pthread_key_create": "has data of each thread",
     "tss_create": "has data of each thread",
     "signal": "handles signals",
+    "__sysv_signal": "handles signals",  # what glibc makes of signal() in strict C
+    "sysv_signal": "handles signals",
+    "bsd_signal": "handles signals",
+    "ssignal": "handles signals",
+    "sigset": "handles signals",
     "sigaction": "handles signals",
+    "timer_create": "sets timers",
+    "mq_notify": "waits for messages",
+    "getaddrinfo_a": "looks up names meanwhile",
     "on_exit": "runs when the program ends",
 }
 

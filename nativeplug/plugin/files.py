@@ -57,8 +57,9 @@ class Files(Cache[Key, "Plugin"]):
         file, key = plugin._updates.file, plugin._updates.key
         if file is not None and isinstance(key, FileKey):
             with self._placing:
-                self._take(plugin)
-                self._put(plugin, file, key)
+                if not plugin.closed:
+                    self._take(plugin)
+                    self._put(plugin, file, key)
             self.rekey(plugin, key)
             if plugin.closed:  # meanwhile, by another thread
                 self.discard(plugin)
@@ -76,8 +77,10 @@ class Files(Cache[Key, "Plugin"]):
             self._linked.add(plugin)
 
     def _take(self, plugin: Plugin) -> None:
-        for hint in [hint for hint, held in self._hints.items() if held is plugin]:
-            del self._hints[hint]
+        # A copy: a signal handler may come between, and open a plugin.
+        for hint, held in [*self._hints.items()]:
+            if held is plugin:
+                self._hints.pop(hint, None)
         self._linked.discard(plugin)
 
     def after_fork(self) -> None:
@@ -88,7 +91,7 @@ class Files(Cache[Key, "Plugin"]):
 
 def _names(plugin: Plugin | None, key: FileKey) -> bool:
     """Tell whether a plugin's path names a file, now."""
-    file = None if plugin is None else plugin._updates.file
+    file = None if plugin is None or plugin.closed else plugin._updates.file
     if file is None:
         return False
     try:

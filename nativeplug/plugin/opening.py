@@ -97,7 +97,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         and not (free or hold_gil or save_errno or allow_go_results or follow)
     ):
         plugin = files.peek(quick_key_of(path))
-        if plugin is not None and plugin._symbols.is_declared:
+        if plugin is not None and plugin._symbols.is_declared and not plugin.closed:
             return plugin  # nothing remains to be found for it
     options = Options.of(
         free=free, hold_gil=hold_gil, save_errno=save_errno, allow_go_results=allow_go_results
@@ -133,10 +133,9 @@ def _open(
     alone = None
     if known is None and source is not None:
         alone = declare.extend(Declarations(), source)
-    plugin = known if known is not None and known._updates.is_mine else _get(name, key)
-    if known is None:
-        plugin._updates.configure(*updating)
-    elif plugin is not known:  # it was closed meanwhile
+    within = known is not None and known._updates.is_mine
+    plugin = known if known is not None and within else _get(name, key, updating)
+    if known is not None and plugin is not known:  # it was closed meanwhile
         return _open(name, key, source, options, updating)
     plugin._symbols.add(source, alone, options)
     return plugin
@@ -145,30 +144,36 @@ def _open(
 def _find(name: str, key: Key) -> Plugin | None:
     """Return the open plugin of a file, whether it serves what the file has now or not."""
     known = files.peek(key)
+    if known is not None and known.closed:  # while it was entered
+        files.discard(known)
+        known = None
     return files.find(name, key) if known is None and isinstance(key, FileKey) else known
 
 
-def _get(name: str, key: Key) -> Plugin:
+def _get(name: str, key: Key, updating: _Updating) -> Plugin:
     """Return the open plugin that serves what a file has now."""
     try:
-        return files.get(key, lambda: _load(name, key))
+        plugin = files.get(key, lambda: _load(name, key, updating))
     except ReentrantLoadError:
         reason = "its own constructor, or a signal handler meanwhile, opens it"
         raise OpenError(
             f"cannot open plugin {name!r}: {reason}", path=name, reason=reason
         ) from None
+    plugin._updates.configure(*updating)
+    return plugin
 
 
-def _load(name: str, key: Key) -> Plugin:
+def _load(name: str, key: Key, updating: _Updating) -> Plugin:
     """Load a file, or update the plugin that its path has already."""
+    settings = Settings().plus(*updating)
     if isinstance(key, SystemKey):
-        return Plugin(Loaded(load_system(key.soname), 1), None, key)
+        return Plugin(Loaded(load_system(key.soname), 1), None, key, settings)
     found = files.find(name, key)
     if found is None:
         content = read_file(name)
         if content.key != key:
             raise FileChangedError
-        plugin = Plugin(Loaded(load_file(name, content), 1), _absolute(name), key)
+        plugin = Plugin(Loaded(load_file(name, content), 1), _absolute(name), key, settings)
         found = files.place(plugin)
         if found is plugin:
             return plugin
@@ -197,7 +202,6 @@ def _after_fork() -> None:
     if parser is not None:  # another thread may have been reading declarations
         vars(parser)["lock"] = threading.Lock()
     for plugin in files.values():
-        plugin._updates.after_fork()
         if plugin._symbols.loaded.generation.is_go:
             plugin._disown(_fork_error(plugin.path))
 

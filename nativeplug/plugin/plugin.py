@@ -11,7 +11,7 @@ from nativeplug.load.key import Key
 from nativeplug.plugin.files import files
 from nativeplug.plugin.view import View
 from nativeplug.symbols import Loaded, Symbols
-from nativeplug.update import Following, GenerationInfo, Outcome, Updates
+from nativeplug.update import Following, GenerationInfo, Outcome, Settings, Updates
 
 
 @final
@@ -31,10 +31,12 @@ class Plugin(View):
     __slots__ = ("_following", "_pins", "_updates")
 
     _following: Following
-    _pins: weakref.WeakSet[Pin]
+    _pins: weakref.WeakValueDictionary[int, Symbols]
     _updates: Updates
 
-    def __new__(cls, loaded: Loaded, file: str | None, key: Key) -> Plugin:
+    def __new__(
+        cls, loaded: Loaded, file: str | None, key: Key, settings: Settings | None = None
+    ) -> Plugin:
         """
         Make an open plugin of what was loaded.
 
@@ -42,12 +44,13 @@ class Plugin(View):
             loaded: The first generation.
             file: The file's absolute path; None for a system library.
             key: What was loaded.
+            settings: What ``open`` was told of updates.
         """
         symbols = Symbols(loaded)
         loaded.serves = True
         plugin = super().__new__(cls, symbols, symbols.resolved)
-        object.__setattr__(plugin, "_updates", Updates(file, key, symbols))
-        object.__setattr__(plugin, "_pins", weakref.WeakSet())
+        object.__setattr__(plugin, "_updates", Updates(file, key, symbols, settings or Settings()))
+        object.__setattr__(plugin, "_pins", weakref.WeakValueDictionary())
         object.__setattr__(plugin, "_following", Following(plugin, file))
         return plugin
 
@@ -83,10 +86,9 @@ class Plugin(View):
 
     def _take_up(self, *, asked: bool) -> Outcome:
         """Update, also without being asked: then a version that was left is not taken up again."""
-        try:
-            return self._updates.update(self, asked=asked)
-        finally:
-            files.note(self)
+        outcome = self._updates.update(self, asked=asked)
+        files.note(self)
+        return outcome
 
     def rollback(self, number: int | None = None) -> None:
         """
@@ -111,12 +113,12 @@ class Plugin(View):
         Raises:
             ClosedError: The plugin was closed.
         """
-        pin = Pin(self._symbols.pinned(), self._updates)
-        self._pins.add(pin)
+        symbols = self._symbols.pinned()
+        self._pins[id(symbols)] = symbols
         if self._symbols.error is not None:  # by another thread, which has not seen the pin
-            pin.close()
+            symbols.unpin()
             raise self._symbols.error()
-        return pin
+        return Pin(symbols, self._updates)
 
     def follow(
         self, on_update: Callable[[Plugin, UpdateError | None], object] | None = None
@@ -144,8 +146,12 @@ class Plugin(View):
             self._following.stop()
 
     def unfollow(self) -> None:
-        """Follow the file no longer; wait until an update that is under way has ended."""
-        self._following.stop()
+        """
+        Follow the file no longer; wait until an update that this has begun has ended.
+
+        Within an update, as in its hooks, nothing is waited for.
+        """
+        self._following.stop(wait=not self._updates.is_mine)
 
     @property
     def following(self) -> bool:
@@ -161,20 +167,21 @@ class Plugin(View):
         ``unload="when_idle"``. The next `open` gives a fresh object. Safe to call from several
         threads.
         """
-        files.discard(self)
-        self._disable("plugin")
-        for pin in [*self._pins]:
-            pin.close()
+        self._disown(self._closed("plugin"))
         self._following.stop(wait=False)
         self._symbols.loaded.serves = False
         self._updates.close()
 
     def _disown(self, error: Callable[[], PluginError]) -> None:
-        """Make all that came from the plugin raise, in a child process that cannot use it."""
-        files.discard(self)
-        for view in (self, *self._pins):
-            view._symbols.disable(error)
-            view._forget()
+        """Make all that came from the plugin raise; it is nobody's plugin any more."""
+        self._symbols.disable(error)
+        files.discard(self)  # not before: an update that ends now would enter it again
+        # Those that are made from now on see the error. (A copy: others may end meanwhile.)
+        for pinned in [ref() for ref in self._pins.valuerefs()]:
+            if pinned is not None:
+                pinned.disable(error)
+                pinned.unpin()
+        self._forget()
 
 
 @final
@@ -198,6 +205,7 @@ class Pin(View):
 
     def close(self) -> None:
         """Make everything that came from the pin raise `ClosedError`; calls under way go on."""
-        self._disable("pin of plugin")
+        self._symbols.disable(self._closed("pin of plugin"))
+        self._forget()
         self._symbols.unpin()
         self._updates.unload()

@@ -106,12 +106,10 @@ class View(PluginBase):
         """Make everything that came from it raise `ClosedError`."""
         raise NotImplementedError
 
-    def _disable(self, what: str) -> None:
+    def _closed(self, what: str) -> Callable[[], ClosedError]:
+        """Return what makes the error of everything that came from it, once it is closed."""
         path = self.path
-        self._symbols.disable(
-            lambda: ClosedError(f"{what} {path!r} is closed; open it again", path=path)
-        )
-        self._forget()
+        return lambda: ClosedError(f"{what} {path!r} is closed; open it again", path=path)
 
     def __enter__(self) -> Self:
         """Return the object; the ``with`` statement closes it at its end."""
@@ -175,7 +173,7 @@ class View(PluginBase):
 
 
 _PRIVATE = {
-    "_disable",
+    "_closed",
     "_following",
     "_disown",
     "_forget",

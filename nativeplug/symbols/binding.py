@@ -43,9 +43,9 @@ class Moves:
     functions: tuple[tuple[Function, int, _Invoke, int, Uses], ...]
     variables: tuple[tuple[CellType, Memory], ...]
 
-    def make(self) -> None:
-        """Move them, in one step."""
-        switch(self.functions, self.variables)
+    def make(self, more: tuple[CellType, object]) -> None:
+        """Move them, in one step, and the contents of one more cell."""
+        switch(self.functions, (*self.variables, more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Binding:
         address = loaded.generation.address(name)
         if isinstance(declaration, FunctionDeclaration):
             return self._function(declaration, line, address)
-        variable = Variable(given.declarations.ffi, declaration)
+        variable = Variable(given.scope, declaration)
         variable.cell.cell_contents = self._memory(variable, address)
         return variable
 

@@ -12,13 +12,15 @@ from nativeplug.symbols.given import Given
 #: What is loaded, whatever becomes of the plugin: C may hold pointers to what variables of a
 #: generation were given, for as long as its code is in memory.
 _mapped: set[Loaded] = set()
+#: Copies of texts that variables of unloaded generations were given: C may have passed them on.
+_texts: list[Any] = []
 
 
 class Loaded:
     """
     A generation as a plugin's symbols use it.
 
-    ``with loaded:`` counts as a call, so it is not unloaded meanwhile. That is certain only
+    ``with loaded.uses:`` counts as a call, so it is not unloaded meanwhile. That is certain only
     where it still serves after the ``with`` was entered.
     """
 
@@ -50,18 +52,14 @@ class Loaded:
         self._pins: weakref.WeakSet[Any] = weakref.WeakSet()
         _mapped.add(self)
 
-    def __enter__(self) -> None:
-        """Count a call."""
-        self.uses.begin()
-
-    def __exit__(self, *_error: object) -> None:
-        """End the call."""
-        self.uses.end()
-
     def note_memory(self, memory: Memory) -> Memory:
         """Remember that a variable lies in this generation, as long as *memory* lives."""
         self._memories.add(memory)
         return memory
+
+    def inherit(self, old: Loaded) -> None:
+        """Keep what the variables of another generation point to, whose state it has taken over."""
+        self.kept[old] = old.kept
 
     def pin(self, holder: Any) -> None:
         """Keep it loaded as long as *holder* lives."""
@@ -84,6 +82,7 @@ class Loaded:
         return not (self.serves or self.uses.calls or self._memories or self._pins)
 
     def forget(self) -> None:
-        """Let go of what its variables point to: it is unloaded."""
+        """Let go of what its variables point to, but for copies of texts: it is unloaded."""
         _mapped.discard(self)
-        self.kept.clear()
+        _texts.extend(kept for name, kept in self.kept.items() if isinstance(name, tuple))
+        self.kept = {}

@@ -6,6 +6,7 @@ import copy
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from types import CellType
 
 from nativeplug.call import PENDING, Callback, Function, Variable
 from nativeplug.declare import Declarations
@@ -34,15 +35,30 @@ class Symbols:
     """The functions and variables of a plugin. Safe to use from several threads."""
 
     def __init__(self, loaded: Loaded, given: Given | None = None) -> None:
-        #: The generation that serves.
-        self.loaded = loaded
+        # What serves, and what is declared: in one cell, that an update moves with all the rest.
+        self._serving = CellType((loaded, given or Given.nothing(loaded.generation.path)))
         #: What was looked up.
         self.resolved: Resolved = {}
         #: Makes the error that every use raises; None while the plugin is open.
         self.error: Callable[[], PluginError] | None = None
-        self.given = given or Given.nothing(loaded.generation.path)
         #: Declarations were found, so none need be looked for again.
         self.is_declared = False
+
+    @property
+    def loaded(self) -> Loaded:
+        """The generation that serves."""
+        loaded, _ = self._both()
+        return loaded
+
+    @property
+    def given(self) -> Given:
+        """What ``open`` was given for the plugin so far."""
+        _, given = self._both()
+        return given
+
+    def _both(self) -> tuple[Loaded, Given]:
+        both: tuple[Loaded, Given] = self._serving.cell_contents
+        return both
 
     @property
     def generation(self) -> Generation:
@@ -79,7 +95,7 @@ class Symbols:
                 self.check_open()
                 if self.given is before:  # else another thread was faster
                     self._check_in_time(after.options)
-                    self.given = after
+                    self._serving.cell_contents = self.loaded, after
                     self.is_declared = bool(after.declarations.origins)
                     return
 
@@ -109,14 +125,14 @@ class Symbols:
     def resolve(self, name: str) -> Function | Variable:
         """Resolve a symbol; see `Plugin.lookup`."""
         while True:
-            given, loaded = self.given, self.loaded
-            with loaded:
+            both = loaded, given = self._both()
+            with loaded.uses:
                 if not self._serves(loaded):
                     continue
                 symbol = self._resolve(name, given, loaded)
             with _lock:
                 # Another thread may have closed or updated it, or declared more.
-                if self.error is None and self.given is given and self.loaded is loaded:
+                if self.error is None and self._both() is both:
                     return self.resolved.setdefault(name, symbol)
 
     def _serves(self, loaded: Loaded) -> bool:
@@ -154,7 +170,7 @@ class Symbols:
     def _exported(self, names: Iterable[str]) -> list[str]:
         while True:
             loaded = self.loaded
-            with loaded:
+            with loaded.uses:
                 if self._serves(loaded):
                     return [name for name in names if loaded.generation.has(name)]
 
@@ -189,21 +205,23 @@ class Symbols:
             for name, error in lost.items():
                 self.resolved.pop(name).disable(partial(copy.copy, error))
             # An interrupt may come at any point: then both may serve, and none is unloaded.
-            loaded.serves = True
-            moves.make()
-            old, self.loaded, self.given = self.loaded, loaded, given
-            old.given, old.serves = before, False
+            old, loaded.serves = self.loaded, True
+            old.given = before
+            moves.make((self._serving, (loaded, given)))
+            old.serves = False
             return True
 
     def pinned(self) -> Symbols:
         """Return symbols of their own for the generation that serves now, which they keep."""
         while True:
-            given, loaded = self.given, self.loaded
-            with loaded:
+            loaded, given = self._both()
+            with loaded.uses:
                 if self._serves(loaded):
                     scope = given.scope.copy()
                     loaded.pin(scope)
-                    return Symbols(loaded, given.with_scope(scope))
+                    symbols = Symbols(loaded, given.with_scope(scope))
+                    scope.holder = symbols  # what is kept of the pin can still be closed
+                    return symbols
 
     def unpin(self) -> None:
         """Keep the generation no longer, if these are symbols of a pin."""

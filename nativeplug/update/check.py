@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from nativeplug.call import Function
 from nativeplug.declare.sources import Source
 from nativeplug.load import dynamic, elf
 from nativeplug.load.content import Content
-from nativeplug.load.generation import Generation
 from nativeplug.load.symbols import FUNCTIONS
 from nativeplug.symbols import Given, Resolved
 from nativeplug.update.handover import HOOKS
 
+#: What a file exports: names, each with its kind.
+Exports = Mapping[str, str]
 
-def find_defects(content: Content, before: Generation, resolved: Resolved) -> Iterator[str]:
+
+def find_defects(content: Content, before: Exports, in_use: Iterable[str]) -> Iterator[str]:
     """
     Say why a file cannot take the place of the one that serves, a reason each.
 
     Args:
         content: The file.
-        before: What serves.
-        resolved: What the program has looked up: the file has to export it too.
+        before: What the one that serves exports.
+        in_use: What the program has looked up.
     """
     defect = elf.find_defect(content.data)
     if defect is not None:
         yield defect
         return
-    wanted = {name: isinstance(symbol, Function) for name, symbol in resolved.items()}
     found = dynamic.read(content.data).exports
-    for name, is_function in {**dict.fromkeys(HOOKS, True), **wanted}.items():
-        if name not in found:
-            if name in before.exports and name in wanted:
-                yield f"it does not export {name!r}, which is in use"
-        elif is_function is not (found[name] in FUNCTIONS):
-            yield f"{name!r} is a {'variable' if is_function else 'function'} in it"
+    yield from find_changes(before, found, in_use).values()
+    yield from find_changes(dict.fromkeys(HOOKS, "function"), found, HOOKS & found.keys()).values()
+
+
+def find_changes(before: Exports, after: Exports, in_use: Iterable[str]) -> dict[str, str]:
+    """Say what symbols that are in use have become in another file, where that matters."""
+    changes = {}
+    for name in in_use:
+        if name not in before:  # what the file does not tell cannot be compared
+            continue
+        if name not in after:
+            changes[name] = f"it does not export {name!r}, which is in use"
+        elif (before[name] in FUNCTIONS) is not (after[name] in FUNCTIONS):
+            kind = "function" if after[name] in FUNCTIONS else "variable"
+            changes[name] = f"{name!r} is a {kind} in it"
+    return changes
 
 
 def given_by(header: Source | None, before: Given, resolved: Resolved) -> Given:

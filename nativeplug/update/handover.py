@@ -46,6 +46,8 @@ def hand_over(old: Loaded, new: Loaded) -> None:
     """
     Bring the state of a generation over to another, if both take part in that.
 
+    The caller keeps both loaded.
+
     Raises:
         HandoverError: One of them fails to.
     """
@@ -54,12 +56,14 @@ def hand_over(old: Loaded, new: Loaded) -> None:
     if save is None or restore is None:
         return
     size = _ffi.new("size_t *")
-    with old:
-        state = save(size)
-        if not state and size[0]:
-            raise HandoverError("nativeplug_save() of the old version returned NULL")
-        data = _ffi.buffer(state, size[0])[:] if state else b""
-    if state and (status := restore(_ffi.from_buffer(data), len(data))) != 0:
+    state = save(size)
+    if not state and size[0]:
+        raise HandoverError("nativeplug_save() of the old version returned NULL")
+    if not state:
+        return
+    data = _ffi.buffer(state, size[0])[:]
+    new.inherit(old)  # the state may have pointers in it
+    if (status := restore(_ffi.from_buffer(data), len(data))) != 0:
         raise HandoverError(f"nativeplug_restore() of the new version returned {status}")
 
 

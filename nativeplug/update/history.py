@@ -49,11 +49,15 @@ class _Record:
         return GenerationInfo(
             number=self.loaded.number,
             sha256=generation.sha256,
-            state=f"resident ({self.resident})" if self.resident else self.state,
+            state=self.shown_state(),
             loaded_at=generation.loaded_at,
             mapped_bytes=generation.mapped_bytes,
             calls=self.loaded.uses.calls,
         )
+
+    def shown_state(self) -> str:
+        is_to_go = self.resident and self.state is not _CURRENT
+        return f"resident ({self.resident})" if is_to_go else self.state
 
 
 class History:
@@ -61,6 +65,8 @@ class History:
 
     def __init__(self, first: Loaded) -> None:
         """*first* serves."""
+        #: What was retired is to be unloaded, too.
+        self.unloads_retired = False
         self._lock = threading.RLock()
         self._records = [_Record(first, _CURRENT)]  # of those that are mapped
         self._served = [first]  # what a rollback goes back through; the last one serves
@@ -129,41 +135,49 @@ class History:
     def _set(self, loaded: Loaded, state: str) -> None:
         for record in self._records:
             if record.loaded is loaded:
-                record.state = state
+                if record.state is not _UNLOADING:  # or the plugin was closed meanwhile
+                    record.state = state
                 return
         self._records.append(_Record(loaded, state))
 
     def unload_idle(self) -> bool:
         """
-        Unload what serves no more and is needed by nobody.
+        Unload what was rejected, and what was retired if that is asked for, unless it is in use.
 
         Returns:
             Whether something remains that may be unloaded later.
         """
         while (record := self._take_idle()) is not None:
-            info, loaded = record.info(), record.loaded
-            reason = loaded.generation.unload()
-            with self._lock:
-                record.resident = reason
-                if reason is None:
-                    self._records.remove(record)
-                    self._served = [each for each in self._served if each is not loaded]
-                    self._unloaded.append(replace(info, state=_UNLOADED))
-                    loaded.forget()
+            try:
+                self._unload(record)
+            except BaseException:  # Ctrl-C, say: another time, then
+                record.state = _RETIRED
+                raise
         with self._lock:
-            return any(map(_may_go, self._records))
+            return any(map(self._may_go, self._records))
+
+    def _unload(self, record: _Record) -> None:
+        info, loaded = record.info(), record.loaded
+        reason = loaded.generation.unload()
+        with self._lock:
+            record.resident = reason
+            if reason is None:
+                self._records.remove(record)
+                self._served = [each for each in self._served if each is not loaded]
+                self._unloaded.append(replace(info, state=_UNLOADED))
+                loaded.forget()
 
     def _take_idle(self) -> _Record | None:
         """Find one that can be unloaded now, and note that this thread does it."""
         with self._lock:
-            for record in filter(_may_go, self._records):
+            for record in filter(self._may_go, self._records):
                 record.resident = record.loaded.resident
                 if record.resident is None and record.loaded.is_idle:
                     record.state = _UNLOADING
                     return record
         return None
 
-
-def _may_go(record: _Record) -> bool:
-    """Tell whether a generation serves no more, and nothing is known to keep it."""
-    return record.state in {_RETIRED, _REJECTED} and record.resident is None
+    def _may_go(self, record: _Record) -> bool:
+        """Tell whether a generation is to be unloaded, and nothing is known to keep it."""
+        is_to_go = record.state is _REJECTED or (record.state is _RETIRED and self.unloads_retired)
+        return is_to_go and record.resident is None

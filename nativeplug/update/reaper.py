@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 
@@ -10,40 +11,49 @@ from nativeplug.update.history import History
 #: How often to look, in seconds: often after something was replaced, and then less and less.
 _FIRST, _LAST, _GROWTH = 0.02, 1.0, 1.5
 
+_log = logging.getLogger("nativeplug.unload")
+# Reentrant: a signal handler or a finalizer may close a plugin at any point.
 _lock = threading.RLock()
 _waiting: set[History] = set()
-_thread: threading.Thread | None = None
 _more = threading.Event()
+_thread: threading.Thread | None = None
 
 
 def unload_idle(history: History) -> None:
-    """Unload what serves no more and is needed by nobody, now or later. Never waits."""
+    """Unload what is to go and is needed by nobody, now or later; destructors run meanwhile."""
     if history.unload_idle():
         with _lock:
             _waiting.add(history)
+            _more.set()
             _start()
-        _more.set()
 
 
 def _start() -> None:
+    """Start the thread, unless it runs."""
     global _thread  # noqa: PLW0603 - one for all plugins, while there is something to wait for
-    if _thread is None:
-        _thread = threading.Thread(target=_run, name="nativeplug-unload", daemon=True)
-        _thread.start()
+    if _thread is not None and _thread.is_alive():
+        return
+    thread = threading.Thread(target=_run, name="nativeplug-unload", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:  # no more threads, or the interpreter exits
+        _log.warning("nothing is unloaded before the next update: %s", error)
+    else:
+        _thread = thread
 
 
 def _run() -> None:
     global _thread  # noqa: PLW0603 - see above
     pause = _FIRST
     while True:
-        if _more.wait(pause):
-            _more.clear()
-            pause = _FIRST
-        else:
-            pause = min(_LAST, pause * _GROWTH)
-        done = [history for history in [*_waiting] if not history.unload_idle()]
+        pause = _FIRST if _more.wait(pause) else min(_LAST, pause * _GROWTH)
         with _lock:
-            _waiting.difference_update(done)
+            _more.clear()
+            histories = [*_waiting]
+        idle = {history for history in histories if not history.unload_idle()}
+        with _lock:
+            if not _more.is_set():  # else one of them may have got something to wait for
+                _waiting.difference_update(idle)
             if not _waiting:
                 _thread = None
                 return

@@ -12,9 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from nativeplug.errors import ClosedError, OpenError, PluginError, UpdateError
+from nativeplug.errors import (
+    ClosedError,
+    DeclarationError,
+    OpenError,
+    PluginError,
+    UpdateError,
+)
 from nativeplug.symbols import Binding, Given, Loaded, Moves, Resolved, Symbols
-from nativeplug.update import handover
+from nativeplug.update import check, handover
 from nativeplug.update.history import History
 from nativeplug.update.settings import Hook, Settings
 
@@ -72,7 +78,8 @@ class Swap:
             UpdateError: It was not made, or taken back.
             ClosedError: The plugin was closed.
         """
-        with refusing(self.old.generation.path):
+        with self.old.uses, refusing(self.old.generation.path):
+            self.symbols.check_open()  # or it may be unloaded already
             prepared = self._prepare()
             if announce:
                 handover.announce(self.loaded)
@@ -84,6 +91,9 @@ class Swap:
                 # Whoever has paused something before can go on with it.
                 self._call(self.settings.after_update, "after_update")
                 raise
+            self._finish()
+
+    def _finish(self) -> None:
         try:
             self.history.serve(self.loaded)
             self._call(self.settings.after_update, "after_update")
@@ -105,10 +115,17 @@ class Swap:
         """Find out where everything moves, or why it cannot."""
         before, resolved = self.symbols.given, self.symbols.resolved.copy()
         given = self.derive(before, resolved)
-        moves, problems = Binding(given, self.loaded).moves(resolved)
-        if problems:
-            raise refusal(self.old.generation.path, *map(str, problems.values()))
+        changes = self._changes(self.old, self.loaded, resolved)
+        kept = {name: resolved[name] for name in resolved.keys() - changes.keys()}
+        moves, problems = Binding(given, self.loaded).moves(kept)
+        if changes or problems:
+            reasons = *changes.values(), *map(str, problems.values())
+            raise refusal(self.old.generation.path, *reasons)
         return given, before, moves
+
+    @staticmethod
+    def _changes(old: Loaded, new: Loaded, resolved: Resolved) -> dict[str, str]:
+        return check.find_changes(old.generation.exports, new.generation.exports, resolved)
 
     def _switch(self, prepared: _Prepared) -> None:
         """Switch, also what other threads declare and look up meanwhile."""
@@ -120,7 +137,11 @@ class Swap:
         served = self.old.given
         while self.symbols.error is None and served is not None:
             before, resolved = self.symbols.given, self.symbols.resolved.copy()
-            lost: dict[str, PluginError] = {**before.contradictions(served, resolved)}
+            changes = self._changes(self.loaded, self.old, resolved)
+            lost: dict[str, PluginError] = {
+                **before.contradictions(served, resolved),
+                **{name: DeclarationError(reason) for name, reason in changes.items()},
+            }
             given = before.returned(served)
             kept = {name: resolved[name] for name in resolved.keys() - lost.keys()}
             moves, problems = Binding(given, self.old).moves(kept)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import os
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -23,6 +26,8 @@ Outcome = Literal["updated", "unchanged"]
 
 _ATTEMPTS = 100  # to read a file that others go on writing
 
+_instances: weakref.WeakSet[Updates] = weakref.WeakSet()
+
 
 class Updates:
     """
@@ -31,7 +36,7 @@ class Updates:
     Safe to use from several threads: one update at a time, for which the others wait.
     """
 
-    def __init__(self, file: str | None, key: Key, symbols: Symbols) -> None:
+    def __init__(self, file: str | None, key: Key, symbols: Symbols, settings: Settings) -> None:
         """
         Take what was loaded.
 
@@ -39,21 +44,25 @@ class Updates:
             file: The file's absolute path; None for a system library.
             key: What was loaded.
             symbols: What serves the program.
+            settings: What ``open`` was told of updates.
         """
         self.file = file
         #: The file that was looked at last.
         self.key = key
-        #: What `open` was told of updates.
-        self.settings = Settings()
+        #: What ``open`` was told of updates.
+        self.settings = settings
         self.history = History(symbols.loaded)
         self._symbols = symbols
-        # The content of that file, and the one that a rollback has left.
+        # The content of that file, the one that a rollback has left, and the one that was
+        # loaded and then refused, with the error.
         self._seen = symbols.loaded.generation.sha256
         self._left: str | None = None
-        self._lock = threading.Lock()
+        self._refused: tuple[str, UpdateError] | None = None
+        # Reentrant: a signal handler or a finalizer may update or open it at any point.
+        self._lock = threading.RLock()
         self._owner: int | None = None
-        # Reentrant: a signal handler or a finalizer may open the plugin at any point.
         self._configuring = threading.RLock()
+        _instances.add(self)
 
     @property
     def is_mine(self) -> bool:
@@ -65,7 +74,7 @@ class Updates:
         self.history.after_fork()
         self._configuring = threading.RLock()
         if not self.is_mine:
-            self._lock, self._owner = threading.Lock(), None
+            self._lock, self._owner = threading.RLock(), None
 
     def configure(self, *given: object) -> None:
         """Add what ``open`` was told to the settings; see `Settings.plus`."""
@@ -79,8 +88,8 @@ class Updates:
 
         Args:
             plugin: What the program's hooks are given.
-            asked: The program asks for just that: a content that it has left by a rollback
-                is taken up again, too.
+            asked: The program asks for just that: a content that it has left by a rollback,
+                or that was loaded and refused before, is tried again.
 
         Raises:
             UpdateError: It cannot be; the current generation goes on serving.
@@ -90,6 +99,7 @@ class Updates:
             content = self._read(file)
             known = {self._symbols.generation.sha256, None if asked else self._left}
             if content.sha256 not in known:
+                self._check_known(content, asked=asked)
                 self._take_up(plugin, file, content)
             self.key, self._seen = content.key, content.sha256
             return "unchanged" if content.sha256 in known else "updated"
@@ -111,7 +121,7 @@ class Updates:
             if loaded is None:
                 which = "earlier generation" if number is None else f"generation {number}"
                 raise self._refusal(f"no {which} is retired and still mapped")
-            with loaded:
+            with loaded.uses:
                 if not self.history.is_retired(loaded):  # unloaded in this moment
                     raise self._refusal(f"generation {loaded.number} is not mapped any more")
                 self._swap(plugin, loaded, self._derive_returned(loaded), announce=False)
@@ -123,9 +133,9 @@ class Updates:
         self.unload()
 
     def unload(self) -> None:
-        """Unload what serves no more, if that is asked for."""
-        if self.settings.unload == "when_idle":
-            reaper.unload_idle(self.history)
+        """Unload what was rejected, and, if that is asked for, what serves no more."""
+        self.history.unloads_retired = self.settings.unload == "when_idle"
+        reaper.unload_idle(self.history)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[str]:
@@ -134,14 +144,20 @@ class Updates:
             raise self._refusal("an update of it is under way in this thread")
         if self.file is None:
             raise self._refusal("it is a system library, which is never updated")
-        with self._lock:
-            self._owner = threading.get_ident()
-            try:
-                self._symbols.check_open()
-                yield self.file
-            finally:
-                self._owner = None
-                self.unload()
+        try:
+            with self._lock:
+                self._owner = threading.get_ident()
+                try:
+                    self._symbols.check_open()
+                    yield self.file
+                finally:
+                    self._owner = None
+        finally:
+            if self._symbols.error is None:
+                self.history.serve(self._symbols.loaded)  # in case an interrupt came between
+            else:  # it was closed in the middle
+                self.history.retire()
+            self.unload()  # destructors may run, and do anything
 
     def _refusal(self, *reasons: str) -> UpdateError:
         return refusal(self._symbols.generation.path, *reasons)
@@ -165,11 +181,18 @@ class Updates:
         loaded = Loaded(generation, self.history.next_number())
         try:
             self._swap(plugin, loaded, derive, announce=True)
-        except BaseException:
+        except BaseException as error:
             if self._symbols.loaded is not loaded:
                 self.history.reject(loaded)
+                if isinstance(error, UpdateError):
+                    self._refused = content.sha256, copy.copy(error)
             raise
-        self._left = None
+        self._left = self._refused = None
+
+    def _check_known(self, content: Content, *, asked: bool) -> None:
+        """Refuse what was loaded and refused before, without loading it again and again."""
+        if not asked and self._refused is not None and self._refused[0] == content.sha256:
+            raise copy.copy(self._refused[1])
 
     def _check_room(self) -> None:
         """Refuse one generation too many."""
@@ -184,7 +207,7 @@ class Updates:
     def _check(self, file: str, content: Content) -> Derive:
         """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
         resolved, given = self._symbols.resolved.copy(), self._symbols.given
-        reasons = [*check.find_defects(content, self._symbols.generation, resolved)]
+        reasons = [*check.find_defects(content, self._symbols.generation.exports, resolved)]
         header = None
         try:
             header = beside(file) if given.brought else None
@@ -211,3 +234,11 @@ class Updates:
     def _swap(self, plugin: Any, loaded: Loaded, derive: Derive, *, announce: bool) -> None:
         swap = Swap(plugin, self._symbols, self.history, self.settings, loaded, derive)
         swap.make(announce=announce)
+
+
+def _after_fork() -> None:
+    for updates in [*_instances]:
+        updates.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
