@@ -23,6 +23,7 @@ SERVED: int
 #: What may be asked of a function, as flags.
 HOLD_GIL: int
 SAVE_ERRNO: int
+COUNT_HELD: int
 
 #: Every arithmetic C type by cffi's name for it: the name of its `Kind`, its size in bytes,
 #: whether it is a signed integer, and its code in buffers (PEP 3118; "" for none).
@@ -92,7 +93,8 @@ class FunctionBase:
             declaration: Kept as ``_declaration``.
             owner: Kept as ``_owner``.
             flags: ``HOLD_GIL``: hold the GIL during calls. ``SAVE_ERRNO``: set errno to 0
-                before each call, and keep it afterwards.
+                before each call, and keep it afterwards. ``COUNT_HELD``: count calls in
+                *uses* also when they hold the GIL, which takes some time.
             release: The address of a ``void (*)(void *)`` that releases a text that was
                 returned; 0 when the caller does not own it.
             uses: Who uses the generation that *address* lies in.

@@ -114,7 +114,9 @@ class Cache(Generic[K, V]):
         mine.value = value
         mine.done.set()
         with self._lock:
-            self._entries.setdefault(key, mine)  # or somebody waits for this very value
+            entry = self._entries.setdefault(key, mine)
+            if entry.value is None:  # somebody is loading it, and will find the same
+                entry.value = value
         for other, entry in list(self._entries.items()):
             if entry.value is value and other != key:
                 self._forget(other, entry)
@@ -130,7 +132,10 @@ class Cache(Generic[K, V]):
         for key, entry in list(self._entries.items()):
             if entry.done.is_set():
                 continue
-            if entry.owner == threading.get_ident():  # fork() came from within the load
+            if entry.value is not None:  # by `rekey`
+                entry.done = threading.Event()
+                entry.done.set()
+            elif entry.owner == threading.get_ident():  # fork() came from within the load
                 entry.done = threading.Event()
             else:
                 del self._entries[key]

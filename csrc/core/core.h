@@ -98,8 +98,9 @@ typedef struct {
 } NpValue;
 
 /* Who may be inside a generation's code, or hold an address of it. Calls count
- * themselves with the GIL held, before they release it and after. Never freed
- * before the last call has ended. */
+ * themselves with the GIL held, before they release it and after; those that
+ * hold it throughout do so on request (NP_COUNT_HELD). Never freed before the
+ * last call has ended. */
 typedef struct {
     int64_t calls;        /* under way; atomic */
     uintptr_t start, end; /* where the generation lies */
@@ -130,8 +131,9 @@ struct NpPlan {
     NpValue parameters[]; /* ob_size of them */
 };
 
-/* What may be asked of a function. */
-enum { NP_HOLD_GIL = 1, NP_SAVE_ERRNO = 2 };
+/* What may be asked of a function. Calls that hold the GIL are counted on
+ * request: nobody can come between, but from a callback. */
+enum { NP_HOLD_GIL = 1, NP_SAVE_ERRNO = 2, NP_COUNT_HELD = 4 };
 
 /* A symbol with a signature. Its first cache line is all that a call reads.
  *
@@ -211,7 +213,8 @@ int np_state_load_cffi(NpState *state);
 
 /* Choose how CPython calls functions of a plan, or (NULL) those that Python
  * executes: a method table's function and flags. A plain function neither
- * saves errno nor releases its result. [no gil needed] */
+ * saves errno nor releases its result, nor counts its held calls.
+ * [no gil needed] */
 PyCFunction np_choose_entry(const NpPlan *plan, bool hold_gil, bool is_plain,
                             int *flags);
 /* Call by the plan, with as many arguments as it has parameters. */

@@ -246,7 +246,8 @@ function_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     function->method.ml_name = PyUnicode_AsUTF8(name);
     function->method.ml_meth =
         np_choose_entry(function->plan, function->hold_gil,
-                        !function->save_errno && function->release == NULL,
+                        !function->save_errno && function->release == NULL &&
+                            (flags & NP_COUNT_HELD) == 0,
                         &function->method.ml_flags);
     function->vectorcall = choose_vectorcall(function, false);
     if (function->method.ml_name == NULL) {

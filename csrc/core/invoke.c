@@ -244,15 +244,15 @@ invoke_shape(NpFunction *function, PyObject *const *args, const int count,
     if (needs_attention(function)) {
         return leave(function, args, count);
     }
-    NP_ADD(uses->calls, 1);
     if (!hold_gil) {
+        NP_ADD(uses->calls, 1);
         thread = PyEval_SaveThread();
     }
     word = call_shape(target, integers, floats, i, f, from == FROM_FLOAT);
     if (!hold_gil) {
         PyEval_RestoreThread(thread);
+        NP_ADD(uses->calls, -1);
     }
-    NP_ADD(uses->calls, -1);
     if (from == FROM_NOWHERE) {
         Py_RETURN_NONE;
     }
@@ -360,15 +360,15 @@ invoke_loop(NpFunction *function, PyObject *const *args, Py_ssize_t count,
             return leave(function, args, count);
         }
     }
-    NP_ADD(uses->calls, 1);
     if (!hold_gil) {
+        NP_ADD(uses->calls, 1);
         thread = PyEval_SaveThread();
     }
     word = plan->trampoline(target, integers, floats);
     if (!hold_gil) {
         PyEval_RestoreThread(thread);
+        NP_ADD(uses->calls, -1);
     }
-    NP_ADD(uses->calls, -1);
     return np_finish(function, uses, word);
 }
 

@@ -179,6 +179,7 @@ core_exec(PyObject *module)
         PyModule_AddIntConstant(module, "SERVED", NP_SERVED) < 0 ||
         PyModule_AddIntConstant(module, "HOLD_GIL", NP_HOLD_GIL) < 0 ||
         PyModule_AddIntConstant(module, "SAVE_ERRNO", NP_SAVE_ERRNO) < 0 ||
+        PyModule_AddIntConstant(module, "COUNT_HELD", NP_COUNT_HELD) < 0 ||
         add_types(module) < 0) {
         return -1;
     }

@@ -158,7 +158,7 @@ np_dl_span(void *handle, struct np_dl_span *span)
 static void
 keep_needed(const struct link_map *map)
 {
-    const ElfW(Dyn) *entry;
+    const ElfW(Dyn) * entry;
     uintptr_t strings = 0;
 
     for (entry = map->l_ld; entry->d_tag != DT_NULL; entry++) {
@@ -182,9 +182,9 @@ keep_needed(const struct link_map *map)
 }
 
 /* Give up *handle*: run the destructors of its object, and unmap that; what it
- * needs stays. The object's name must never have been another's. Returns 0 when the object is
- * gone; else *error* has the loader's text, or is "" when the loader has
- * reasons of its own to keep it. [no gil] */
+ * needs stays. The object's name must never have been another's. Returns 0
+ * when the object is gone; else *error* has the loader's text, or is "" when
+ * the loader has reasons of its own to keep it. [no gil] */
 static int
 np_dl_close(void *handle, char *error, size_t size)
 {

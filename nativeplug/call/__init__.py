@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nativeplug._core import HOLD_GIL, SAVE_ERRNO, Uses, switch
+from nativeplug._core import COUNT_HELD, HOLD_GIL, SAVE_ERRNO, Uses, switch
 from nativeplug.call.callback import PENDING, Callback
 from nativeplug.call.cffi_invoker import Invoke, bind
 from nativeplug.call.function import Function
@@ -12,6 +12,7 @@ from nativeplug.call.signature import Signature
 from nativeplug.call.variable import Memory, Variable
 
 __all__ = [
+    "COUNT_HELD",
     "HOLD_GIL",
     "PENDING",
     "SAVE_ERRNO",

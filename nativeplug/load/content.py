@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from nativeplug.load import dynamic
+from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.key import FileKey, cannot_open, file_key
 
 # Not to wait for a writer, where the path has become a pipe.
@@ -39,6 +41,15 @@ class Content:
     data: bytes
     #: The data's SHA-256, in hexadecimal digits: what two equal contents have in common.
     sha256: str
+    _file: Dynamic | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def file(self) -> Dynamic:
+        """What the data is as a plugin's file; read when it is first asked for."""
+        if self._file is None:
+            object.__setattr__(self, "_file", dynamic.read(self.data))
+        assert self._file is not None  # noqa: S101 - for type checkers
+        return self._file
 
 
 def read_file(path: str) -> Content:

@@ -195,7 +195,7 @@ def load_file(path: str, content: Content) -> Generation:
     defect = elf.find_defect(data)
     if defect is not None:
         raise _format_error(path, defect, data)
-    file = dynamic.read(data)
+    file = content.file
     resident = find_resident_reason(file)
     handle, text = _load_copy(path, content.path, data, content.sha256)
     if handle == ffi.NULL:

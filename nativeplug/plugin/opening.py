@@ -159,6 +159,8 @@ def _get(name: str, key: Key, updating: _Updating) -> Plugin:
         raise OpenError(
             f"cannot open plugin {name!r}: {reason}", path=name, reason=reason
         ) from None
+    if plugin.closed:  # while it was entered
+        files.discard(plugin)
     plugin._updates.configure(*updating)
     return plugin
 

@@ -189,8 +189,8 @@ class Pin(View):
     """
     A view of a plugin that stays on one generation, and keeps that loaded.
 
-    Used as the plugin itself. It ends with `close`, with a ``with`` statement, when nothing of
-    it is kept any more, or when the plugin is closed.
+    Used as the plugin itself. It ends with `close`, with a ``with`` statement, when the plugin is
+    closed, or when the garbage collector finds that nothing of it is kept any more.
     """
 
     __slots__ = ("_updates",)

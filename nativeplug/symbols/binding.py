@@ -10,6 +10,7 @@ from typing import Any
 
 from nativeplug import declare
 from nativeplug.call import (
+    COUNT_HELD,
     HOLD_GIL,
     SAVE_ERRNO,
     Function,
@@ -54,6 +55,8 @@ class Binding:
 
     given: Given
     loaded: Loaded
+    #: Count also the calls that hold the GIL.
+    counts_held: bool = False
 
     def resolve(self, name: str) -> Function | Variable:
         """
@@ -125,7 +128,7 @@ class Binding:
                     "releases the GIL"
                 )
         elif name in options.hold_gil:
-            flags |= HOLD_GIL
+            flags |= HOLD_GIL | (COUNT_HELD if self.counts_held else 0)
         uses = self.loaded.uses
         return Function(name, address, plan, invoke, line, scope, flags, release, uses)
 

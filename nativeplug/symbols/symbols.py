@@ -43,6 +43,7 @@ class Symbols:
         self.error: Callable[[], PluginError] | None = None
         #: Declarations were found, so none need be looked for again.
         self.is_declared = False
+        self._counts_held = False
 
     @property
     def loaded(self) -> Loaded:
@@ -116,6 +117,22 @@ class Symbols:
                         f"{option}= for {name!r} comes too late: it was looked up without"
                     )
 
+    def count_held(self) -> None:
+        """
+        Count also the calls that hold the GIL, from now on.
+
+        Raises:
+            DeclarationError: There are functions that do not.
+        """
+        with _lock:
+            for name, symbol in self.resolved.items():
+                if not self._counts_held and isinstance(symbol, Function) and symbol.hold_gil:
+                    raise DeclarationError(
+                        f"unload= comes too late: {name!r} was looked up as a function that holds "
+                        "the GIL, and whose calls are not counted"
+                    )
+            self._counts_held = True
+
     def lookup(self, name: str) -> Function | Variable:
         """Resolve a symbol, unless it is resolved; see `Plugin.lookup`."""
         if not isinstance(name, str):
@@ -141,7 +158,7 @@ class Symbols:
         return self.loaded is loaded
 
     def _resolve(self, name: str, given: Given, loaded: Loaded) -> Function | Variable:
-        return Binding(given, loaded).resolve(name)
+        return Binding(given, loaded, self._counts_held).resolve(name)
 
     def callback(self, ctype: str, function: Callable[..., object]) -> Callback:
         """Make a function pointer that may outlive a call; see `Plugin.callback`."""
@@ -220,6 +237,7 @@ class Symbols:
                     scope = given.scope.copy()
                     loaded.pin(scope)
                     symbols = Symbols(loaded, given.with_scope(scope))
+                    symbols._counts_held = self._counts_held
                     scope.holder = symbols  # what is kept of the pin can still be closed
                     return symbols
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from nativeplug.declare.sources import Source
-from nativeplug.load import dynamic, elf
+from nativeplug.load import elf
 from nativeplug.load.content import Content
 from nativeplug.load.symbols import FUNCTIONS
 from nativeplug.symbols import Given, Resolved
@@ -28,7 +28,7 @@ def find_defects(content: Content, before: Exports, in_use: Iterable[str]) -> It
     if defect is not None:
         yield defect
         return
-    found = dynamic.read(content.data).exports
+    found = content.file.exports
     yield from find_changes(before, found, in_use).values()
     yield from find_changes(dict.fromkeys(HOOKS, "function"), found, HOOKS & found.keys()).values()
 

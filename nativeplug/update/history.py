@@ -33,7 +33,8 @@ class GenerationInfo:
     loaded_at: datetime
     #: The length of the address range that it was mapped to.
     mapped_bytes: int
-    #: How many calls are under way in it.
+    #: How many calls are under way in it; those that hold the GIL count with
+    #: ``unload="when_idle"`` only.
     calls: int
 
 
@@ -67,6 +68,7 @@ class History:
         """*first* serves."""
         #: What was retired is to be unloaded, too.
         self.unloads_retired = False
+        self._is_closed = False
         self._lock = threading.RLock()
         self._records = [_Record(first, _CURRENT)]  # of those that are mapped
         self._served = [first]  # what a rollback goes back through; the last one serves
@@ -92,20 +94,24 @@ class History:
         return len(self._records)
 
     def serve(self, loaded: Loaded) -> None:
-        """Note that a generation serves now, and that which served before no more."""
+        """Note that a generation serves now, and no other; none does of a closed plugin."""
         with self._lock:
-            self.retire()
-            self._set(loaded, _CURRENT)
+            self._retire()
+            self._set(loaded, _RETIRED if self._is_closed else _CURRENT)
             if loaded in self._served:  # all that has served since is undone
                 del self._served[self._served.index(loaded) :]
             self._served.append(loaded)
 
-    def retire(self) -> None:
-        """Note that no generation serves."""
+    def close(self) -> None:
+        """Note that no generation serves any more."""
         with self._lock:
-            for record in self._records:
-                if record.state is _CURRENT:
-                    record.state = _RETIRED
+            self._is_closed = True
+            self._retire()
+
+    def _retire(self) -> None:
+        for record in self._records:
+            if record.state is _CURRENT:
+                record.state = _RETIRED
 
     def reject(self, loaded: Loaded) -> None:
         """Note a generation that was loaded in vain."""
@@ -148,17 +154,17 @@ class History:
             Whether something remains that may be unloaded later.
         """
         while (record := self._take_idle()) is not None:
-            try:
-                self._unload(record)
-            except BaseException:  # Ctrl-C, say: another time, then
-                record.state = _RETIRED
-                raise
+            self._unload(record)
         with self._lock:
             return any(map(self._may_go, self._records))
 
     def _unload(self, record: _Record) -> None:
         info, loaded = record.info(), record.loaded
-        reason = loaded.generation.unload()
+        try:
+            reason = loaded.generation.unload()
+        except BaseException:  # Ctrl-C, say: another time, then
+            record.state = _RETIRED
+            raise
         with self._lock:
             record.resident = reason
             if reason is None:

@@ -63,6 +63,7 @@ class Updates:
         self._owner: int | None = None
         self._configuring = threading.RLock()
         _instances.add(self)
+        self.configure()
 
     @property
     def is_mine(self) -> bool:
@@ -77,9 +78,17 @@ class Updates:
             self._lock, self._owner = threading.RLock(), None
 
     def configure(self, *given: object) -> None:
-        """Add what ``open`` was told to the settings; see `Settings.plus`."""
+        """
+        Add what ``open`` was told to the settings; see `Settings.plus`.
+
+        Raises:
+            DeclarationError: It comes too late.
+        """
         with self._configuring:
-            self.settings = self.settings.plus(*given)
+            settings = self.settings.plus(*given)
+            if settings.unload == "when_idle":
+                self._symbols.count_held()
+            self.settings = settings
         self.unload()
 
     def update(self, plugin: Any, *, asked: bool) -> Outcome:
@@ -129,7 +138,7 @@ class Updates:
 
     def close(self) -> None:
         """Note that the plugin was closed: nothing serves any more."""
-        self.history.retire()
+        self.history.close()
         self.unload()
 
     def unload(self) -> None:
@@ -153,10 +162,7 @@ class Updates:
                 finally:
                     self._owner = None
         finally:
-            if self._symbols.error is None:
-                self.history.serve(self._symbols.loaded)  # in case an interrupt came between
-            else:  # it was closed in the middle
-                self.history.retire()
+            self.history.serve(self._symbols.loaded)  # in case an interrupt came between
             self.unload()  # destructors may run, and do anything
 
     def _refusal(self, *reasons: str) -> UpdateError:
