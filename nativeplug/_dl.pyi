@@ -38,6 +38,20 @@ class _Lib:
             A handle that the caller owns; NULL when *path* could not be loaded.
         """
 
+    def np_dl_close(self, handle: FFI.CData, error: FFI.CData, size: int, /) -> int:
+        """
+        Give up a handle; the destructors run inside.
+
+        Args:
+            handle: Taken, also where that fails. The name of its object is nobody else's.
+            error: A ``char[]`` for the loader's text.
+            size: The length of *error*.
+
+        Returns:
+            0 when the object is gone from memory. Otherwise the loader keeps it; *error* is
+            empty where it does not say why.
+        """
+
     def np_dl_symbol(
         self, handle: FFI.CData, name: bytes, address: FFI.CData, error: FFI.CData, size: int, /
     ) -> int:

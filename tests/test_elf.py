@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.load import elf, layout
+from nativeplug.load import dynamic, elf, layout
 from support import (
     E_MACHINE,
     E_PHENTSIZE,
@@ -163,7 +163,7 @@ class TestFindDefect:
 
     def test_short_header(self, elf_bytes: bytes) -> None:
         """A file that ends within the ELF header is truncated."""
-        expected = "truncated: the ELF header has 64 bytes, the file has 40"
+        expected = "truncated: the ELF header ends at byte 64, the file has 40"
         assert expected == elf.find_defect(elf_bytes[:40])
 
     def test_every_truncation(self, elf_bytes: bytes, tmp_path: Path) -> None:
@@ -183,23 +183,29 @@ class TestFindDefect:
                 damaged = patched(elf_bytes, offset, "B", value)
                 elf.find_defect(damaged)
                 elf.is_go(damaged)
-                elf.search_texts(damaged)
+                elf.is_unfinished(damaged)
+                dynamic.read(damaged)
+                dynamic.search_texts(damaged)
 
 
-class TestSearchTexts:
-    """The texts by which a plugin's libraries are found."""
+class TestUnfinished:
+    """Files that are still being written."""
 
-    @pytest.mark.parametrize("tags", ["enable", "disable"])
-    def test_paths(self, compile_c: Compile, tags: str) -> None:
-        """RUNPATH and RPATH are among them, and the needed names."""
-        flags = f"-Wl,-rpath,$ORIGIN/lib:/usr/lib,--{tags}-new-dtags,--no-as-needed"
-        path = compile_c(EXPORTS_C, flags)
-        assert {"libc.so.6", "$ORIGIN/lib:/usr/lib"} == set(elf.search_texts(path.read_bytes()))
+    def test_finished(self, elf_bytes: bytes) -> None:
+        """A plugin is not, nor is anything that will never be one."""
+        for data in (elf_bytes, b"text", b"#!/bin/sh\n", patched(elf_bytes, E_MACHINE, "<H", 8)):
+            assert not elf.is_unfinished(data)
 
-    @pytest.mark.parametrize("data", [b"", b"text", b"\x7fELF\x02\x01" + b"\0" * 20])
-    def test_other_files(self, data: bytes) -> None:
-        """A file that is no plugin has none."""
-        assert [] == elf.search_texts(data)
+    def test_cut(self, elf_bytes: bytes) -> None:
+        """A part of a plugin is, down to nothing."""
+        data = elf_bytes[: len(elf_bytes) // 2]
+        assert all(elf.is_unfinished(data[:length]) for length in range(0, len(data), 64))
+
+    def test_room_made_before(self, elf_bytes: bytes) -> None:
+        """So is one that has its final size before it has its bytes."""
+        for length in (0, 2048):  # within the header, and before the dynamic section
+            data = elf_bytes[:length] + bytes(len(elf_bytes) - length)
+            assert elf.is_unfinished(data), elf.find_defect(data)
 
 
 class TestIsGo:

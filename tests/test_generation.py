@@ -8,14 +8,17 @@ import hashlib
 import os
 import shutil
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from nativeplug import build
+from nativeplug._dl import ffi, lib
 from nativeplug.errors import OpenError, SymbolNotFoundError
 from nativeplug.load import generation
-from support import BuildC, CPlugin, RunPython, error_of, load_generation, names
+from nativeplug.load.content import read_file
+from support import BuildC, CPlugin, RunPython, descriptors, error_of, load_generation, names
 
 NUMBER = "int number(void) { return 7; }"
 
@@ -35,6 +38,12 @@ def refuse_beside(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return make(suffix, prefix, directory)
 
     monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+
+
+def maps() -> list[str]:
+    """Return the mappings of files in this process, in their order."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    return [line for line in lines if "/" in line]
 
 
 class Tree:
@@ -187,11 +196,14 @@ class TestExports:
         assert {"number": "function"} == loaded.exports
 
     def test_descriptor_gone(self, build_c: BuildC) -> None:
-        """They are unknown once somebody closed the copy's descriptor; the rest goes on."""
+        """They are known without the copy's descriptor, which may be closed any time."""
+        count = descriptors()
         loaded = load_generation(build_c(NUMBER))
-        assert loaded._image is not None
-        os.close(loaded._image.descriptor)
-        assert {} == loaded.exports
+        assert count + 1 == descriptors()
+        for _ in range(2):
+            loaded.close_image()
+            assert count == descriptors()
+        assert {"number": "function"} == loaded.exports
         assert 7 == call(loaded, "number")
 
     def test_system_library(self) -> None:
@@ -204,6 +216,111 @@ class TestExports:
         assert {} == loaded.exports
         with pytest.raises(SymbolNotFoundError, match="undefined symbol: qqqq"):
             loaded.address("qqqq")
+
+
+class TestFacts:
+    """What a generation tells about itself."""
+
+    def test_file(self, build_c: BuildC) -> None:
+        """It is known by its file's hash, by when it was loaded and by what it takes."""
+        before = datetime.now(timezone.utc)
+        plugin = build_c(NUMBER)
+        loaded = load_generation(plugin)
+        assert hashlib.sha256(plugin.read_bytes()).hexdigest() == loaded.sha256
+        assert before <= loaded.loaded_at <= datetime.now(timezone.utc)
+        assert 4096 <= loaded.mapped_bytes <= 1 << 20
+        assert loaded.contains(loaded.address("number"))
+        assert not loaded.contains(loaded.address("number") + loaded.mapped_bytes)
+
+    def test_system_library(self) -> None:
+        """A system library is shared, and has no hash."""
+        loaded = generation.load_system("libm.so.6")
+        assert (None, "a system library is shared") == (loaded.sha256, loaded.resident)
+        assert loaded.contains(loaded.address("cos"))
+        assert "a system library is shared" == loaded.unload()
+        assert loaded.has("cos")
+
+
+class TestUnloading:
+    """A copy is unmapped, where its file can be."""
+
+    def test_gone(self, build_c: BuildC) -> None:
+        """Its mappings are gone, and it knows so."""
+        before = maps()
+        loaded = load_generation(build_c(NUMBER))
+        loaded.close_image()
+        assert before != maps()
+        assert (None, None) == (loaded.resident, loaded.unload())
+        assert before == maps()
+        assert None is loaded.unload()
+        assert 0 == loaded.mapped_bytes
+        assert not loaded.contains(0)
+        assert {"number": "function"} == loaded.exports
+
+    def test_destructors(self, build_c: BuildC, tmp_path: Path) -> None:
+        """Its destructors run, and what it registered with atexit."""
+        text = """
+            #include <stdio.h>
+            #include <stdlib.h>
+            static void note(const char *text) {
+                FILE *file = fopen(getenv("NATIVEPLUG_LOG"), "a");
+                fputs(text, file);
+                fclose(file);
+            }
+            static void at_exit(void) { note("exit "); }
+            __attribute__((constructor)) static void begin(void) { atexit(at_exit); }
+            __attribute__((destructor)) static void end(void) { note("end "); }
+        """
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("NATIVEPLUG_LOG", str(tmp_path / "log"))
+            assert None is load_generation(build_c(text)).unload()
+        assert ["end", "exit"] == sorted((tmp_path / "log").read_text().split())
+
+    def test_lookup(self, build_c: BuildC) -> None:
+        """Nothing is looked up in it any more."""
+        loaded = load_generation(build_c(NUMBER))
+        loaded.unload()
+        with pytest.raises(SymbolNotFoundError, match=r"^cannot use .*: its code was unloaded$"):
+            loaded.address("number")
+        assert not loaded.has("number")
+
+    def test_others_stay(self, build_c: BuildC) -> None:
+        """Other copies of the same file stay."""
+        plugin = build_c(NUMBER)
+        first, second = load_generation(plugin), load_generation(plugin)
+        assert None is first.unload()
+        assert 7 == call(second, "number")
+
+    def test_reason(self, build_c: BuildC) -> None:
+        """A file that speaks against it stays, and can be used as before."""
+        loaded = load_generation(build_c(NUMBER, "plugin", "-Wl,-z,nodelete"))
+        reason = "the file says so (DF_1_NODELETE)"
+        assert [reason] * 3 == [loaded.resident, loaded.unload(), loaded.unload()]
+        assert 7 == call(loaded, "number")
+
+    def test_kept_by_the_loader(self, build_c: BuildC) -> None:
+        """A copy of which the loader keeps hold is resident, and no more looked at."""
+        loaded = load_generation(build_c(NUMBER))
+        address = loaded.address("number")
+        handle = lib.np_dl_open(loaded._image.name.encode(), lib.RTLD_NOW, ffi.NULL, 0)  # type: ignore[union-attr]
+        assert handle != ffi.NULL
+        reason = "the dynamic loader keeps it mapped"
+        assert [reason] * 2 == [loaded.unload(), loaded.unload()]
+        assert reason == loaded.resident
+        assert loaded.contains(address)
+        assert not loaded.has("number")
+
+    def test_many(self, build_c: BuildC) -> None:
+        """A thousand updates leave no more mapped than one."""
+        plugin = build_c(NUMBER)
+        content = read_file(str(plugin))
+        count = len(maps())
+        for _ in range(1000):
+            loaded = generation.load_file(str(plugin), content)
+            assert 7 == call(loaded, "number")
+            loaded.close_image()
+            assert None is loaded.unload()
+        assert len(maps()) <= count + 2  # the heap may have grown
 
 
 class TestSystem:
@@ -359,30 +476,6 @@ class TestHosts:
         """An error names the user's file, not the copy."""
         path = c_plugin("undefined_symbol")
         assert f"{path}: undefined symbol: nobody_defines_this" == error_of(path).reason
-
-
-class TestWords:
-    """The loader's words are made to speak of the user's file."""
-
-    @pytest.mark.parametrize(
-        ("text", "expected"),
-        [
-            ("/proc/self/fd/7: no", "user.so: no"),
-            ("needed by /proc/self/fd/7)", "needed by user.so)"),
-            ("/proc/self/fd/77: no", "/proc/self/fd/77: no"),
-        ],
-    )
-    def test_name(self, text: str, expected: str) -> None:
-        """The copy's name becomes the user's path; names that begin alike stay."""
-        assert expected == generation._in_users_words(text, "/proc/self/fd/7", "user.so")
-
-    def test_no_name(self) -> None:
-        """Words about an object without a name are left as they are."""
-        assert "no" == generation._in_users_words("no", "", "user.so")
-
-    def test_path_is_text(self) -> None:
-        """A path with backslashes is no pattern."""
-        assert r"a\1b: no" == generation._in_users_words("x: no", "x", r"a\1b")
 
 
 def test_free() -> None:

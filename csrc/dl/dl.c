@@ -5,13 +5,14 @@
  * returns. A failure without a text is a case of its own: *error* is then "".
  *
  * Every function here runs without the GIL and calls no Python. Constructors
- * of the plugin run inside np_dl_open. The caller owns the handles; nothing is
- * allocated here and nothing is kept.
+ * of the plugin run inside np_dl_open, destructors inside np_dl_close. The
+ * caller owns the handles; nothing is allocated here and nothing is kept.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr1, dlinfo */
 #endif
 #include <dlfcn.h>
+#include <limits.h>
 #include <link.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -107,7 +108,8 @@ np_dl_own_address(void *handle, const char *name,
 
 /* What find_span looks for, and what it finds. */
 struct search {
-    const struct link_map *map;
+    uintptr_t address;
+    const char *name;
     struct np_dl_span *span;
 };
 
@@ -118,8 +120,8 @@ find_span(struct dl_phdr_info *info, size_t size, void *data)
     struct np_dl_span *span = search->span;
 
     (void)size;
-    if (info->dlpi_addr != search->map->l_addr ||
-        strcmp(info->dlpi_name, search->map->l_name) != 0) {
+    if (info->dlpi_addr != search->address ||
+        strcmp(info->dlpi_name, search->name) != 0) {
         return 0;
     }
     for (int at = 0; at < info->dlpi_phnum; at++) {
@@ -140,12 +142,40 @@ find_span(struct dl_phdr_info *info, size_t size, void *data)
 static void
 np_dl_span(void *handle, struct np_dl_span *span)
 {
-    struct search search = {NULL, span};
+    const struct link_map *map = NULL;
 
     *span = (struct np_dl_span){UINTPTR_MAX, 0};
-    if (dlinfo(handle, RTLD_DI_LINKMAP, &search.map) == 0) {
+    if (dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0) {
+        struct search search = {map->l_addr, map->l_name, span};
+
         (void)dl_iterate_phdr(find_span, &search);
     }
+}
+
+/* Give up *handle*: run the destructors of its object, and unmap that. The
+ * object's name must never have been another's. Returns 0 when the object is
+ * gone; else *error* has the loader's text, or is "" when the loader has
+ * reasons of its own to keep it. [no gil] */
+static int
+np_dl_close(void *handle, char *error, size_t size)
+{
+    char name[PATH_MAX];
+    const struct link_map *map = NULL;
+    struct np_dl_span span;
+    struct search search = {0, name, &span};
+
+    copy_text(NULL, error, size);
+    if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0) {
+        copy_text(dlerror(), error, size);
+        return -1;
+    }
+    search.address = map->l_addr;
+    copy_text(map->l_name, name, sizeof name);
+    if (dlclose(handle) != 0) {
+        copy_text(dlerror(), error, size);
+        return -1;
+    }
+    return dl_iterate_phdr(find_span, &search);
 }
 
 /* Write the path at which the loader found the object of *handle*, cut to

@@ -9,8 +9,6 @@ file is in `facts`.
 
 from __future__ import annotations
 
-import os
-import struct
 from typing import TYPE_CHECKING
 
 from nativeplug.load import layout
@@ -24,13 +22,14 @@ _NOT_SHARED = {
     _ET_EXEC: "not a shared object but an executable: link it with -shared",
     _ET_CORE: "not a shared object but a core dump",
 }
-_DT_NEEDED, _DT_STRTAB, _DT_RPATH, _DT_RUNPATH = 1, 5, 15, 29
-_DT_FLAGS_1, _DT_AUXILIARY, _DT_FILTER = 0x6FFFFFFB, 0x7FFFFFFD, 0x7FFFFFFF
+_DT_STRTAB, _DT_SYMTAB, _DT_FLAGS_1 = 5, 6, 0x6FFFFFFB
 _DF_1_PIE = 0x08000000
-# The entries in which the dynamic loader expands $ORIGIN, ld.so(8).
-_SEARCH_TAGS = frozenset({_DT_NEEDED, _DT_RPATH, _DT_RUNPATH, _DT_AUXILIARY, _DT_FILTER})
-# A longer path would be damage: PATH_MAX.
-_LONGEST_PATH = 4096
+
+# What is said of a file of which only a part is there.
+_EMPTY = "the file is empty"
+_TRUNCATED = "truncated: "
+_ZEROS = "not an ELF file: it begins with zero bytes (an unfinished copy?)"
+_NO_TABLES = "damaged: its dynamic section leads nowhere (an unfinished copy?)"
 
 # What people pass by mistake, by its first bytes; the first match counts.
 _LOOKS = (
@@ -74,7 +73,7 @@ def find_defect(data: Bytes) -> str | None:
     if bytes(data[:4]) != layout.MAGIC:
         return _describe_foreign(data)
     if len(data) < layout.TARGET_SIZE:
-        return f"truncated: the file has only {len(data)} bytes"
+        return f"{_TRUNCATED}the file has only {len(data)} bytes"
     target = layout.Target.of(data)
     if target is None:
         return "damaged: the ELF header gives no word size or byte order"
@@ -82,8 +81,22 @@ def find_defect(data: Bytes) -> str | None:
     if target != host:
         return f"built for {target.describe(host)}, this process is {host.describe(target)}"
     if len(data) < target.header_size:
-        return f"truncated: the ELF header has {target.header_size} bytes, the file has {len(data)}"
+        return _say_truncated("the ELF header ends", target.header_size, data)
     return _find_header_defect(data, layout.read_header(data, target))
+
+
+def is_unfinished(data: Bytes) -> bool:
+    """
+    Tell whether a file looks like one that is still being written.
+
+    Never raises. Of a file whose room was made before its bytes came, what lies after the
+    tables of the dynamic section is not seen.
+
+    Args:
+        data: The whole file.
+    """
+    defect = find_defect(data) or ""
+    return defect.startswith(_TRUNCATED) or defect in {_EMPTY, _ZEROS, _NO_TABLES}
 
 
 def is_go(data: bytes) -> bool:
@@ -108,7 +121,7 @@ def find_go_build_info(data: bytes) -> int | None:
     Args:
         data: The whole file.
     """
-    for segment in _read_segments(data):
+    for segment in layout.find_segments(data):
         if segment.kind == layout.PT_LOAD and segment.flags & layout.PF_W:
             found = data.find(_GO_BUILD_INFO, segment.offset, segment.end)
             if found >= 0:
@@ -116,51 +129,17 @@ def find_go_build_info(data: bytes) -> int | None:
     return None
 
 
-def search_texts(data: Bytes) -> list[str]:
-    """
-    Return the texts by which the dynamic loader looks for a file's libraries, ld.so(8).
-
-    These are the needed names, and the paths of RPATH and RUNPATH with all that they have
-    between colons. Never raises.
-
-    Args:
-        data: The whole file.
-    """
-    segments = _read_segments(data)
-    target = layout.Target.of(data)
-    if target is None or not segments:
-        return []
-    entries = list(layout.iter_dynamic(data, target, segments))
-    table = next((value for tag, value in entries if tag == _DT_STRTAB), -1)
-    start = layout.file_offset(segments, table)
-    if start is None:
-        return []
-    return [_string(data, start + value) for tag, value in entries if tag in _SEARCH_TAGS]
-
-
-def _read_segments(data: Bytes) -> list[Segment]:
-    target = layout.Target.of(data)
-    try:
-        return layout.read_segments(data, layout.read_header(data, target)) if target else []
-    except struct.error:
-        return []
-
-
-def _string(data: Bytes, offset: int) -> str:
-    return os.fsdecode(bytes(data[offset : offset + _LONGEST_PATH]).partition(b"\0")[0])
-
-
 def _describe_foreign(data: Bytes) -> str:
     start = bytes(data[:_LOOK_SIZE])
     if not start:
-        return "the file is empty"
+        return _EMPTY
     if layout.MAGIC.startswith(start):
-        return f"truncated: the file has only {len(data)} bytes"
+        return f"{_TRUNCATED}the file has only {len(data)} bytes"
     for magic, look in _LOOKS:
         if start.startswith(magic):
             return f"not an ELF file but {look}"
     if not any(start):
-        return "not an ELF file: it begins with zero bytes (an unfinished copy?)"
+        return _ZEROS
     if _is_text(start):
         return "not an ELF file but text"
     return "not an ELF file"
@@ -191,7 +170,7 @@ def _find_header_defect(data: Bytes, header: Header) -> str | None:
 
 
 def _say_truncated(what: str, end: int, data: Bytes) -> str:
-    return f"truncated: {what} at byte {end}, the file has {len(data)}"
+    return f"{_TRUNCATED}{what} at byte {end}, the file has {len(data)}"
 
 
 def _find_dynamic_defect(data: Bytes, header: Header, segments: list[Segment]) -> str | None:
@@ -203,7 +182,12 @@ def _find_dynamic_defect(data: Bytes, header: Header, segments: list[Segment]) -
         return "not a shared object: its dynamic section is empty (only debug information?)"
     if dynamic.end > len(data):
         return _say_truncated("the dynamic section ends", dynamic.end, data)
-    entries = layout.iter_dynamic(data, header.target, segments)
-    if any(tag == _DT_FLAGS_1 and value & _DF_1_PIE for tag, value in entries):
+    entries = dict(layout.iter_dynamic(data, header.target, segments))
+    if entries.get(_DT_FLAGS_1, 0) & _DF_1_PIE:
         return "not a shared object but a position-independent executable: link it with -shared"
-    return None
+    # The loader follows these two without looking: in a file whose room was made before its
+    # bytes came, that kills.
+    tables = [
+        layout.file_offset(segments, entries.get(tag, -1)) for tag in (_DT_STRTAB, _DT_SYMTAB)
+    ]
+    return _NO_TABLES if None in tables else None

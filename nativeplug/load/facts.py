@@ -12,25 +12,18 @@ from __future__ import annotations
 
 import io
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO
 
 from nativeplug.errors import FormatError
 from nativeplug.load import elf, layout, producer
 from nativeplug.load.key import cannot_open
-from nativeplug.load.symbols import ExportedSymbol, read_exported
+from nativeplug.load.symbols import GO_RUNTIME, ExportedSymbol, read_exported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from elftools.elf.dynamic import DynamicSegment
     from elftools.elf.elffile import ELFFile
-
-    from nativeplug.load.symbols import Kind
-
-T = TypeVar("T")
 
 _KINDS = {
     "ET_REL": "relocatable object",
@@ -38,8 +31,6 @@ _KINDS = {
     "ET_DYN": "shared object",
     "ET_CORE": "core dump",
 }
-# What cgo and Go's runtime export for each other (runtime/cgo in Go's sources).
-_GO_RUNTIME = re.compile(r"_cgo|x_cgo_|crosscall\d$|x_crosscall2_ptr$|threadentry$|fatalf$")
 _FLAG_NAMES = {
     "DT_FLAGS": {0x2: "SYMBOLIC", 0x4: "TEXTREL", 0x8: "BIND_NOW", 0x10: "STATIC_TLS"},
     "DT_FLAGS_1": {0x1: "NOW", 0x2: "GLOBAL", 0x8: "NODELETE", 0x40: "NOOPEN", 0x8000000: "PIE"},
@@ -106,24 +97,6 @@ def read(file: str | os.PathLike[str] | BinaryIO) -> ElfFacts:
         OpenError: The file cannot be read.
         FormatError: It is not an ELF file, or a damaged one.
     """
-    return _read_with(file, _read)
-
-
-def exported_kinds(file: str | os.PathLike[str] | BinaryIO) -> dict[str, Kind]:
-    """
-    Return what a file exports, leaving out its runtime's own: sorted names, each with its kind.
-
-    Args:
-        file: A path, or a file open for reading bytes.
-
-    Raises:
-        OpenError: The file cannot be read.
-        FormatError: It is not an ELF file, or a damaged one.
-    """
-    return _read_with(file, _read_kinds)
-
-
-def _read_with(file: str | os.PathLike[str] | BinaryIO, reader: Callable[[bytes, ELFFile], T]) -> T:
     from elftools.elf.elffile import ELFFile
 
     path, data = _load(file)
@@ -132,7 +105,7 @@ def _read_with(file: str | os.PathLike[str] | BinaryIO, reader: Callable[[bytes,
     try:
         parsed = ELFFile(io.BytesIO(data))
         _forget_damaged_sections(parsed)
-        return reader(data, parsed)
+        return _read(data, parsed)
     except Exception as error:
         # pyelftools raises whatever its helpers raise on damaged files: ELFError,
         # struct.error, AssertionError, UnicodeDecodeError, MemoryError and others.
@@ -152,13 +125,6 @@ def _load(file: str | os.PathLike[str] | BinaryIO) -> tuple[str, bytes]:
 def _damaged(path: str, data: bytes, otherwise: str) -> FormatError:
     reason = " ".join((elf.find_defect(data) or otherwise).split())
     return FormatError(f"cannot read plugin '{path}': {reason}", path=path, reason=reason)
-
-
-def _read_kinds(data: bytes, file: ELFFile) -> dict[str, Kind]:
-    dynamic = _find_dynamic(file)
-    exported = read_exported(file, dynamic) if dynamic else []
-    symbols, _ = _split_runtime(exported, is_go=elf.is_go(data))
-    return {symbol.name: symbol.kind for symbol in symbols}
 
 
 def _read(data: bytes, file: ELFFile) -> ElfFacts:
@@ -189,7 +155,7 @@ def _read(data: bytes, file: ELFFile) -> ElfFacts:
 def _split_runtime(
     exported: list[ExportedSymbol], *, is_go: bool
 ) -> tuple[tuple[ExportedSymbol, ...], tuple[ExportedSymbol, ...]]:
-    runtime = {symbol for symbol in exported if is_go and _GO_RUNTIME.match(symbol.name)}
+    runtime = {symbol for symbol in exported if is_go and GO_RUNTIME.match(symbol.name)}
     return (
         tuple(symbol for symbol in exported if symbol not in runtime),
         tuple(symbol for symbol in exported if symbol in runtime),

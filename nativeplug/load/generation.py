@@ -1,27 +1,29 @@
 """
 A generation: one loaded copy of a plugin's file.
 
-The only Python that touches an operating system's handle. A generation is never unloaded:
-a thread may be inside its code, addresses of it may be held anywhere, and Go's runtime,
-Rust's and many a C++ library cannot be unloaded at all.
+The only Python that touches an operating system's handle. A generation stays mapped unless
+somebody unloads it who knows that no thread is inside its code and no address of it is held;
+Go's runtime, Rust's and many a C++ library cannot be unloaded at all.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from _cffi_backend import FFI
 
 from nativeplug._dl import ffi, lib
 from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundError
-from nativeplug.load import elf, image, layout
-from nativeplug.load.content import Content, FileChangedError
+from nativeplug.load import dynamic, elf, image, layout
+from nativeplug.load.content import Content
+from nativeplug.load.unloading import find_resident_reason
+from nativeplug.load.words import cannot_load, in_users_words
 
 if TYPE_CHECKING:
     from nativeplug.load.symbols import Kind
@@ -37,17 +39,29 @@ _HEADER_SIZE = 4096  # more than the loader reads before it maps anything
 
 @dataclass(frozen=True, eq=False)
 class Generation:
-    """One loaded copy of a plugin's file. Immutable; safe to use from several threads."""
+    """
+    One loaded copy of a plugin's file.
+
+    Immutable until it is unloaded; safe to use from several threads.
+    """
 
     #: The user's path or soname.
     path: str
     #: It was linked by Go and brings a Go runtime.
     is_go: bool
+    #: The file's SHA-256, in hexadecimal digits; None for a system library.
+    sha256: str | None
+    #: Why it stays mapped whatever happens; None when it may be unloaded.
+    resident: str | None
+    #: What the file exports; None for a system library, which is read when that is asked.
+    _exports: Mapping[str, Kind] | None = field(repr=False)
     _handle: FFI.CData = field(repr=False)
     #: The private copy; None for a system library.
     _image: image.Image | None = field(repr=False)
+    #: When it was loaded.
+    loaded_at: datetime = field(init=False, default_factory=lambda: datetime.now(timezone.utc))
     #: Where it lies in memory.
-    _span: FFI.CData = field(init=False, repr=False)
+    _span: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Ask the loader where it lies."""
@@ -60,22 +74,21 @@ class Generation:
         """The names that the file exports, with their kinds; none where it cannot be read."""
         # Not functools.cached_property: until Python 3.12 it has a lock, and a child process
         # would wait for ever for one that another thread held at fork().
-        known = vars(self)
-        if "_exports" not in known:
-            known["_exports"] = self._read_exports()
-        exports: Mapping[str, Kind] = known["_exports"]
-        return exports
+        if self._exports is None:
+            exports = dynamic.read(_read_library(_path_of(self._handle))).exports
+            object.__setattr__(self, "_exports", exports)
+            return exports
+        return self._exports
 
-    def _read_exports(self) -> Mapping[str, Kind]:
-        from nativeplug.load import facts
+    @property
+    def mapped_bytes(self) -> int:
+        """How much of the address space it takes; 0 once it is unloaded."""
+        span: int = self._span.end - self._span.start
+        return max(0, span)
 
-        try:
-            image = self._image
-            return facts.exported_kinds(
-                _path_of(self._handle) if image is None else io.BytesIO(image.read())
-            )
-        except (OpenError, FileChangedError):
-            return {}
+    def contains(self, address: int) -> bool:
+        """Tell whether an address lies in it."""
+        return bool(self._span.start <= address < self._span.end)
 
     def is_variable(self, symbol: str) -> bool:
         """Tell whether the file says that a symbol is a variable."""
@@ -85,6 +98,27 @@ class Generation:
         """Give up the private copy's descriptor: what is loaded needs it no longer."""
         if self._image is not None:
             self._image.close()
+
+    def unload(self) -> str | None:
+        """
+        Unmap it; its destructors run without the GIL. To unload it again does nothing.
+
+        The caller sees to it that no thread is in its code or will be, here or in a method of
+        this object, and that nobody goes on using an address of it.
+
+        Returns:
+            None when it is gone from memory; else why it is not.
+        """
+        if self.resident is None and self._handle != ffi.NULL:
+            text = ffi.new("char[]", _TEXT_SIZE)
+            kept = lib.np_dl_close(self._handle, text, _TEXT_SIZE)
+            object.__setattr__(self, "_handle", ffi.NULL)
+            if kept:
+                reason = _text(text) or "the dynamic loader keeps it mapped"
+                object.__setattr__(self, "resident", reason)
+            else:
+                object.__setattr__(self, "_span", ffi.new("struct np_dl_span *"))
+        return self.resident
 
     def address(self, symbol: str) -> int:
         """
@@ -120,9 +154,11 @@ class Generation:
         name = symbol.encode("utf-8", "surrogateescape")
         if b"\0" in name:
             return None, "a symbol's name has no NUL character"
+        if self._handle == ffi.NULL:
+            return 0, "its code was unloaded"
         found, address, text = _symbol(self._handle, name)
         if found == lib.NP_DL_ABSENT:
-            return None, _in_users_words(text, _path_of(self._handle), self.path)
+            return None, in_users_words(text, _path_of(self._handle), self.path)
         if found == lib.NP_DL_FOREIGN and self._image is not None:
             return None, f"the file does not export it, only its dependency {text!r} does"
         if found == lib.NP_DL_PLACELESS:
@@ -160,10 +196,12 @@ def load_file(path: str, content: Content) -> Generation:
     defect = elf.find_defect(data)
     if defect is not None:
         raise _format_error(path, defect, data)
+    file = dynamic.read(data)
+    resident = find_resident_reason(file)
     handle, text, copy = _load_copy(path, data, content.sha256)
     if handle == ffi.NULL:
-        raise _open_error(path, text)
-    return Generation(path, elf.is_go(data), handle, copy)
+        raise cannot_load(path, text)
+    return Generation(path, file.is_go, content.sha256, resident, file.exports, handle, copy)
 
 
 def load_system(soname: str) -> Generation:
@@ -178,11 +216,11 @@ def load_system(soname: str) -> Generation:
         hint = ""
         if os.path.exists(soname):
             hint = f"; for the file in the working directory write {'./' + soname!r}"
-        raise _open_error(soname, text + hint)
-    is_go = _is_go_library(_path_of(handle))
+        raise cannot_load(soname, text + hint)
+    is_go = elf.is_go(_read_library(_path_of(handle)))
     if is_go:
         _refuse_forked_go(soname, handle)
-    return Generation(soname, is_go, handle, None)
+    return Generation(soname, is_go, None, "a system library is shared", None, handle, None)
 
 
 def _refuse_forked_go(soname: str, handle: FFI.CData) -> None:
@@ -195,12 +233,11 @@ def _refuse_forked_go(soname: str, handle: FFI.CData) -> None:
         )
 
 
-def _is_go_library(path: str) -> bool:
+def _read_library(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return elf.is_go(file.read())
+        return Path(path).read_bytes()
     except OSError:  # the vDSO, for one, is no file
-        return False
+        return b""
 
 
 def _load_copy(path: str, data: bytes, sha256: str = "") -> tuple[FFI.CData, str, image.Image]:
@@ -212,7 +249,7 @@ def _load_copy(path: str, data: bytes, sha256: str = "") -> tuple[FFI.CData, str
         copy.remove_temporary()
     if handle == ffi.NULL:
         os.close(copy.descriptor)
-    return handle, _in_users_words(text, copy.name, path), copy
+    return handle, in_users_words(text, copy.name, path), copy
 
 
 def _open(name: str) -> tuple[FFI.CData, str]:
@@ -238,24 +275,10 @@ def _text(buffer: FFI.CData) -> str:
     return os.fsdecode(ffi.string(buffer))
 
 
-def _in_users_words(text: str, name: str, path: str) -> str:
-    """Return the loader's *text* about the object *name* as a text about the user's *path*."""
-    if not name or name not in text:
-        return text
-    return re.sub(rf"{re.escape(name)}(?![\w.])", lambda _: path, text)
-
-
-def _open_error(path: str, text: str) -> OpenError:
-    reason = text or "the dynamic loader gives no reason"
-    return OpenError(f"cannot open plugin {path!r}: {reason}", path=path, reason=reason)
-
-
 def _format_error(path: str, defect: str, data: bytes) -> FormatError:
     message = f"cannot open plugin {path!r}: {defect}"
     if _is_refused_by_header(data):
-        with contextlib.suppress(
-            OpenError, FileChangedError
-        ):  # what we found needs no place for a copy
+        with contextlib.suppress(OpenError):  # what we found needs no place for a copy
             message += f" ({_load_copy(path, data[:_HEADER_SIZE])[1]})"
     return FormatError(message, path=path, reason=defect)
 

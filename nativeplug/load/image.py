@@ -24,7 +24,6 @@ from typing import Final
 from nativeplug.directories import cache_directory
 from nativeplug.errors import OpenError
 from nativeplug.load import origin
-from nativeplug.load.content import FileChangedError
 from nativeplug.load.key import FileKey, cannot_open
 
 # Of Linux 6.3: without it a host that sets vm.memfd_noexec=1 refuses to map code.
@@ -52,29 +51,12 @@ class Image:
     #: A directory to remove once the image is loaded.
     temporary: str | None = None
 
-    def read(self) -> bytes:
-        """
-        Return the copy's bytes.
-
-        Raises:
-            FileChangedError: Somebody closed the descriptor: its number may be another file's.
-        """
-        try:
-            self._check_own()
-            return os.pread(self.descriptor, self.key.size, 0)
-        except OSError as error:
-            raise FileChangedError from error
-
     def close(self) -> None:
         """Close the descriptor, unless somebody else did."""
-        with contextlib.suppress(OSError, FileChangedError):
-            self._check_own()
-            os.close(self.descriptor)
-
-    def _check_own(self) -> None:
-        # Not the times: what the name of a file is given or loses moves them.
-        if FileKey.of(os.fstat(self.descriptor))[:3] != self.key[:3]:
-            raise FileChangedError
+        with contextlib.suppress(OSError):
+            # Not the times: what the name of a file is given or loses moves them.
+            if FileKey.of(os.fstat(self.descriptor))[:3] == self.key[:3]:
+                os.close(self.descriptor)
 
     def remove_temporary(self) -> None:
         """Remove the directory that is needed for the time of loading only."""

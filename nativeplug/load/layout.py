@@ -25,7 +25,7 @@ MAGIC = b"\x7fELF"
 TARGET_SIZE = 20
 _WIDE = 64
 PT_LOAD, PT_DYNAMIC = 1, 2
-PF_W = 2
+PF_X, PF_W = 1, 2
 
 _WORD_SIZES = {1: 32, 2: 64}  # EI_CLASS
 _BYTE_ORDERS = {1: "<", 2: ">"}  # EI_DATA
@@ -181,6 +181,15 @@ def read_segments(data: Bytes, header: Header) -> list[Segment]:
             kind, offset, address, _, size, _, flags, _ = fields
         segments.append(Segment(kind, flags, offset, address, size))
     return segments
+
+
+def find_segments(data: Bytes) -> list[Segment]:
+    """Return the program headers of a file, in their order; none where they are damaged."""
+    target = Target.of(data)
+    try:
+        return read_segments(data, read_header(data, target)) if target else []
+    except struct.error:
+        return []
 
 
 def iter_dynamic(data: Bytes, target: Target, segments: list[Segment]) -> Iterator[tuple[int, int]]:

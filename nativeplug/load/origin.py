@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from nativeplug.load import elf
+from nativeplug.load import dynamic
 
 _ORIGIN = re.compile(r"(?:\$ORIGIN|\$\{ORIGIN\})(?![A-Za-z_])([^:]*)")
 
@@ -43,7 +43,7 @@ def levels(place: str, data: bytes) -> int | None:
 
 
 def _levels_of(data: bytes) -> Iterator[int]:
-    for text in elf.search_texts(data):
+    for text in dynamic.search_texts(data):
         for rest in _ORIGIN.findall(text):
             parts = [part for part in rest.split("/") if part not in {"", "."}]
             yield next((at for at, part in enumerate(parts) if part != ".."), len(parts))
@@ -54,7 +54,7 @@ def _libraries_beside(directory: str, data: bytes) -> Iterator[bytes]:
     seen: set[str] = set()
     waiting = [data]
     while waiting:
-        names = set(elf.search_texts(waiting.pop())) - seen
+        names = set(dynamic.search_texts(waiting.pop())) - seen
         seen |= names
         for name in names:
             with contextlib.suppress(OSError):  # it lies elsewhere, or is a path

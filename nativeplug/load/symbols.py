@@ -6,6 +6,7 @@ Only default versions count: the loader's ``dlsym`` finds no others.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,8 +30,10 @@ _SYMBOL_KINDS: dict[str, Kind] = {
 }
 _EXPORTED_BINDINGS = {"STB_GLOBAL", "STB_WEAK", "STB_LOOS"}  # STB_LOOS is STB_GNU_UNIQUE
 _EXPORTED_VISIBILITIES = {"STV_DEFAULT", "STV_PROTECTED"}
-# What the linker exports on its own account.
-_LINKER_NAMES = {"_init", "_fini", "_end", "_edata", "_etext", "__bss_start"}
+#: What the linker exports on its own account.
+LINKER_NAMES = {"_init", "_fini", "_end", "_edata", "_etext", "__bss_start"}
+#: What cgo and Go's runtime export for each other (runtime/cgo in Go's sources).
+GO_RUNTIME = re.compile(r"_cgo|x_cgo_|crosscall\d$|x_crosscall2_ptr$|threadentry$|fatalf$")
 _VERSION_HIDDEN = 0x8000
 _VERSION_INDEX = 0x7FFF
 
@@ -86,7 +89,7 @@ def _iter_exported(
         index = indexes[number] if number < len(indexes) else 1
         kind = _symbol_kind(file, entry)
         marks_version = entry["st_shndx"] == "SHN_ABS" and symbol.name in names.values()
-        if not kind or index & _VERSION_HIDDEN or marks_version or symbol.name in _LINKER_NAMES:
+        if not kind or index & _VERSION_HIDDEN or marks_version or symbol.name in LINKER_NAMES:
             continue
         yield ExportedSymbol(
             name=symbol.name,

@@ -1,0 +1,189 @@
+"""
+What a file tells the dynamic loader, read in microseconds: whom it needs, what it exports.
+
+This is on the path of ``open`` and of updates, while other threads call plugins; `facts` reads
+a file as a whole, a hundred times slower. Names and numbers as in elf(5).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import repeat
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from nativeplug.load import elf, layout
+from nativeplug.load.symbols import GO_RUNTIME, LINKER_NAMES
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import Segment, Target
+    from nativeplug.load.symbols import Kind
+
+_DT_NEEDED, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_RPATH, _DT_RUNPATH = 1, 4, 5, 6, 15, 29
+_DT_GNU_HASH, _DT_VERSYM, _DT_FLAGS_1 = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFB
+_DT_AUXILIARY, _DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
+# The entries in which the dynamic loader expands $ORIGIN, ld.so(8).
+_SEARCH_TAGS = frozenset({_DT_NEEDED, _DT_RPATH, _DT_RUNPATH, _DT_AUXILIARY, _DT_FILTER})
+_DF_1_NODELETE = 0x8
+# A longer path would be damage: PATH_MAX.
+_LONGEST_PATH = 4096
+
+_SYMBOL = {32: "IIIBBH", 64: "IBBHQQ"}
+# Which of these are name, info, other, section and value.
+_FIELDS = {32: itemgetter(0, 3, 4, 5, 1), 64: itemgetter(0, 1, 2, 3, 4)}
+_STB_GLOBAL, _STB_WEAK, _STB_GNU_UNIQUE = 1, 2, 10
+_BINDINGS = frozenset({_STB_GLOBAL, _STB_WEAK, _STB_GNU_UNIQUE})
+_VISIBILITIES = frozenset({0, 3})  # STV_DEFAULT, STV_PROTECTED
+_STT_NOTYPE = 0
+_KINDS: dict[int, Kind] = {1: "variable", 2: "function", 5: "variable", 6: "tls", 10: "ifunc"}
+_SHN_UNDEF, _SHN_ABS = 0, 0xFFF1
+_VERSION_HIDDEN = 0x8000
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamic:
+    """What a file tells the dynamic loader, and that it is Go's."""
+
+    #: It was linked by Go, and brings a Go runtime.
+    is_go: bool
+    #: It asks not to be unloaded (DF_1_NODELETE).
+    stays: bool
+    #: It has symbols that are the same in all files of the process, for ever (STB_GNU_UNIQUE).
+    has_unique: bool
+    #: What it exports, leaving out its runtime's own: default versions, at a place in the file.
+    exports: Mapping[str, Kind]
+    #: What it takes from other files.
+    imports: frozenset[str]
+
+
+def read(data: bytes) -> Dynamic:
+    """
+    Read what a file tells the dynamic loader.
+
+    Never raises: what is damaged is not there.
+
+    Args:
+        data: The whole file.
+    """
+    is_go, symbols, section = elf.is_go(data), _Symbols(), _Section.of(data)
+    with contextlib.suppress(struct.error, ValueError, OverflowError):
+        symbols.read(section)
+    exports = symbols.exports
+    if is_go:
+        exports = {name: kind for name, kind in exports.items() if not GO_RUNTIME.match(name)}
+    stays = bool(section.value(_DT_FLAGS_1) & _DF_1_NODELETE)
+    return Dynamic(is_go, stays, symbols.has_unique, exports, frozenset(symbols.imports))
+
+
+def search_texts(data: bytes) -> list[str]:
+    """
+    Return the texts by which the dynamic loader looks for a file's libraries, ld.so(8).
+
+    These are the needed names, and RPATH and RUNPATH with all that they have between colons.
+    Never raises.
+
+    Args:
+        data: The whole file.
+    """
+    section = _Section.of(data)
+    start = section.offset(_DT_STRTAB)
+    if start is None:
+        return []
+    return [
+        os.fsdecode(data[start + value : start + value + _LONGEST_PATH].partition(b"\0")[0])
+        for tag, value in section.entries
+        if tag in _SEARCH_TAGS
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """The dynamic section of a file; empty where there is none."""
+
+    data: bytes
+    target: Target
+    segments: list[Segment]
+    entries: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, data: bytes) -> _Section:
+        target = layout.Target.of(data) or layout.host_target()
+        segments = layout.find_segments(data)
+        return cls(data, target, segments, list(layout.iter_dynamic(data, target, segments)))
+
+    def value(self, wanted: int) -> int:
+        """Return the first value of a tag; 0 when there is none."""
+        return next((value for tag, value in self.entries if tag == wanted), 0)
+
+    def offset(self, tag: int) -> int | None:
+        """Return where in the file the table is that a tag points to; None when nowhere."""
+        address = self.value(tag)
+        return layout.file_offset(self.segments, address) if address else None
+
+    def unpack(self, form: str, offset: int) -> tuple[int, ...]:
+        return struct.unpack_from(self.target.byte_order + form, self.data, offset)
+
+    def count_symbols(self) -> int:
+        """Return how many symbols there are, which only the hash tables tell."""
+        table = self.offset(_DT_GNU_HASH)
+        if table is None:
+            table = self.offset(_DT_HASH)
+            return 0 if table is None else self.unpack("4xI", table)[0]
+        buckets, first, blooms, _ = self.unpack("IIII", table)
+        start = table + 16 + blooms * self.target.word_size // 8
+        last = max(self.unpack(f"{buckets}I", start))
+        chains = start + 4 * (buckets - first)
+        if last < first:
+            return first
+        while not self.unpack("I", chains + 4 * last)[0] & 1:  # which marks a chain's end
+            last += 1
+        return last + 1
+
+
+class _Symbols:
+    """What is found in the table of dynamic symbols."""
+
+    def __init__(self) -> None:
+        self.exports: dict[str, Kind] = {}
+        self.imports: set[str] = set()
+        self.has_unique = False
+
+    def read(self, section: _Section) -> None:
+        table, names = section.offset(_DT_SYMTAB), section.offset(_DT_STRTAB)
+        if table is None or names is None:
+            return
+        data, target, count = section.data, section.target, section.count_symbols()
+        form = struct.Struct(target.byte_order + _SYMBOL[target.word_size])
+        rows = form.iter_unpack(memoryview(data)[table : table + count * form.size])
+        versions = section.offset(_DT_VERSYM)
+        marks = repeat(0) if versions is None else section.unpack(f"{count}H", versions)
+        for mark, (name, info, other, place, value) in zip(
+            marks, map(_FIELDS[target.word_size], rows), strict=False
+        ):
+            binding, visibility = info >> 4, other & 3
+            if binding not in _BINDINGS or visibility not in _VISIBILITIES:
+                continue
+            start = names + name
+            text = data[start : data.index(b"\0", start)].decode("utf-8", "surrogateescape")
+            if place == _SHN_UNDEF:
+                self.imports.add(text)
+            elif place != _SHN_ABS and not mark & _VERSION_HIDDEN and text not in LINKER_NAMES:
+                self.has_unique |= binding == _STB_GNU_UNIQUE
+                kind = _kind(section, info & 0xF, value)
+                if kind:
+                    self.exports[text] = kind
+
+
+def _kind(section: _Section, written: int, address: int) -> Kind | None:
+    if written != _STT_NOTYPE:
+        return _KINDS.get(written)
+    # Assembly often leaves the type out: what lies in executable memory is a function.
+    inside = any(
+        segment.flags & layout.PF_X and 0 <= address - segment.address < segment.size
+        for segment in section.segments
+    )
+    return "function" if inside else "variable"

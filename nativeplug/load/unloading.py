@@ -1,0 +1,48 @@
+"""What a file tells about being unloaded: whether it may be, as nobody would come back to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nativeplug.load.dynamic import Dynamic
+
+# What leaves addresses of the file's code behind, where the dynamic loader does not tidy up as
+# it does after atexit(3) and pthread_atfork(3); and what the file does by it.
+_LASTING = {
+    "pthread_create": "starts threads",
+    "thrd_create": "starts threads",
+    # std::thread, of libstdc++
+    "_ZNSt6thread15_M_start_threadESt10unique_ptrINS_6_StateESt14default_deleteIS1_EEPFvvE": (
+        "starts threads"
+    ),
+    "__cxa_thread_atexit_impl": "has destructors that run as threads end",
+    "__cxa_thread_atexit": "has destructors that run as threads end",
+    "pthread_key_create": "has data of each thread",
+    "tss_create": "has data of each thread",
+    "signal": "handles signals",
+    "sigaction": "handles signals",
+    "on_exit": "runs when the program ends",
+}
+
+
+def find_resident_reason(file: Dynamic) -> str | None:
+    """
+    Say why a file has to stay mapped once it is loaded.
+
+    What it does through a library of its own, or by a name that it asks for as it runs, cannot
+    be seen.
+
+    Returns:
+        The reason, in plain words; None when nothing speaks against unloading it.
+    """
+    if file.is_go:
+        return "Go cannot be unloaded"
+    if file.stays:
+        return "the file says so (DF_1_NODELETE)"
+    if file.has_unique:
+        return "it has STB_GNU_UNIQUE symbols"
+    for name, words in _LASTING.items():
+        if name in file.imports:
+            return f"it {words} (imports {name})"
+    return None
