@@ -88,8 +88,7 @@ class TestWhatIsKept:
             void give_back(char *text) {{ released++; free(text); }}
         """
         declared = (
-            "char *text(int64_t milliseconds); void give_back(char *text); "
-            "extern int64_t released;"
+            "char *text(int64_t milliseconds); void give_back(char *text); extern int64_t released;"
         )
         versions.put(1, more.format("one"))
         plg = versions.open(declared, free={"text": "give_back"})
@@ -149,7 +148,9 @@ class TestRefusal:
         plg.version()
         plg.number  # noqa: B018 - reading it is a lookup
         versions.path.write_bytes(
-            versions.build(2).read_bytes().replace(b"\0version\0", b"\0verzion\0")
+            versions.build(2)
+            .read_bytes()
+            .replace(b"\0version\0", b"\0verzion\0")
             .replace(b"\0number\0", b"\0nunber\0")
         )
 
@@ -541,7 +542,7 @@ class TestRollback:
         plg.rollback()
         assert 2 == plg.version()
 
-    def test_nowhere(self, plg: nativeplug.Plugin, versions: Versions) -> None:
+    def test_nowhere(self, plg: nativeplug.Plugin) -> None:
         """There may be none."""
         with pytest.raises(UpdateError, match="no earlier generation is retired and still mapped"):
             plg.rollback()

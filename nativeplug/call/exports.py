@@ -28,5 +28,5 @@ def note(ffi: Any, uses: Uses, given: object) -> None:
         start = ffi.addressof(given)
         uses.export(int(ffi.cast("uintptr_t", start)))
         content = bytes(ffi.buffer(start))
-        for word in memoryview(content[: len(content) // _WORD * _WORD]).cast("N"):
+        for word in memoryview(content[: len(content) // _WORD * _WORD]).cast("Q"):
             uses.export(word)

@@ -39,7 +39,7 @@ class Scope:
     def copy(self) -> Scope:
         """Return another scope that shares types and plans with this one."""
         other = Scope(self.ffi, self.path)
-        other.known_plans, other._plans = self.known_plans, self._plans  # noqa: SLF001 - its own
+        other.known_plans, other._plans = self.known_plans, self._plans
         return other
 
     def call_plan(self, declaration: FunctionDeclaration) -> CallPlan:

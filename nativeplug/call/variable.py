@@ -123,15 +123,6 @@ class Variable:
             exports.note(self._ffi, memory.uses, value)
         return value
 
-    def _read(self, memory: Memory) -> Any:
-        if not self._is_sized:
-            return self._start(memory)
-        if self._readonly and self._value.kind is Kind.OTHER:
-            # Whoever wrote into the variable itself would crash.
-            return new_value(self._value, memory.pointer[0])
-        value = memory.pointer[0]
-        return value if self._read_c is None else self._read_c(value)
-
     @value.setter
     def value(self, given: Any) -> None:
         memory = self._memory()
@@ -146,6 +137,15 @@ class Variable:
             self._memory().pointer[0] = converted
         else:
             self._write(given)
+
+    def _read(self, memory: Memory) -> Any:
+        if not self._is_sized:
+            return self._start(memory)
+        if self._readonly and self._value.kind is Kind.OTHER:
+            # Whoever wrote into the variable itself would crash.
+            return new_value(self._value, memory.pointer[0])
+        value = memory.pointer[0]
+        return value if self._read_c is None else self._read_c(value)
 
     def _memory(self) -> Memory:
         memory: Memory | None = self.cell.cell_contents

@@ -81,14 +81,16 @@ class Generation:
         return self._exports
 
     @property
+    def span(self) -> tuple[int, int]:
+        """The address of its first byte, and that after its last; (0, 0) where there are none."""
+        start, end = self._span.start, self._span.end
+        return (start, end) if start < end else (0, 0)
+
+    @property
     def mapped_bytes(self) -> int:
         """How much of the address space it takes; 0 once it is unloaded."""
-        span: int = self._span.end - self._span.start
-        return max(0, span)
-
-    def contains(self, address: int) -> bool:
-        """Tell whether an address lies in it."""
-        return bool(self._span.start <= address < self._span.end)
+        start, end = self.span
+        return end - start
 
     def is_variable(self, symbol: str) -> bool:
         """Tell whether the file says that a symbol is a variable."""

@@ -50,17 +50,17 @@ class Files(Cache[Key, "Plugin"]):
             found = self.find(file, key)
             if found is None:
                 self._put(plugin, file, key)
-        return found or plugin
+        return plugin if found is None else found
 
     def note(self, plugin: Plugin) -> None:
         """Note what a plugin serves, after an update."""
         file, key = plugin._updates.file, plugin._updates.key
-        if file is not None and isinstance(key, FileKey) and not plugin.closed:
+        if file is not None and isinstance(key, FileKey):
             with self._placing:
                 self._take(plugin)
                 self._put(plugin, file, key)
             self.rekey(plugin, key)
-            if plugin.closed:
+            if plugin.closed:  # meanwhile, by another thread
                 self.discard(plugin)
 
     def discard(self, value: Plugin) -> None:

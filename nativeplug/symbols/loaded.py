@@ -65,7 +65,7 @@ class Loaded:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody needs it, unless it serves: no call is under way in it, and no pin holds it."""
+        """Whether no call is under way in it, and no pin holds it."""
         return not (self.uses.calls or self._memories or self._pins)
 
     def forget(self) -> None:

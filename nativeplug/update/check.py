@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nativeplug.call import Function
 from nativeplug.declare.sources import Source
-from nativeplug.load import elf
+from nativeplug.load import dynamic, elf
 from nativeplug.load.content import Content
 from nativeplug.symbols import Given, Resolved
 from nativeplug.update.handover import HOOKS
@@ -25,12 +25,11 @@ def find_defects(content: Content, resolved: Resolved) -> Iterator[str]:
         yield defect
         return
     wanted = {name: isinstance(symbol, Function) for name, symbol in resolved.items()}
-    found = elf.find_exports(content.data, wanted.keys() | HOOKS)
+    found = dynamic.read(content.data).exports
     for name, is_function in {**dict.fromkeys(HOOKS, True), **wanted}.items():
-        if name not in found:
-            if name in wanted:
-                yield f"it does not export {name!r}, which is in use"
-        elif is_function is not (found[name] in {"function", "ifunc"}):
+        if name not in found and name in wanted:
+            yield f"it does not export {name!r}, which is in use"
+        elif name in found and is_function is not (found[name] in {"function", "ifunc"}):
             yield f"{name!r} is a {'variable' if is_function else 'function'} in it"
 
 

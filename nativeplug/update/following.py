@@ -91,5 +91,5 @@ class Following:
             return
         try:
             self._on_update(self._plugin, error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the program's own
             _log.exception("on_update of plugin %r failed", self._plugin.path)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import threading
 from collections import deque
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from nativeplug.symbols import Loaded
 
@@ -28,7 +28,7 @@ class GenerationInfo:
     #: ``resident (REASON)``: it was to be unloaded, and cannot be.
     state: str
     #: When it was loaded.
-    loaded_at: datetime.datetime
+    loaded_at: datetime
     #: The length of the address range that it was mapped to.
     mapped_bytes: int
     #: How many calls are under way in it.
@@ -106,7 +106,8 @@ class History:
         Find a retired generation that is still mapped.
 
         Args:
-            number: Its number; None for the latest one *below* a number.
+            number: Its number; None for the latest one.
+            below: For None, a number that its own is less than.
         """
         with self._lock:
             found = [record for record in self._records if record.state is _RETIRED]
@@ -148,8 +149,7 @@ class History:
                     self._records.append(record)
         with self._lock:
             return any(
-                record.state is not _CURRENT and record.resident is None
-                for record in self._records
+                record.state is not _CURRENT and record.resident is None for record in self._records
             )
 
     def _take_idle(self) -> _Record | None:

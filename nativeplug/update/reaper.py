@@ -51,7 +51,7 @@ def _run() -> None:
 
 def _after_fork() -> None:
     """Begin anew in a child process: it has no such thread."""
-    global _lock, _more, _thread  # noqa: PLW0603 - there is no other way to unlock them
+    global _lock, _more, _thread
     _lock, _more, _thread = threading.RLock(), threading.Event(), None
     if _waiting:
         _start()

@@ -51,7 +51,7 @@ class Settings:
             if hook is not None and not callable(hook):
                 raise TypeError(f"{name} must be callable, not {type(hook).__name__}")
         return Settings(
-            unload or self.unload,  # type: ignore[arg-type]  # checked above
+            unload or self.unload,
             max_generations or self.max_generations,
             before_update or self.before_update,  # type: ignore[arg-type]
             after_update or self.after_update,  # type: ignore[arg-type]

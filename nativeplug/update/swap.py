@@ -83,13 +83,13 @@ class Updates:
             UpdateError: It cannot be; the current generation goes on serving.
             ClosedError: The plugin was closed.
         """
-        with self._alone():
-            content = self._read()
+        with self._alone() as file:
+            content = self._read(file)
             if content.sha256 == self._symbols.loaded.generation.sha256:
                 self.key = content.key
                 return "unchanged"
             self._check_room()
-            derive = self._check(content)
+            derive = self._check(file, content)
             with self._refusing():
                 generation = load_file(self._symbols.loaded.generation.path, content)
             loaded = Loaded(generation, self.history.next_number())
@@ -138,7 +138,8 @@ class Updates:
             reaper.unload_idle(self.history)
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> Iterator[str]:
+        """Let one update at a time go on, of a plugin that has a file: that is given."""
         if self.is_mine:
             raise self._error("an update of it is under way in this thread")
         if self.file is None:
@@ -147,7 +148,7 @@ class Updates:
             self._owner = threading.get_ident()
             try:
                 self._symbols.check_open()
-                yield
+                yield self.file
             finally:
                 self._owner = None
                 self.unload()
@@ -170,10 +171,10 @@ class Updates:
         except (PluginError, handover.HandoverError) as error:
             raise self._error(str(error)) from error
 
-    def _read(self) -> Content:
+    def _read(self, file: str) -> Content:
         for _ in range(_ATTEMPTS):
             with contextlib.suppress(FileChangedError), self._refusing():
-                return read_file(self.file)
+                return read_file(file)
         raise self._error("the file changes while it is read")
 
     def _check_room(self) -> None:
@@ -186,13 +187,13 @@ class Updates:
                 "current one serves on: raise the limit, or restart the program"
             )
 
-    def _check(self, content: Content) -> _Derive:
+    def _check(self, file: str, content: Content) -> _Derive:
         """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
         resolved, given = self._symbols.resolved.copy(), self._symbols.given
         reasons = [*check.find_defects(content, resolved)]
         header = None
         try:
-            header = beside(self.file) if given.brought else None
+            header = beside(file) if given.brought else None
             check.given_by(header, given, resolved)
         except PluginError as error:
             reasons.append(str(error))
