@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 import nativeplug
+from following import SETTLE, Calls, Follow, threads, wait_until_watched
 from nativeplug import build, programs
+from nativeplug.update.follow import Follower
 from samples import MORE_VARIABLES, MORE_VARIABLES_DECLARED, PAIRS, PAIRS_DECLARED
 from support import (
     EXPORTS_C,
@@ -232,3 +234,43 @@ def slow(
         return Path(shutil.copy(c_plugin("slow_constructor"), tmp_path / "slow.so"))
 
     return make
+
+
+@pytest.fixture
+def calls() -> Calls:
+    """Give a function that notes its calls."""
+    return Calls()
+
+
+@pytest.fixture
+def follow(calls: Calls) -> Iterator[Follow]:
+    """Give a function that starts a follower; it is stopped after the test."""
+    made: list[Follower] = []
+
+    def start(
+        path: Path | str,
+        changed: Callable[[], None] = calls,
+        *,
+        settle: float = SETTLE,
+        watched: bool = True,
+    ) -> Follower:
+        made.append(Follower(str(path), changed, settle=settle))
+        made[-1].start()
+        if watched:
+            wait_until_watched()
+        return made[-1]
+
+    yield start
+    for follower in made:
+        follower.stop()
+    assert [] == threads()
+    wait_until_watched(expected=False)
+
+
+@pytest.fixture
+def followed(tmp_path: Path) -> Path:
+    """Give a file to follow, in a directory of its own."""
+    path = tmp_path / "v1" / "plugin.so"
+    path.parent.mkdir()
+    path.write_text("1")
+    return path

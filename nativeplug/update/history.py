@@ -10,7 +10,8 @@ from datetime import datetime
 
 from nativeplug.symbols import Loaded
 
-_CURRENT, _RETIRED, _REJECTED, _UNLOADED = "current", "retired", "rejected", "unloaded"
+_CURRENT, _RETIRED, _REJECTED = "current", "retired", "rejected"
+_UNLOADING, _UNLOADED = "unloading", "unloaded"
 #: How many of the unloaded ones are remembered.
 _REMEMBERED = 100
 
@@ -24,7 +25,8 @@ class GenerationInfo:
     #: Of the file's content, in hexadecimal digits; None for a system library.
     sha256: str | None
     #: ``current``: it serves new calls. ``retired``: it served, and stays mapped.
-    #: ``rejected``: an update loaded it, and then failed. ``unloaded``: its memory is free.
+    #: ``rejected``: an update loaded it, and then failed. ``unloading``, and then ``unloaded``:
+    #: its memory is free.
     #: ``resident (REASON)``: it was to be unloaded, and cannot be.
     state: str
     #: When it was loaded.
@@ -141,25 +143,25 @@ class History:
             info, loaded = record.info(), record.loaded
             reason = loaded.generation.unload()
             with self._lock:
+                record.resident = reason
                 if reason is None:
+                    self._records.remove(record)
                     self._unloaded.append(replace(info, state=_UNLOADED))
                     loaded.forget()
-                else:
-                    record.resident = reason
-                    self._records.append(record)
         with self._lock:
-            return any(
-                record.state is not _CURRENT and record.resident is None for record in self._records
-            )
+            return any(map(_may_go, self._records))
 
     def _take_idle(self) -> _Record | None:
-        """Take out one that can be unloaded now, so that nobody else finds it."""
+        """Find one that can be unloaded now, and note that this thread does it."""
         with self._lock:
-            for record in self._records:
-                if record.state is _CURRENT or record.resident:
-                    continue
+            for record in filter(_may_go, self._records):
                 record.resident = record.loaded.resident
                 if record.resident is None and record.loaded.is_idle:
-                    self._records.remove(record)
+                    record.state = _UNLOADING
                     return record
         return None
+
+
+def _may_go(record: _Record) -> bool:
+    """Tell whether a generation serves no more, and nothing is known to keep it."""
+    return record.state in {_RETIRED, _REJECTED} and record.resident is None

@@ -1,0 +1,333 @@
+"""Unloading what serves no more, and what keeps it."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import nativeplug
+from nativeplug import UpdateError
+from support import RunPython
+from versions import DECLARED, Versions, refused
+
+APPLY = "int64_t apply(int64_t (*f)(int64_t), int64_t x) { return f(x) + number; }"
+APPLY_DECLARED = "int64_t apply(int64_t (*f)(int64_t), int64_t x);"
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Versions:
+    """Give a plugin's file."""
+    return Versions(tmp_path)
+
+
+@pytest.fixture
+def plg(versions: Versions) -> nativeplug.Plugin:
+    """Give a plugin whose old generations are unloaded."""
+    versions.put(1)
+    return versions.open(unload="when_idle")
+
+
+def states(plg: nativeplug.Plugin) -> list[str]:
+    """Return the states of all generations."""
+    return [each.state for each in plg.generations]
+
+
+def count_mapped(versions: Versions) -> int:
+    """Count the copies of the plugin that are mapped, whatever is said of them."""
+    folder = versions.path.parent.name
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    label = f"/memfd:{versions.path.name}"
+    found = {line.split()[4] for line in maps if label in line or folder in line}
+    return len(found)
+
+
+def wait_for(condition: Callable[[], bool]) -> bool:
+    """Wait until a condition holds; tell whether it does."""
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return condition()
+
+
+class TestUnloaded:
+    """Nobody needs it."""
+
+    def test_replaced(self, plg: nativeplug.Plugin, versions: Versions) -> None:
+        """What was replaced is gone from memory, whatever the program kept."""
+        before = count_mapped(versions)
+        version, number = plg.version, plg.lookup("number")
+        assert 1 == version()
+        for following in range(2, 6):
+            versions.put(following)
+            plg.update()
+            assert (following, following) == (version(), number.value)  # type: ignore[union-attr]
+
+        assert ["unloaded"] * 4 + ["current"] == states(plg)
+        assert before == count_mapped(versions)
+
+    def test_rejected(self, plg: nativeplug.Plugin, versions: Versions) -> None:
+        """So is what was loaded in vain."""
+        versions.put(2, "int nativeplug_loaded(void) { return 1; }")
+        refused(plg)
+
+        assert ["current", "unloaded"] == states(plg)
+
+    def test_closed(self, plg: nativeplug.Plugin, versions: Versions) -> None:
+        """So is what was closed."""
+        plg.version()
+        before = count_mapped(versions)
+        plg.close()
+
+        assert ["unloaded"] == states(plg)
+        assert before - 1 == count_mapped(versions)
+
+    def test_destructor(self, versions: Versions, tmp_path: Path) -> None:
+        """Its destructors run."""
+        marker = tmp_path / "marker"
+        versions.put(
+            1,
+            f"""
+            #include <fcntl.h>
+            __attribute__((destructor)) static void end(void) {{
+                close(open("{marker}", O_CREAT | O_WRONLY, 0600)); }}
+            """,
+        )
+        plg = versions.open(unload="when_idle")
+        versions.put(2)
+        plg.update()
+
+        assert marker.exists()
+
+    def test_kept_values(self, versions: Versions) -> None:
+        """What its variables pointed to is given back."""
+        buffer = "void *buffer;"
+        versions.put(1, buffer)
+        plg = versions.open("extern void *buffer;", unload="when_idle")
+        array = plg.ffi.new("char[]", 100)
+        gone = weakref.ref(array)
+        plg.buffer = array
+        del array
+        gc.collect()
+        assert gone() is not None
+
+        versions.put(2, buffer)
+        plg.update()
+        gc.collect()
+
+        assert gone() is None
+
+    def test_any_number(self, plg: nativeplug.Plugin, versions: Versions) -> None:
+        """Only what is mapped counts for max_generations."""
+        nativeplug.open(versions.path, max_generations=2)
+        for number in range(2, 8):
+            versions.put(number)
+            plg.update()
+
+        assert 7 == plg.version()
+
+    def test_asked_for_later(self, versions: Versions) -> None:
+        """Without being asked for nothing is unloaded; from then on all that may be."""
+        versions.put(1)
+        plg = versions.open()
+        versions.put(2)
+        plg.update()
+        assert ["retired", "current"] == states(plg)
+
+        nativeplug.open(versions.path, unload="when_idle")
+
+        assert ["unloaded", "current"] == states(plg)
+
+    def test_rollback(self, plg: nativeplug.Plugin, versions: Versions) -> None:
+        """There is no way back to it."""
+        versions.put(2)
+        plg.update()
+
+        with pytest.raises(UpdateError, match="no earlier generation is retired and still mapped"):
+            plg.rollback()
+
+
+class TestWaiting:
+    """As long as somebody needs it, it stays; then it goes by itself."""
+
+    def test_call(self, plg: nativeplug.Plugin, versions: Versions) -> None:
+        """A call under way ends in its code."""
+        seen: list[int] = []
+        thread = threading.Thread(target=lambda: seen.append(plg.slowly(300)))
+        thread.start()
+        assert wait_for(lambda: plg.generations[0].calls == 1)
+        versions.put(2)
+        plg.update()
+
+        assert ["retired", "current"] == states(plg)
+        thread.join()
+        assert [1] == seen
+        assert wait_for(lambda: plg._updates.history.infos()[0].state == "unloaded")
+
+    @pytest.mark.parametrize("invoker", ["core", "cffi"])
+    @pytest.mark.parametrize("hold", [(), ["apply"]], ids=["released", "held"])
+    def test_within_a_call(
+        self, versions: Versions, invoker: str, hold: object, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A callback updates the plugin twice: the code that it returns to is still there."""
+        if invoker == "cffi" and hold:
+            return  # cffi never holds the GIL
+        monkeypatch.setenv("NATIVEPLUG_INVOKER", invoker)
+        versions.put(1, APPLY)
+        plg = versions.open(APPLY_DECLARED, unload="when_idle")
+        following = iter([2, 3])
+
+        def update(x: int) -> int:
+            for number in following:
+                versions.put(number, APPLY)
+                assert "updated" == plg.update()
+            return x
+
+        callback = plg.callback("int64_t (*)(int64_t)", update)
+
+        assert 41 == plg.apply(callback, 40)
+        assert 43 == plg.apply(callback, 40)
+        assert wait_for(lambda: ["unloaded", "unloaded", "current"] == states(plg))
+
+    def test_pin(self, plg: nativeplug.Plugin, versions: Versions) -> None:
+        """A pin holds it until the pin is closed, though functions of it are kept."""
+        pin = plg.pin()
+        kept = pin.version
+        versions.put(2)
+        plg.update()
+        assert ["retired", "current"] == states(plg)
+        assert 1 == kept()
+
+        pin.close()
+
+        assert ["unloaded", "current"] == states(plg)
+        with pytest.raises(nativeplug.ClosedError, match="pin of plugin"):
+            kept()
+
+    def test_dropped_pin(self, plg: nativeplug.Plugin, versions: Versions) -> None:
+        """What is kept of a pin holds it as the pin itself does."""
+        kept, variable = plg.pin().lookup("version"), plg.pin().lookup("number")
+        versions.put(2)
+        plg.update()
+        gc.collect()
+        assert (1, 1) == (kept(), variable.value)  # type: ignore[operator, union-attr]
+        assert ["retired", "current"] == states(plg)
+
+        del kept, variable
+        gc.collect()
+
+        assert wait_for(lambda: ["unloaded", "current"] == states(plg))
+
+
+class TestResident:
+    """What cannot be unloaded says why."""
+
+    @pytest.mark.parametrize(
+        "give_out",
+        [
+            lambda plg: plg.lookup("version").address,
+            lambda plg: plg.lookup("number").address,
+            lambda plg: plg.place(),
+            lambda plg: plg.struct,
+            lambda plg: plg.pointer,
+            lambda plg: plg.boxed(),
+        ],
+        ids=["function", "variable", "result", "view", "pointer", "within a struct"],
+    )
+    def test_address(
+        self, versions: Versions, give_out: Callable[[nativeplug.Plugin], object]
+    ) -> None:
+        """An address of it was given out, and nobody knows for how long it is kept."""
+        more = """
+            void *place(void) { return &number; }
+            Triple structure; struct { int x[2]; } _s; Triple *pointer = &structure;
+            typedef struct { long n; void *p; long m; } Box;
+            Box boxed(void) { return (Box){1, &number, 2}; }
+            Triple struct_(void);
+        """.replace("Triple structure;", "Triple structure, struct_at;")
+        versions.put(1, more.replace("Triple struct_(void);", ""))
+        declared = """
+            void *place(void); extern Triple structure; extern Triple *pointer;
+            typedef struct { long n; void *p; long m; } Box; Box boxed(void);
+        """
+        plg = versions.open(declared, unload="when_idle")
+        if give_out.__code__.co_names[-1:] == ("struct",):
+            plg.structure  # noqa: B018 - reading it is what gives it out
+        else:
+            give_out(plg)
+        versions.put(2, more.replace("Triple struct_(void);", ""))
+        plg.update()
+
+        assert ["resident (an address of it was given out)", "current"] == states(plg)
+
+    def test_no_address(self, versions: Versions) -> None:
+        """Values, texts and pointers to elsewhere are no addresses of it."""
+        more = """
+            const char *name = "name"; int numbers[2]; void *elsewhere;
+            void *same(void *given) { return given; }
+            const char *text(void) { return name; }
+        """
+        versions.put(1, more)
+        plg = versions.open(
+            "extern const char *name; const char *text(void); void *same(void *given); "
+            "extern void *elsewhere;",
+            unload="when_idle",
+        )
+        box = plg.ffi.new("int[2]")
+        plg.elsewhere = box
+        assert (plg.name, plg.text()) == ("name", "name")
+        assert box == plg.same(box) == plg.elsewhere
+        assert (1, 1) == (plg.number, plg.triple().a)
+        versions.put(2, more)
+        plg.update()
+
+        assert ["unloaded", "current"] == states(plg)
+
+    def test_says_so(self, versions: Versions, tmp_path: Path) -> None:
+        """A file may ask to stay."""
+        from nativeplug import build
+
+        def put(number: int) -> None:
+            (tmp_path / "stay.c").write_text(f"int version(void) {{ return {number}; }}")
+            build.build(tmp_path / "stay.c", versions.path, flags=["-Wl,-z,nodelete"])
+
+        put(1)
+        plg = nativeplug.open(versions.path, "int version(void);", unload="when_idle")
+        put(2)
+        plg.update()
+
+        assert ["resident (the file says so (DF_1_NODELETE))", "current"] == states(plg)
+        assert 2 == plg.version()
+
+
+def test_fork(versions: Versions, run_python: RunPython) -> None:
+    """A child unloads what its parent was waiting to unload."""
+    versions.put(1)
+    code = """
+        import os, sys, time, nativeplug
+        path, following, declared = sys.argv[1:]
+        plg = nativeplug.open(path, declared, unload="when_idle")
+        pin = plg.pin()
+        os.replace(following, path)
+        plg.update()
+        states = lambda: [each.state for each in plg._updates.history.infos()]
+        assert ["retired", "current"] == states()
+        child = os.fork()
+        if not child:
+            pin._symbols.unpin()
+            deadline = time.monotonic() + 10
+            while states() != ["unloaded", "current"] and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert ["unloaded", "current"] == states()
+            os._exit(0)
+        assert 0 == os.waitpid(child, 0)[1]
+        assert ["retired", "current"] == states()
+    """
+    result = run_python(code, versions.path, versions.build(2), DECLARED)
+
+    assert (0, "") == (result.returncode, result.stderr)
