@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import struct
 import subprocess
@@ -168,6 +169,17 @@ def refused(result: Result) -> str:
 def load_generation(path: Path | str) -> generation.Generation:
     """Load the file that *path* names now."""
     return generation.load_file(str(path), content.read_file(str(path)))
+
+
+def call_int(loaded: generation.Generation, name: str) -> int:
+    """Call a function that returns an int."""
+    return int(ctypes.CFUNCTYPE(ctypes.c_int)(loaded.address(name))())
+
+
+def lies_in(loaded: generation.Generation, address: int) -> bool:
+    """Tell whether an address lies in a generation."""
+    start, end = loaded.span
+    return start <= address < end
 
 
 def error_of(path: Path | str) -> OpenError:

@@ -171,15 +171,24 @@ class TestLocks:
 
     @pytest.mark.parametrize(
         "lock",
-        ["nativeplug.symbols._lock", "nativeplug.plugin._cache._lock", "cffi.cparser.lock"],
+        [
+            "nativeplug.symbols.symbols._lock",
+            "nativeplug.plugin.files.files._lock",
+            "nativeplug.plugin.files.files._placing",
+            "nativeplug.update.reaper._lock",
+            "plg._updates._lock",
+            "plg._updates.history._lock",
+            "cffi.cparser.lock",
+        ],
     )
     def test_held_by_a_thread(self, c_plugin: CPlugin, run_python: RunPython, lock: str) -> None:
         """Locks that another thread held at fork() are free in the child."""
         code = f"""
-        import cffi.cparser, nativeplug.symbols
+        import cffi.cparser, nativeplug.plugin.files, nativeplug.update.reaper
         threading.Thread(target=hold, args=({lock},), daemon=True).start()
         started.wait()
         def use():
+            plg.update()
             plg.close()
             again = nativeplug.open(sys.argv[1])
             nativeplug.open(sys.argv[1], f"typedef struct {{{{ int x; }}}} T{{os.getpid()}};")

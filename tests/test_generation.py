@@ -7,86 +7,26 @@ import errno
 import hashlib
 import os
 import shutil
-import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from nativeplug import build
-from nativeplug._dl import ffi, lib
 from nativeplug.errors import OpenError, SymbolNotFoundError
 from nativeplug.load import generation
-from nativeplug.load.content import read_file
-from support import BuildC, CPlugin, RunPython, descriptors, error_of, load_generation, names
+from support import (
+    BuildC,
+    CPlugin,
+    RunPython,
+    call_int,
+    descriptors,
+    error_of,
+    lies_in,
+    load_generation,
+    refuse,
+)
 
 NUMBER = "int number(void) { return 7; }"
-
-
-def call(loaded: generation.Generation, name: str) -> int:
-    """Call a function that returns an int."""
-    return int(ctypes.CFUNCTYPE(ctypes.c_int)(loaded.address(name))())
-
-
-def refuse_beside(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a file system that is read-only where the plugin lies; root heeds no modes."""
-    make = tempfile.mkdtemp
-
-    def mkdtemp(suffix: str, prefix: str, directory: str) -> str:
-        if directory == str(plugin.parent):
-            raise OSError(errno.EROFS, "Read-only file system")
-        return make(suffix, prefix, directory)
-
-    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
-
-
-def maps() -> list[str]:
-    """Return the mappings of files in this process, in their order."""
-    lines = Path("/proc/self/maps").read_text().splitlines()
-    return [line for line in lines if "/" in line]
-
-
-def lies_in(loaded: generation.Generation, address: int) -> bool:
-    """Tell whether an address lies in a generation."""
-    start, end = loaded.span
-    return start <= address < end
-
-
-class Tree:
-    """Directories with a plugin and its libraries, which no other test loaded."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def library(self, directory: str, name: str, needed: str = "", rpath: str = "") -> None:
-        """Build a library, whose function gives 7, or what that of another one does."""
-        (self.root / directory).mkdir(parents=True, exist_ok=True)
-        text = f"int {name}(void) {{ return 7; }}"
-        if needed:
-            text = f"int {needed}(void); int {name}(void) {{ return {needed}(); }}"
-        self._build(text, f"{directory}/{self._file(name)}", needed, rpath)
-
-    def load(self, needed: str, rpath: str) -> generation.Generation:
-        """Build and load the plugin, whose function ``number`` gives what its library's does."""
-        (self.root / "app/plugins").mkdir(parents=True, exist_ok=True)
-        text = f"int {needed}(void); int number(void) {{ return {needed}(); }}"
-        self._build(text, "app/plugins/plugin.so", needed, rpath)
-        before = sorted(self.root.rglob("*"))
-        loaded = load_generation(self.root / "app/plugins/plugin.so")
-        assert before == sorted(self.root.rglob("*"))
-        return loaded
-
-    def _file(self, name: str) -> str:
-        return f"lib{name}_{self.root.name}.so"
-
-    def _build(self, text: str, target: str, needed: str, rpath: str) -> None:
-        source = self.root / "source.c"
-        source.write_text(text)
-        libraries = map(str, self.root.rglob(self._file(needed))) if needed else ()
-        soname = Path(target).name
-        # An absolute path of a library without a soname would be kept as what is needed.
-        flags = [*libraries, f"-Wl,-soname,{soname},-rpath,{rpath},--allow-shlib-undefined"]
-        build.build(source, self.root / target, flags=flags)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +41,7 @@ class TestSymbols:
     def test_address(self, build_c: BuildC) -> None:
         """The address of a function can be called."""
         loaded = load_generation(build_c(NUMBER))
-        assert 7 == call(loaded, "number")
+        assert 7 == call_int(loaded, "number")
         assert loaded.has("number")
 
     def test_absent(self, greeter: generation.Generation) -> None:
@@ -146,7 +86,7 @@ class TestSymbols:
         with pytest.raises(SymbolNotFoundError, match=r"^cannot use .*: its address is NULL$"):
             loaded.address("null_symbol")
         assert not loaded.has("null_symbol")
-        assert 1 == call(loaded, "ordinary")
+        assert 1 == call_int(loaded, "ordinary")
 
     @pytest.mark.parametrize(
         "text",
@@ -169,7 +109,7 @@ class TestSymbols:
 
     def test_name_of_other_letters(self, build_c: BuildC) -> None:
         """A name outside of ASCII is found."""
-        assert 7 == call(
+        assert 7 == call_int(
             load_generation(build_c("int z\u00e4hler(void) { return 7; }")), "z\u00e4hler"
         )
 
@@ -183,7 +123,11 @@ class TestSymbols:
         """A file that is loaded again has variables of its own."""
         plugin = build_c("int x; int next(void) { return ++x; }")
         first, second = load_generation(plugin), load_generation(plugin)
-        assert [1, 2, 1] == [call(first, "next"), call(first, "next"), call(second, "next")]
+        assert [1, 2, 1] == [
+            call_int(first, "next"),
+            call_int(first, "next"),
+            call_int(second, "next"),
+        ]
 
 
 class TestExports:
@@ -201,16 +145,13 @@ class TestExports:
         plugin.unlink()
         assert {"number": "function"} == loaded.exports
 
-    def test_descriptor_gone(self, build_c: BuildC) -> None:
-        """They are known without the copy's descriptor, which may be closed any time."""
+    def test_no_descriptor(self, build_c: BuildC) -> None:
+        """They are known without a descriptor of the copy: what is loaded has none."""
         count = descriptors()
         loaded = load_generation(build_c(NUMBER))
-        assert count + 1 == descriptors()
-        for _ in range(2):
-            loaded.close_image()
-            assert count == descriptors()
+        assert count == descriptors()
         assert {"number": "function"} == loaded.exports
-        assert 7 == call(loaded, "number")
+        assert 7 == call_int(loaded, "number")
 
     def test_system_library(self) -> None:
         """A system library's are read from its file."""
@@ -245,88 +186,6 @@ class TestFacts:
         assert lies_in(loaded, loaded.address("cos"))
         assert "a system library is shared" == loaded.unload()
         assert loaded.has("cos")
-
-
-class TestUnloading:
-    """A copy is unmapped, where its file can be."""
-
-    def test_gone(self, build_c: BuildC) -> None:
-        """Its mappings are gone, and it knows so."""
-        before = maps()
-        loaded = load_generation(build_c(NUMBER))
-        loaded.close_image()
-        assert before != maps()
-        assert (None, None) == (loaded.resident, loaded.unload())
-        assert before == maps()
-        assert None is loaded.unload()
-        assert 0 == loaded.mapped_bytes
-        assert not lies_in(loaded, 0)
-        assert {"number": "function"} == loaded.exports
-
-    def test_destructors(self, build_c: BuildC, tmp_path: Path) -> None:
-        """Its destructors run, and what it registered with atexit."""
-        text = """
-            #include <stdio.h>
-            #include <stdlib.h>
-            static void note(const char *text) {
-                FILE *file = fopen(getenv("NATIVEPLUG_LOG"), "a");
-                fputs(text, file);
-                fclose(file);
-            }
-            static void at_exit(void) { note("exit "); }
-            __attribute__((constructor)) static void begin(void) { atexit(at_exit); }
-            __attribute__((destructor)) static void end(void) { note("end "); }
-        """
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("NATIVEPLUG_LOG", str(tmp_path / "log"))
-            assert None is load_generation(build_c(text)).unload()
-        assert ["end", "exit"] == sorted((tmp_path / "log").read_text().split())
-
-    def test_lookup(self, build_c: BuildC) -> None:
-        """Nothing is looked up in it any more."""
-        loaded = load_generation(build_c(NUMBER))
-        loaded.unload()
-        with pytest.raises(SymbolNotFoundError, match=r"^cannot use .*: its code was unloaded$"):
-            loaded.address("number")
-        assert not loaded.has("number")
-
-    def test_others_stay(self, build_c: BuildC) -> None:
-        """Other copies of the same file stay."""
-        plugin = build_c(NUMBER)
-        first, second = load_generation(plugin), load_generation(plugin)
-        assert None is first.unload()
-        assert 7 == call(second, "number")
-
-    def test_reason(self, build_c: BuildC) -> None:
-        """A file that speaks against it stays, and can be used as before."""
-        loaded = load_generation(build_c(NUMBER, "plugin", "-Wl,-z,nodelete"))
-        reason = "the file says so (DF_1_NODELETE)"
-        assert [reason] * 3 == [loaded.resident, loaded.unload(), loaded.unload()]
-        assert 7 == call(loaded, "number")
-
-    def test_kept_by_the_loader(self, build_c: BuildC) -> None:
-        """A copy of which the loader keeps hold is resident, and no more looked at."""
-        loaded = load_generation(build_c(NUMBER))
-        address = loaded.address("number")
-        handle = lib.np_dl_open(loaded._image.name.encode(), lib.RTLD_NOW, ffi.NULL, 0)  # type: ignore[union-attr]
-        assert handle != ffi.NULL
-        reason = "the dynamic loader keeps it mapped"
-        assert [reason] * 2 == [loaded.unload(), loaded.unload()]
-        assert reason == loaded.resident
-        assert lies_in(loaded, address)
-        assert not loaded.has("number")
-
-    def test_many(self, build_c: BuildC) -> None:
-        """A thousand updates leave no more mapped than one."""
-        plugin = build_c(NUMBER)
-        content = read_file(str(plugin))
-        count = len(maps())
-        for _ in range(1000):
-            loaded = generation.load_file(str(plugin), content)
-            assert 7 == call(loaded, "number")
-            loaded.close_image()
-            assert None is loaded.unload()
-        assert len(maps()) <= count + 2  # the heap may have grown
 
 
 class TestSystem:
@@ -367,81 +226,6 @@ class TestSystem:
         assert ("True\n", "") == (done.stdout, done.stderr)
 
 
-class TestOrigin:
-    """A plugin that finds its libraries relative to its own place."""
-
-    @pytest.fixture
-    def plugin(self, build_c: BuildC, tmp_path: Path) -> Path:
-        """Give a plugin that needs a library beside it, which no other test loaded."""
-        name = f"seven_{tmp_path.name}"
-        build_c("int seven(void) { return 7; }", f"lib{name}")
-        text = "int seven(void); int number(void) { return seven(); }"
-        return build_c(text, "plugin", f"-L{tmp_path}", f"-l{name}", "-Wl,-rpath,$ORIGIN")
-
-    def test_loads(self, plugin: Path) -> None:
-        """It loads, and leaves no file behind."""
-        before = sorted(plugin.parent.iterdir())
-        assert 7 == call(load_generation(plugin), "number")
-        assert before == sorted(plugin.parent.iterdir())
-
-    def test_read_only(self, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It loads where nothing can be written beside it, each time a copy of its own."""
-        before = names(plugin.parent)
-        refuse_beside(plugin, monkeypatch)
-        loaded = [load_generation(plugin) for _ in range(2)]
-        assert [7, 7] == [call(each, "number") for each in loaded]
-        assert loaded[0].address("number") != loaded[1].address("number")
-        assert before == names(plugin.parent)
-
-    def test_library_missing(self, plugin: Path) -> None:
-        """Without the library the error names it, and no file is left behind."""
-        library = next(plugin.parent.glob("lib*.so"))
-        library.unlink()
-        before = sorted(plugin.parent.iterdir())
-        assert f"{library.name}: cannot open shared object file" in str(error_of(plugin))
-        assert before == sorted(plugin.parent.iterdir())
-
-
-class TestTree:
-    """A plugin and its libraries, in directories that they find relative to their own."""
-
-    @pytest.fixture(params=[True, False], ids=["writable", "read-only"])
-    def tree(
-        self, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-    ) -> Tree:
-        """Give a function that builds into such a tree."""
-        made = Tree(tmp_path)
-        if not request.param:
-            refuse_beside(tmp_path / "app/plugins/plugin.so", monkeypatch)
-        return made
-
-    def test_above(self, tree: Tree) -> None:
-        """$ORIGIN/../lib is the directory beside the plugin's."""
-        tree.library("app/lib", "first")
-        loaded = tree.load("first", "$ORIGIN/../lib")
-        assert 7 == call(loaded, "number")
-
-    def test_far_above(self, tree: Tree) -> None:
-        """The plugin may go up as far as it likes, and come down again."""
-        tree.library("app/plugins/own", "first")
-        loaded = tree.load("first", "$ORIGIN/../../app/plugins/own")
-        assert 7 == call(loaded, "number")
-
-    def test_library_of_a_library(self, tree: Tree) -> None:
-        """What a library of another directory finds relative to its own is found."""
-        tree.library("other", "second")
-        tree.library("app/lib", "first", "second", "$ORIGIN/../../other")
-        loaded = tree.load("first", "${ORIGIN}/../lib")
-        assert 7 == call(loaded, "number")
-
-    def test_library_beside(self, tree: Tree) -> None:
-        """What a library beside the plugin finds relative to its own place is found."""
-        tree.library("app/lib", "second")
-        tree.library("app/plugins", "first", "second", "$ORIGIN/../lib")
-        loaded = tree.load("first", "$ORIGIN")
-        assert 7 == call(loaded, "number")
-
-
 class TestKept:
     """A copy that is kept for gdb and perf."""
 
@@ -451,7 +235,7 @@ class TestKept:
         plugin = build_c(NUMBER)
         loaded = load_generation(plugin)
         (copy,) = (tmp_path / "kept").rglob("plugin.so")
-        assert 7 == call(loaded, "number")
+        assert 7 == call_int(loaded, "number")
         assert plugin.read_bytes() == copy.read_bytes()
         assert hashlib.sha256(copy.read_bytes()).hexdigest()[:16] in copy.parent.name
         assert str(copy) in Path("/proc/self/maps").read_text()
@@ -463,18 +247,14 @@ class TestHosts:
     @pytest.fixture(autouse=True)
     def _no_memfd(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Make such a host."""
-
-        def refuse(*_args: object) -> None:
-            raise OSError(errno.ENOSYS, "Function not implemented")
-
-        monkeypatch.setattr(os, "memfd_create", refuse)
+        monkeypatch.setattr(os, "memfd_create", refuse(errno.ENOSYS))
 
     def test_loads(self, build_c: BuildC) -> None:
         """A plugin loads from a file that is removed at once."""
         plugin = build_c(NUMBER)
         before = sorted(plugin.parent.iterdir())
         loaded = load_generation(plugin)
-        assert 7 == call(loaded, "number")
+        assert 7 == call_int(loaded, "number")
         assert {"number": "function"} == loaded.exports
         assert before == sorted(plugin.parent.iterdir())
 

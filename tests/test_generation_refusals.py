@@ -162,6 +162,18 @@ class TestRefusedByTheLoader:
         words = "libgone_qqqq.so: cannot open shared object file: No such file or directory"
         assert f"cannot open plugin '{plugin}': {words}" == str(error_of(plugin))
 
+    def test_no_static_tls(self, build_c: BuildC) -> None:
+        """Where thread-local variables find no room, the message says what helps."""
+        text = """
+            __attribute__((tls_model("initial-exec"))) __thread char room[100000];
+            char *f(void) { return room; }
+        """
+        plugin = build_c(text)
+        words = (
+            f"'{plugin}': {plugin}: cannot allocate memory in static TLS block; raise it with GLIBC"
+        )
+        assert words in str(error_of(plugin))
+
     def test_no_reason(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
         """A refusal without words is an error too."""
         plugin = build_c(NUMBER)

@@ -149,10 +149,9 @@ class TestFiles:
         assert (str(directory), str(directory / "plugin.so")) == (copy.temporary, copy.name)
         modes = [path.stat().st_mode & 0o777 for path in (directory, directory / "plugin.so")]
         assert [0o700, 0o600] == modes
-        copy.remove_temporary()
-        assert [] == list(tmp_path.iterdir())
         assert b"bytes" == os.pread(copy.descriptor, 100, 0)
         copy.close()
+        assert [] == list(tmp_path.iterdir())
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(copy.descriptor)
 
@@ -163,7 +162,7 @@ class TestFiles:
         (tmp_path / "real/plugin.so").touch()
         (tmp_path / "link.so").symlink_to("real/plugin.so")
         copy = image.copy(str(tmp_path / "link.so"), b"bytes")
-        copy.remove_temporary()
+        copy.close()
         assert tmp_path / "real" == Path(copy.name).parent.parent
 
     @pytest.mark.usefixtures("_no_memfd")
@@ -173,8 +172,8 @@ class TestFiles:
         copy = image.copy("/nowhere/plugin.so", b"bytes")
         assert tmp_path / "cache/copies" == Path(copy.name).parent.parent
         assert b"bytes" == Path(copy.name).read_bytes()
-        copy.remove_temporary()
-        copy.remove_temporary()  # somebody else may have done it
+        copy.close()
+        copy.close()  # somebody else may have done it
         assert [] == list((tmp_path / "cache/copies").iterdir())
 
     @pytest.mark.usefixtures("_no_memfd")
@@ -233,7 +232,7 @@ class TestFiles:
         names = set()
         for _ in range(10):
             copy = image.copy(str(tmp_path / "plugin.so"), b"bytes")
-            copy.remove_temporary()
+            copy.close()
             names.add(copy.name)
         assert 10 == len(names)
 
@@ -270,7 +269,7 @@ class TestOrigin:
         assert before | {directory.name} == names(directory)
         assert not Path(copy.name).is_symlink()
         assert (directory / "plugin.c").samefile(plugin.with_name("plugin.c"))
-        copy.remove_temporary()
+        copy.close()
         assert before == names(plugin.parent)
 
 
@@ -285,7 +284,7 @@ class TestKept:
         monkeypatch.setenv("NATIVEPLUG_KEEP_COPIES", "kept/copies")
         copies = [image.copy("/nowhere/plugin.so", b"bytes", self.HASH) for _ in range(2)]
         for copy in copies:
-            copy.remove_temporary()
+            copy.close()
             directory = Path(copy.name).parent
             assert tmp_path / "kept/copies" == directory.parent
             assert directory.name.startswith("plugin.so.0123456789abcdef.")

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import nativeplug
-from nativeplug import OpenError, Plugin, plugin
+from nativeplug import OpenError, Plugin
 from nativeplug.load.generation import load_file
+from nativeplug.plugin.files import files
 from samples import NUMBER, SEVEN
 from support import BuildC, CPlugin, RunPython
 
@@ -72,7 +73,7 @@ class TestConstructors:
         function = greeter.lookup("Add")
         thread = threading.Thread(target=nativeplug.open, args=(path,))
         thread.start()
-        while all(entry.done.is_set() for entry in list(plugin._cache._entries.values())):
+        while all(entry.done.is_set() for entry in list(files._entries.values())):
             time.sleep(0.001)
         time.sleep(0.05)  # for the dynamic loader to begin
         assert greeter is nativeplug.open(greeter.path, "int Add2(void);")
@@ -129,7 +130,7 @@ class TestConstructors:
                 nativeplug.open(path)
             return load_file(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("nativeplug.plugin.load_file", reenter)
+        monkeypatch.setattr("nativeplug.plugin.opening.load_file", reenter)
         assert 7 == nativeplug.open(path, NUMBER).number()
 
     def test_interrupt(self, slow: Callable[[int], Path], run_python: RunPython) -> None:

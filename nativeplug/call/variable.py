@@ -53,7 +53,7 @@ class Variable:
     """
 
     def __init__(self, ffi: Any, declaration: VariableDeclaration) -> None:
-        """It lies nowhere until its `cell` is filled with a `Memory`."""
+        """Make one that lies nowhere, until its `cell` is filled with a `Memory`."""
         ctype = ffi.typeof(declaration.type)
         self._ffi = ffi
         self._value = Value(ctype, kind_of(ctype), f"variable {declaration.name!r}")

@@ -177,11 +177,14 @@ class Declarations:
         return Symbols(self.lines)
 
     def keeping(self, names: Container[str]) -> Declarations:
-        """Return these declarations without the functions and variables of other names."""
+        """
+        Return these declarations without constants, and without symbols of other names.
+
+        What is declared after them may give those another meaning.
+        """
         kept = Declarations()
         kept.lines = Lines.of(line for name, line in self.lines.items() if name in names)
-        for part in ("constants", "types", "ffi", "origins"):
-            setattr(kept, part, getattr(self, part))
+        kept.types, kept.ffi, kept.origins = self.types, self.ffi, self.origins
         return kept
 
     def plus(self, unit: Unit) -> Declarations:

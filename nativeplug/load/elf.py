@@ -99,6 +99,21 @@ def is_unfinished(data: Bytes) -> bool:
     return defect.startswith(_TRUNCATED) or defect in {_EMPTY, _ZEROS, _NO_TABLES}
 
 
+def is_refused_by_header(data: Bytes) -> bool:
+    """
+    Tell whether the loader refuses a file by its ELF header alone, before it maps anything.
+
+    Only of such a file may it be asked for its words: any other damage can kill it.
+
+    Args:
+        data: The whole file.
+    """
+    host = layout.host_target()
+    if len(data) < host.header_size or layout.Target.of(data) != host:
+        return True
+    return layout.read_header(data, host).kind not in {_ET_EXEC, _ET_DYN}
+
+
 def is_go(data: bytes) -> bool:
     """
     Tell whether a file was linked by Go, and so brings a Go runtime.

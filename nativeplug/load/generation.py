@@ -20,7 +20,7 @@ from _cffi_backend import FFI
 
 from nativeplug._dl import ffi, lib
 from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundError
-from nativeplug.load import dynamic, elf, image, layout
+from nativeplug.load import dynamic, elf, image
 from nativeplug.load.content import Content
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.load.words import cannot_load, in_users_words
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
 _TEXT_SIZE = 8192  # of the loader's messages: a path (PATH_MAX is 4096) and some words
 _NEAREST = 3
-_ET_EXEC, _ET_DYN = 2, 3  # elf(5)
 # Of the handle of a Go library of the system: the process that loaded it.
 _processes: dict[int, int] = {}
 _HEADER_SIZE = 4096  # more than the loader reads before it maps anything
@@ -56,8 +55,6 @@ class Generation:
     #: What the file exports; None for a system library, which is read when that is asked.
     _exports: Mapping[str, Kind] | None = field(repr=False)
     _handle: FFI.CData = field(repr=False)
-    #: The private copy; None for a system library.
-    _image: image.Image | None = field(repr=False)
     #: When it was loaded.
     loaded_at: datetime = field(init=False, default_factory=lambda: datetime.now(timezone.utc))
     #: Where it lies in memory.
@@ -95,11 +92,6 @@ class Generation:
     def is_variable(self, symbol: str) -> bool:
         """Tell whether the file says that a symbol is a variable."""
         return self.exports.get(symbol) in {"variable", "tls"}
-
-    def close_image(self) -> None:
-        """Give up the private copy's descriptor: what is loaded needs it no longer."""
-        if self._image is not None:
-            self._image.close()
 
     def unload(self) -> str | None:
         """
@@ -161,7 +153,7 @@ class Generation:
         found, address, text = _symbol(self._handle, name)
         if found == lib.NP_DL_ABSENT:
             return None, in_users_words(text, _path_of(self._handle), self.path)
-        if found == lib.NP_DL_FOREIGN and self._image is not None:
+        if found == lib.NP_DL_FOREIGN and self.sha256 is not None:
             return None, f"the file does not export it, only its dependency {text!r} does"
         if found == lib.NP_DL_PLACELESS:
             return 0, "its address is in no file: it is thread-local, or an absolute number"
@@ -200,10 +192,10 @@ def load_file(path: str, content: Content) -> Generation:
         raise _format_error(path, defect, data)
     file = dynamic.read(data)
     resident = find_resident_reason(file)
-    handle, text, copy = _load_copy(path, data, content.sha256)
+    handle, text = _load_copy(path, data, content.sha256)
     if handle == ffi.NULL:
         raise cannot_load(path, text)
-    return Generation(path, file.is_go, content.sha256, resident, file.exports, handle, copy)
+    return Generation(path, file.is_go, content.sha256, resident, file.exports, handle)
 
 
 def load_system(soname: str) -> Generation:
@@ -222,7 +214,7 @@ def load_system(soname: str) -> Generation:
     is_go = elf.is_go(_read_library(_path_of(handle)))
     if is_go:
         _refuse_forked_go(soname, handle)
-    return Generation(soname, is_go, None, "a system library is shared", None, handle, None)
+    return Generation(soname, is_go, None, "a system library is shared", None, handle)
 
 
 def _refuse_forked_go(soname: str, handle: FFI.CData) -> None:
@@ -242,16 +234,11 @@ def _read_library(path: str) -> bytes:
         return b""
 
 
-def _load_copy(path: str, data: bytes, sha256: str = "") -> tuple[FFI.CData, str, image.Image]:
+def _load_copy(path: str, data: bytes, sha256: str = "") -> tuple[FFI.CData, str]:
     """Return the handle of a private copy, or NULL and the loader's text about the user's."""
-    copy = image.copy(path, data, sha256)
-    try:
+    with contextlib.closing(image.copy(path, data, sha256)) as copy:
         handle, text = _open(copy.name)
-    finally:
-        copy.remove_temporary()
-    if handle == ffi.NULL:
-        os.close(copy.descriptor)
-    return handle, in_users_words(text, copy.name, path), copy
+    return handle, in_users_words(text, copy.name, path)
 
 
 def _open(name: str) -> tuple[FFI.CData, str]:
@@ -279,22 +266,10 @@ def _text(buffer: FFI.CData) -> str:
 
 def _format_error(path: str, defect: str, data: bytes) -> FormatError:
     message = f"cannot open plugin {path!r}: {defect}"
-    if _is_refused_by_header(data):
+    if elf.is_refused_by_header(data):
         with contextlib.suppress(OpenError):  # what we found needs no place for a copy
             message += f" ({_load_copy(path, data[:_HEADER_SIZE])[1]})"
     return FormatError(message, path=path, reason=defect)
-
-
-def _is_refused_by_header(data: bytes) -> bool:
-    """
-    Tell whether the loader refuses a file by its ELF header alone, before it maps anything.
-
-    Only of such a file may it be asked for its words: any other damage can kill it.
-    """
-    host = layout.host_target()
-    if len(data) < host.header_size or layout.Target.of(data) != host:
-        return True
-    return layout.read_header(data, host).kind not in {_ET_EXEC, _ET_DYN}
 
 
 def libc_free() -> int:

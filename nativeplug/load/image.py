@@ -18,13 +18,13 @@ import itertools
 import mmap
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from nativeplug.directories import cache_directory
 from nativeplug.errors import OpenError
 from nativeplug.load import origin
-from nativeplug.load.key import FileKey, cannot_open
+from nativeplug.load.key import cannot_open
 
 # Of Linux 6.3: without it a host that sets vm.memfd_noexec=1 refuses to map code.
 _MFD_EXEC: Final = 0x10
@@ -44,22 +44,22 @@ class Image:
 
     #: What to give to dlopen(3).
     name: str
-    #: Open for reading, for as long as the image is in use; not closed by itself.
+    #: Open for reading.
     descriptor: int
-    #: The copy's own identity.
-    key: FileKey
     #: A directory to remove once the image is loaded.
     temporary: str | None = None
+    _status: os.stat_result = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Note which file the descriptor is of."""
+        object.__setattr__(self, "_status", os.fstat(self.descriptor))
 
     def close(self) -> None:
-        """Close the descriptor, unless somebody else did."""
+        """Give up all that is needed for the time of loading only; the name then leads nowhere."""
         with contextlib.suppress(OSError):
-            # Not the times: what the name of a file is given or loses moves them.
-            if FileKey.of(os.fstat(self.descriptor))[:3] == self.key[:3]:
+            # A constructor may have closed all descriptors, and this is another file's now.
+            if os.path.samestat(os.fstat(self.descriptor), self._status):
                 os.close(self.descriptor)
-
-    def remove_temporary(self) -> None:
-        """Remove the directory that is needed for the time of loading only."""
         if self.temporary is not None:
             _remove(self.temporary)
 
@@ -126,11 +126,7 @@ def _memory_image(path: str, data: bytes) -> Image:
     except OSError as error:
         os.close(descriptor)
         raise _RefusedError from error
-    return _image(_unused_spelling("/proc/self/fd", str(descriptor)), descriptor)
-
-
-def _image(name: str, descriptor: int, temporary: str | None = None) -> Image:
-    return Image(name, descriptor, FileKey.of(os.fstat(descriptor)), temporary)
+    return Image(_unused_spelling("/proc/self/fd", str(descriptor)), descriptor)
 
 
 def _memfd_create(name: str) -> int:
@@ -217,7 +213,7 @@ def _file_image(source: _Source, directory: str, name: str) -> Image:
         _write(descriptor, source.data)
         _check_executable(descriptor)
         undo.pop_all()
-        return _image(copied, descriptor, temporary=root)
+        return Image(copied, descriptor, temporary=root)
 
 
 def _remove(directory: str) -> None:

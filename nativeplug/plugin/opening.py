@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -106,13 +107,12 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     source = None if declarations is None else from_caller(declarations)
     for _ in range(_ATTEMPTS):
         key = key_of(path)
-        try:
+        # Or another thread closed it meanwhile.
+        with contextlib.suppress(FileChangedError, ClosedError):
             plugin = _open(name, key, source, options, updating)
             if follow:
                 plugin.follow()
             return plugin
-        except (FileChangedError, ClosedError):  # or another thread closed it meanwhile
-            continue
     raise OpenError(
         f"cannot open plugin {name!r}: the file changes while it is read",
         path=name,

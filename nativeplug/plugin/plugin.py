@@ -163,7 +163,7 @@ class Plugin(View):
         self._updates.close()
 
     def _disown(self, error: Callable[[], PluginError]) -> None:
-        """Make everything that came from the plugin raise, in a child process that cannot use it."""
+        """Make all that came from the plugin raise, in a child process that cannot use it."""
         files.discard(self)
         for view in (self, *self._pins):
             view._symbols.disable(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from types import CellType
 from typing import Any
@@ -37,7 +37,8 @@ Resolved = dict[str, "Function | Variable"]
 class Moves:
     """Where an update moves functions and variables: all that `switch` needs, prepared."""
 
-    names: Set[str]
+    #: The names of all.
+    names: Collection[str]
     functions: tuple[tuple[Function, int, _Invoke, int, Uses], ...]
     variables: tuple[tuple[CellType, Memory], ...]
 
@@ -88,7 +89,7 @@ class Binding:
                     functions.append((symbol, address, *self._served(symbol, address)))
                 else:
                     variables.append((symbol.cell, self._memory(symbol, address)))
-            except PluginError as error:
+            except PluginError as error:  # noqa: PERF203 - it is about one of them
                 problems.append(error)
         return Moves(resolved.keys(), tuple(functions), tuple(variables)), problems
 

@@ -99,7 +99,6 @@ class History:
 
     def reject(self, loaded: Loaded) -> None:
         """Note a generation that was loaded in vain."""
-        loaded.generation.close_image()
         with self._lock:
             self._set(loaded, _REJECTED)
 

@@ -218,7 +218,6 @@ class Updates:
             self._switch(old, _as_before)
             self.history.serve(old)
             raise
-        old.generation.close_image()
 
     def _prepare(self, loaded: Loaded, derive: _Derive) -> _Prepared:
         before, resolved = self._symbols.given, self._symbols.resolved.copy()
