@@ -41,7 +41,7 @@ def timers(open_plugin: Any, c_plugin: Path, go_plugin: Path) -> Iterator[tuple[
                 )
         plg = open_plugin(go_plugin)
         assert plg.Add(2, 3) == 5
-        yield "int Add(int, int) of Go", timer(plg.Add, (2, 3))
+        yield "int Add(int, int) of Go, GIL released", timer(plg.Add, (2, 3))
 
 
 def timer(call: Any, arguments: tuple[float, ...]) -> Timer:

@@ -55,6 +55,9 @@ def _compare(before: _Times, now: _Times) -> Measured:
         for name in names
     ]
     mean, worst = statistics.geometric_mean(ratios.values()), max(names, key=ratios.__getitem__)
+    for kind in ("held", "released"):
+        some = statistics.geometric_mean(ratios[name] for name in names if name.endswith(kind))
+        lines.append(f"mean where the GIL is {kind}: {some:.3f}")
     return Measured(mean, f"{mean:.3f}; worst {ratios[worst]:.3f}, {worst}", details=lines)
 
 

@@ -46,8 +46,8 @@ def test_good(builds: Builds, plg: Any) -> None:
 
 def test_mixed(builds: Builds, plg: Any) -> None:
     """A result of two builds is wrong."""
-    halves = [struct.pack("=q", number) for number in (result(2), 3 << 32 | 2)]
-    put(builds.path, builds.data(2).replace(*halves))
+    whole, mixed = (struct.pack("=q", found) for found in (result(2), 3 << 32 | 2))
+    put(builds.path, builds.data(2).replace(whole, mixed))
     plg.update()
     with Traffic(plg, 1) as traffic:
         assert complaint(traffic).startswith("mixed of two builds: ")
