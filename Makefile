@@ -37,7 +37,7 @@ $(shell $(BIN)/python -c '' 2>/dev/null && head -n 3 $(BIN)/pip | grep -qF '$(HE
 
 help:
 	@cat <<'END'
-	make demo          set up .venv, build a C and a Go plugin, open them and call them
+	make demo          set up .venv, build a C and a Go plugin, open, call and update them
 	make test          the whole test suite, with line and branch coverage
 	make test-all      the test suite on every Python from 3.10 to 3.13 that this machine has
 	make test-asan     the test suite under AddressSanitizer and UndefinedBehaviorSanitizer

@@ -19,8 +19,32 @@ from nativeplug.errors import BuildError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_C_SOURCE = Path("plugins_c", "greeter.c")
-_GO_SOURCE = Path("plugins_go", "greeter")
+_FIRST, _SECOND = "world", "gopher"
+
+
+@dataclass(frozen=True, slots=True)
+class _Greeter:
+    """A plugin to show."""
+
+    language: str
+    #: Where it is in the checkout.
+    source: Path
+    #: Its file that says who is greeted, beside *source*.
+    edited: Path
+    #: Functions that give the caller a copy, with what frees it.
+    free: dict[str, str] = field(default_factory=dict)
+    #: What to say of the first build.
+    note: str = ""
+
+
+_C = _Greeter("C", Path("plugins_c", "greeter.c"), Path("greeter.c"))
+_GO = _Greeter(
+    "Go",
+    Path("plugins_go", "greeter"),
+    Path("greeter", "variables.c"),
+    {"GetName": "free"},
+    " (about a minute for the first time)",
+)
 
 
 @dataclass(slots=True)
@@ -34,7 +58,7 @@ class _Story:
         self.rows.append((step, python, printable(str(result))))
 
 
-@click.command(short_help="Build, open and call a C and a Go plugin.")
+@click.command(short_help="Build, open, call and update a C and a Go plugin.")
 @click.option(
     "--plugins",
     "folder",
@@ -43,53 +67,61 @@ class _Story:
     help="The source checkout, which holds plugins_c and plugins_go; default: here.",
 )
 def demo(folder: Path) -> None:
-    """Build a C and a Go plugin, open them, call them, and show each step."""
-    for source in (_C_SOURCE, _GO_SOURCE):
-        if not (folder / source).exists():
+    """Build a C and a Go plugin, open them, call them, update one, and show each step."""
+    for greeter in (_C, _GO):
+        if not (folder / greeter.source).exists():
             raise Failure(
-                f"no {source} in '{folder}': run the demo in a source checkout of nativeplug, "
-                "or name one with --plugins"
+                f"no {greeter.source} in '{folder}': run the demo in a source checkout of "
+                "nativeplug, or name one with --plugins"
             )
-    with tempfile.TemporaryDirectory(prefix="nativeplug-demo-") as room:
-        _show(_run(_build_c(folder / _C_SOURCE, Path(room, "c")), _C_SOURCE, {}))
+    with tempfile.TemporaryDirectory(prefix="nativeplug-demo-") as place:
+        greeter, room = _C, Path(place, "c")
+        plg = _open(folder, greeter, room)
         if programs.go_toolchain() is None:
             click.echo(
                 "no Go toolchain found, so there is no Go plugin to show: install Go 1.21 or "
                 "later, or the extra 'nativeplug[go]'",
                 err=True,
             )
-            return
-        # The Go greeter makes a copy for each caller, who has to free it.
-        plugin = _build_go(folder / _GO_SOURCE, Path(room, "go"))
-        _show(_run(plugin, _GO_SOURCE, {"GetName": "free"}))
+        else:
+            greeter, room = _GO, Path(place, "go")
+            plg = _open(folder, greeter, room)
+        _show(_update(plg, greeter, room))
 
 
-def _build_c(source: Path, room: Path) -> Path:
+def _open(folder: Path, greeter: _Greeter, room: Path) -> nativeplug.Plugin:
+    """Build a plugin in a room of its own, and show what can be done with it."""
+    _copy(folder / greeter.source, room)
+    plugin = _build(greeter, room, f"building the {greeter.language} plugin{greeter.note}")
+    plg = nativeplug.open(plugin, free=greeter.free)
+    _show(_use(plg, greeter))
+    return plg
+
+
+def _copy(source: Path, room: Path) -> None:
+    """Copy the source: it will be edited, and the checkout is not ours."""
     room.mkdir()
-    shutil.copy(source.with_suffix(".h"), room)
-    return _build(source, room, "building the C plugin")
+    if source.is_dir():
+        shutil.copytree(source, room / source.name)
+        return
+    for file in (source, source.with_suffix(".h")):
+        shutil.copy(file, room)
 
 
-def _build_go(source: Path, room: Path) -> Path:
-    room.mkdir()
-    return _build(source, room, "building the Go plugin (about a minute for the first time)")
-
-
-def _build(source: Path, room: Path, step: str) -> Path:
+def _build(greeter: _Greeter, room: Path, step: str) -> Path:
     try:
         with progress(step, logged=True):
-            return build(source, room / "greeter.so")
+            return build(room / greeter.source.name)
     except BuildError as error:
         click.echo(error.output, err=True, nl=False)
         raise
 
 
-def _run(plugin: Path, source: Path, free: dict[str, str]) -> _Story:
-    story = _Story(f"A plugin written in {'C' if source == _C_SOURCE else 'Go'}")
-    story.tell("build", f"build('{source}', './{plugin.name}')", plugin.name)
-    options = f", free={free}" if free else ""
-    plg = nativeplug.open(plugin, free=free)
-    story.tell("open", f"plg = nativeplug.open('./{plugin.name}'{options})", ", ".join(plg))
+def _use(plg: nativeplug.Plugin, greeter: _Greeter) -> _Story:
+    story = _Story(f"A plugin written in {greeter.language}: {greeter.source}")
+    story.tell("build", f"build('{greeter.source.name}')", "greeter.so")
+    options = f", free={greeter.free}" if greeter.free else ""
+    story.tell("open", f"plg = nativeplug.open('greeter.so'{options})", ", ".join(plg))
     story.tell("look up a function", "plg.lookup('GetName')", plg.lookup("GetName"))
     story.tell("call it", "plg.GetName()", repr(plg.GetName()))
     story.tell("look up a variable", "plg.lookup('Name')", plg.lookup("Name"))
@@ -99,6 +131,30 @@ def _run(plugin: Path, source: Path, free: dict[str, str]) -> _Story:
     story.tell("the plugin sees it", "plg.GetName()", repr(plg.GetName()))
     story.tell("a wrong call", "plg.Add('two', 3)", _error_of(lambda: plg.Add("two", 3)))
     return story
+
+
+def _update(plg: nativeplug.Plugin, greeter: _Greeter, room: Path) -> _Story:
+    story = _Story(f"The same plugin, another version: {greeter.edited} is edited")
+    get_name = plg.GetName
+    story.tell("keep a function", "get_name = plg.GetName; get_name()", repr(get_name()))
+    line = _edit(room / greeter.edited)
+    story.tell("edit the source", f"file.write_text(text.replace('{_FIRST}', '{_SECOND}'))", line)
+    plugin = _build(greeter, room, f"building the {greeter.language} plugin again")
+    story.tell("build it in place", f"build('{greeter.source.name}')", plugin.name)
+    story.tell("take it up", "plg.update()", repr(plg.update()))
+    story.tell("the kept function is new", "get_name()", repr(get_name()))
+    states = ", ".join(f"{each.number} {each.state}" for each in plg.generations)
+    story.tell("both are in memory", "plg.generations", states)
+    plg.rollback()
+    story.tell("go back to the first", "plg.rollback(); get_name()", repr(get_name()))
+    return story
+
+
+def _edit(file: Path) -> str:
+    """Put another name into a source file; return the line that has it."""
+    text = file.read_text(encoding="utf-8").replace(f'"{_FIRST}"', f'"{_SECOND}"')
+    file.write_text(text, encoding="utf-8")
+    return next(line for line in text.splitlines() if _SECOND in line)
 
 
 def _error_of(call: Callable[[], Any]) -> str:

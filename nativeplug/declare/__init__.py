@@ -34,6 +34,9 @@ __all__ = [
     "served",
 ]
 
+# What cffi says of more than a hundred FFIs that include each other.
+_TOO_MANY = "recursion overflow in ffi.include()"
+
 
 def read(declarations: str | os.PathLike[str]) -> Declarations:
     """
@@ -70,6 +73,20 @@ def extend(base: Declarations, source: Source) -> Declarations:
     Raises:
         DeclarationError: *source* cannot be read, or contradicts *base*.
     """
+    try:
+        return base.plus(_read_after(base, source))
+    except RuntimeError as error:
+        if _TOO_MANY not in str(error):
+            raise
+        raise DeclarationError(
+            f"{source.name}: types were added a hundred times, and cffi takes no more: restart the "
+            "program",
+            file=source.name,
+        ) from None
+
+
+def _read_after(base: Declarations, source: Source) -> Unit:
+    """Return what *source* declares, read after *base*."""
     known = dict.fromkeys(base.types.values())
     key = compiled.key_of(source.name, source.text, repr(base.constants), repr([*known]))
     unit = compiled.load(key)
@@ -80,7 +97,7 @@ def extend(base: Declarations, source: Source) -> Declarations:
             unit = compiled.parse_and_keep(key, parse)
         else:
             unit = compiled.load_or_parse(compiled.key_of(key, prepared.output), parse)
-    return base.plus(unit)
+    return unit
 
 
 def _parse(prepared: Prepared, origin: str, base: Declarations) -> Unit:

@@ -157,7 +157,7 @@ class Declarations:
     Immutable, and safe to use from several threads.
     """
 
-    __slots__ = ("constants", "ffi", "lines", "origins", "types")
+    __slots__ = ("constants", "ffi", "lines", "origins", "types", "types_ffi")
 
     def __init__(self) -> None:
         #: The functions and variables by name, each as what is kept of it.
@@ -168,6 +168,8 @@ class Declarations:
         self.types: dict[str, TypeDeclaration] = {}
         #: The cffi ``FFI`` that knows the types.
         self.ffi: Any = load_types({}, None)
+        #: The earliest ``FFI`` that knows all types; later ones know more constants.
+        self.types_ffi: Any = self.ffi
         #: The texts that were read: header paths, or ``<declarations>``.
         self.origins: tuple[str, ...] = ()
 
@@ -184,7 +186,8 @@ class Declarations:
         """
         kept = Declarations()
         kept.lines = Lines.of(line for name, line in self.lines.items() if name in names)
-        kept.types, kept.ffi, kept.origins = self.types, self.ffi, self.origins
+        kept.types, kept.origins = self.types, self.origins
+        kept.ffi = kept.types_ffi = self.types_ffi
         return kept
 
     def plus(self, unit: Unit) -> Declarations:
@@ -200,6 +203,7 @@ class Declarations:
         """
         whole = Declarations()
         whole.ffi = load_types(unit.ffi, self.ffi)
+        whole.types_ffi = whole.ffi if unit.types else self.types_ffi
         whole.constants = self.constants | constants_of(unit.ffi)
         whole.types = dict(self.types)
         for declaration in unit.types:

@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from nativeplug.errors import FormatError
 from nativeplug.load import elf, layout, producer
 from nativeplug.load.key import cannot_open
-from nativeplug.load.symbols import GO_RUNTIME, ExportedSymbol, read_exported
+from nativeplug.load.symbols import (
+    FUNCTIONS,
+    GO_RUNTIME,
+    VARIABLES,
+    ExportedSymbol,
+    read_exported,
+)
 
 if TYPE_CHECKING:
     from elftools.elf.dynamic import DynamicSegment
@@ -75,12 +81,12 @@ class ElfFacts:
     @property
     def functions(self) -> tuple[ExportedSymbol, ...]:
         """The exported functions, by name."""
-        return tuple(symbol for symbol in self.symbols if symbol.kind in {"function", "ifunc"})
+        return tuple(symbol for symbol in self.symbols if symbol.kind in FUNCTIONS)
 
     @property
     def variables(self) -> tuple[ExportedSymbol, ...]:
         """The exported variables, by name."""
-        return tuple(symbol for symbol in self.symbols if symbol.kind in {"variable", "tls"})
+        return tuple(symbol for symbol in self.symbols if symbol.kind in VARIABLES)
 
 
 def read(file: str | os.PathLike[str] | BinaryIO) -> ElfFacts:

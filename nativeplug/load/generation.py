@@ -22,6 +22,7 @@ from nativeplug._dl import ffi, lib
 from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundError
 from nativeplug.load import dynamic, elf, image
 from nativeplug.load.content import Content
+from nativeplug.load.symbols import FUNCTIONS, VARIABLES
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.load.words import cannot_load, in_users_words
 
@@ -91,7 +92,11 @@ class Generation:
 
     def is_variable(self, symbol: str) -> bool:
         """Tell whether the file says that a symbol is a variable."""
-        return self.exports.get(symbol) in {"variable", "tls"}
+        return self.exports.get(symbol) in VARIABLES
+
+    def is_function(self, symbol: str) -> bool:
+        """Tell whether the file says that a symbol is a function."""
+        return self.exports.get(symbol) in FUNCTIONS
 
     def unload(self) -> str | None:
         """

@@ -28,6 +28,9 @@ _SYMBOL_KINDS: dict[str, Kind] = {
     "STT_GNU_IFUNC": "ifunc",
     "STT_LOOS": "ifunc",  # the same number; pyelftools gives one name or the other
 }
+#: Kinds of what can be called, and of what can be read.
+FUNCTIONS = frozenset({"function", "ifunc"})
+VARIABLES = frozenset({"variable", "tls"})
 _EXPORTED_BINDINGS = {"STB_GLOBAL", "STB_WEAK", "STB_LOOS"}  # STB_LOOS is STB_GNU_UNIQUE
 _EXPORTED_VISIBILITIES = {"STV_DEFAULT", "STV_PROTECTED"}
 #: What the linker exports on its own account.

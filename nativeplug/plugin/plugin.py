@@ -57,7 +57,6 @@ class Plugin(View):
 
         Of those that were unloaded, the last hundred.
         """
-        self._updates.unload()
         return self._updates.history.infos()
 
     def update(self) -> Outcome:

@@ -65,6 +65,6 @@ def hand_over(old: Loaded, new: Loaded) -> None:
 
 def _find(loaded: Loaded, name: str, ctype: str) -> Any:
     """Return a hook, None where the plugin has none."""
-    if not loaded.generation.has(name):
+    if not loaded.generation.is_function(name):
         return None
     return _ffi.cast(ctype, loaded.generation.address(name))

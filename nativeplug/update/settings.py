@@ -39,7 +39,7 @@ class Settings:
             ValueError: *unload* is none of the words, *max_generations* less than 1.
             TypeError: A value is of the wrong type.
         """
-        if unload not in {None, "never", "when_idle"}:
+        if unload not in (None, "never", "when_idle"):
             raise ValueError(f"unload must be 'never' or 'when_idle', not {unload!r}")
         if max_generations is not None:
             if type(max_generations) is not int:

@@ -60,6 +60,8 @@ class Updates:
         self._symbols = symbols
         self._lock = threading.Lock()
         self._owner: int | None = None
+        # Reentrant: a signal handler or a finalizer may open the plugin at any point.
+        self._configuring = threading.RLock()
 
     @property
     def is_mine(self) -> bool:
@@ -69,6 +71,7 @@ class Updates:
     def after_fork(self) -> None:
         """Forget, in a child process, an update of a thread that it has not."""
         self.history.after_fork()
+        self._configuring = threading.RLock()
         if not self.is_mine:
             self._lock, self._owner = threading.Lock(), None
 
@@ -125,7 +128,9 @@ class Updates:
 
     def configure(self, *given: object) -> None:
         """Add what ``open`` was told to the settings; see `Settings.plus`."""
-        self.settings = self.settings.plus(*given)
+        with self._configuring:
+            self.settings = self.settings.plus(*given)
+        self.unload()
 
     def close(self) -> None:
         """Note that the plugin was closed: nothing serves any more."""
@@ -190,7 +195,8 @@ class Updates:
     def _check(self, file: str, content: Content) -> _Derive:
         """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
         resolved, given = self._symbols.resolved.copy(), self._symbols.given
-        reasons = [*check.find_defects(content, resolved)]
+        before = self._symbols.loaded.generation
+        reasons = [*check.find_defects(content, before, resolved)]
         header = None
         try:
             header = beside(file) if given.brought else None
