@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import re
 import statistics
@@ -35,22 +36,21 @@ def gap(scale: float, folder: Path) -> Measured:
     """
     builds, updates = _sized(folder, _LARGE), times(200, scale)
     plg = builds.open()
-    gaps: dict[str, list[float]] = {}
-    for number in range(2, 2 * updates + 2):
-        kind, call = ("held", plg.held) if number % 2 else ("released", plg.number)
-        builds.put(number)
-        begun = time.perf_counter()
+    numbers, lines, medians = itertools.count(2), [], []
+    for kind, call in (("released", plg.number), ("held", plg.held)):
+        gaps, idle = [], []
         with _Watch(call) as watch:
-            assert "updated" == plg.update()
-        took = time.perf_counter() - begun
-        gaps.setdefault(f"GIL {kind}", []).append(watch.longest / 1e6)
-        with _Watch(call) as watch:
-            time.sleep(took)
-        gaps.setdefault(f"no update, GIL {kind}", []).append(watch.longest / 1e6)
-    medians = {kind: statistics.median(found) for kind, found in gaps.items()}
-    lines = [f"{kind}: median {medians[kind]:.2f} ms, worst {max(gaps[kind]):.1f}" for kind in gaps]
-    figure = max(medians["GIL released"], medians["GIL held"])
-    return Measured(figure, f"{figure:.2f} ms", details=lines)
+            for number in itertools.islice(numbers, updates):
+                builds.put(number)
+                gaps.append(watch.longest_in(plg.update))
+                idle.append(watch.longest_in(time.sleep, _PAUSE))
+        medians.append(statistics.median(gaps))
+        lines.append(
+            f"GIL {kind}: median {medians[-1]:.2f} ms, worst {max(gaps):.1f}; "
+            f"without an update {statistics.median(idle):.2f} ms, worst {max(idle):.1f}"
+        )
+    assert next(numbers) - 1 == plg.generation
+    return Measured(max(medians), f"{max(medians):.2f} ms", details=lines)
 
 
 def _sized(folder: Path, size: int) -> Builds:
@@ -63,33 +63,38 @@ _POINTERS = "char padding[{}] = {{1}}; void *pointers[512] = {{[0 ... 511] = pad
 
 
 class _Watch(threading.Thread):
-    """Calls without pause, and measures the pauses all the same, while in use."""
+    """Calls without pause, while in use, and measures the pauses all the same."""
 
     def __init__(self, call: Callable[[], int]) -> None:
         super().__init__(name="caller", daemon=True)
         self._call = call
         self._stopping = False
-        self._started = threading.Event()
-        #: In nanoseconds.
-        self.longest = 0
+        # In nanoseconds: when the last call ended, and the longest time between two.
+        self._last = self._longest = 0
 
     def run(self) -> None:
         """Call."""
         call, clock = self._call, time.perf_counter_ns
-        for _ in range(1000):
-            call()
-        self._started.set()
         last = clock()
         while not self._stopping:
             call()
             now = clock()
-            self.longest = max(self.longest, now - last)
-            last = now
+            if now - last > self._longest:  # noqa: PLR1730 - written seldom: another thread resets it
+                self._longest = now - last
+            last = self._last = now
+
+    def longest_in(self, action: Callable[..., object], *arguments: object) -> float:
+        """Return the longest pause while something is done, in milliseconds."""
+        self._longest = 0
+        action(*arguments)
+        end = time.perf_counter_ns()
+        while self._last < end:  # a pause may last yet
+            time.sleep(0)
+        return self._longest / 1e6
 
     def __enter__(self) -> Self:
         self.start()
-        self._started.wait()
-        self.longest = 0
+        self.longest_in(time.sleep, _PAUSE)
         return self
 
     def __exit__(self, *_error: object) -> None:
