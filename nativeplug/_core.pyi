@@ -196,6 +196,9 @@ class PluginBase:
     def _forget(self) -> None:
         """Remove all attributes, and all that was resolved."""
 
+    def _forget_one(self, name: str, /) -> None:
+        """Remove an attribute, if there is one of that name."""
+
 def switch(
     functions: tuple[
         tuple[FunctionBase, int, Callable[..., Any] | None, int, Uses],

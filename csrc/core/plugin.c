@@ -10,7 +10,7 @@
  * In front of the dictionary stand the last attributes that were read, by the
  * identity of their names, which are interned where a program spells them.
  * That saves half of the time. Nothing changes the dictionary but _remember
- * and _forget; __dict__ shows it read-only.
+ * and the two that forget; __dict__ shows it read-only.
  *
  * A plugin owns all that it points to. Everything here needs the GIL.
  */
@@ -171,16 +171,22 @@ plugin_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
+static void
+clear_recent(NpPlugin *plugin)
+{
+    for (size_t at = 0; at < NP_RECENT; at++) {
+        Py_CLEAR(plugin->recent[at].name);
+        Py_CLEAR(plugin->recent[at].value);
+    }
+}
+
 /* The dictionaries stay, empty: whoever still holds the plugin may use it. */
 static int
 plugin_clear(PyObject *self)
 {
     NpPlugin *plugin = (NpPlugin *)self;
 
-    for (size_t at = 0; at < NP_RECENT; at++) {
-        Py_CLEAR(plugin->recent[at].name);
-        Py_CLEAR(plugin->recent[at].value);
-    }
+    clear_recent(plugin);
     if (plugin->attributes != NULL) {
         PyDict_Clear(plugin->attributes);
     }
@@ -228,6 +234,21 @@ plugin_forget(PyObject *self, PyObject *unused)
 }
 
 static PyObject *
+plugin_forget_one(PyObject *self, PyObject *name)
+{
+    NpPlugin *plugin = (NpPlugin *)self;
+
+    if (PyDict_DelItem(plugin->attributes, name) < 0) {
+        if (!PyErr_ExceptionMatches(PyExc_KeyError)) {
+            return NULL;
+        }
+        PyErr_Clear();
+    }
+    clear_recent(plugin);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 plugin_dict(PyObject *self, void *unused)
 {
     (void)unused;
@@ -237,6 +258,7 @@ plugin_dict(PyObject *self, void *unused)
 static PyMethodDef plugin_methods[] = {
     {"_remember", plugin_remember, METH_VARARGS, NULL},
     {"_forget", plugin_forget, METH_NOARGS, NULL},
+    {"_forget_one", plugin_forget_one, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

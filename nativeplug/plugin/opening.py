@@ -173,7 +173,7 @@ def _load(name: str, key: Key) -> Plugin:
         if found is plugin:
             return plugin
         plugin.close()  # another thread has opened what the path named before
-    found.update()
+    found._take_up(asked=False)
     if found._updates.key != key:
         raise FileChangedError
     return found

@@ -44,6 +44,7 @@ class Plugin(View):
             key: What was loaded.
         """
         symbols = Symbols(loaded)
+        loaded.serves = True
         plugin = super().__new__(cls, symbols, symbols.resolved)
         object.__setattr__(plugin, "_updates", Updates(file, key, symbols))
         object.__setattr__(plugin, "_pins", weakref.WeakSet())
@@ -78,8 +79,12 @@ class Plugin(View):
                 was current serves on.
             ClosedError: The plugin was closed.
         """
+        return self._take_up(asked=True)
+
+    def _take_up(self, *, asked: bool) -> Outcome:
+        """Update, also without being asked: then a version that was left is not taken up again."""
         try:
-            return self._updates.update(self)
+            return self._updates.update(self, asked=asked)
         finally:
             files.note(self)
 
@@ -87,10 +92,11 @@ class Plugin(View):
         """
         Make a retired generation current again, as it was left; state goes over as in an update.
 
-        The file stays as it is, and is taken up again when it changes, or by `update`.
+        The file stays as it is. Its content is taken up again by `update` only; another content
+        as ever.
 
         Args:
-            number: The generation's number; None for the latest one before the current one.
+            number: The generation's number; None for the one that the current one has replaced.
 
         Raises:
             UpdateError: There is none that is mapped, or it cannot serve.
@@ -118,13 +124,14 @@ class Plugin(View):
         """
         Update the plugin by itself, in a thread, whenever its file has changed and has settled.
 
-        What happens is logged ("nativeplug.follow"). Following ends with `unfollow` and when
+        What has changed before is taken up at once. What happens is logged
+        ("nativeplug.follow"). Following ends with `unfollow` and when
         the plugin is closed; a child process follows nothing. Safe to call from several
         threads; a plugin is followed once.
 
         Args:
-            on_update: Called in that thread after each update with the plugin and None, and
-                with the error after each that failed; in place of what was given before.
+            on_update: Called after each such update with the plugin and None, and with the
+                error after each that failed; in place of what was given before.
 
         Raises:
             UpdateError: The package ``watchfiles`` is not installed, or the plugin is a system
@@ -159,6 +166,7 @@ class Plugin(View):
         for pin in [*self._pins]:
             pin.close()
         self._following.stop(wait=False)
+        self._symbols.loaded.serves = False
         self._updates.close()
 
     def _disown(self, error: Callable[[], PluginError]) -> None:

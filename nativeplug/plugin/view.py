@@ -23,7 +23,7 @@ class View(PluginBase):
     @property
     def path(self) -> str:
         """The path or soname that the plugin was first opened by."""
-        return self._symbols.loaded.generation.path
+        return self._symbols.generation.path
 
     @property
     def generation(self) -> int:
@@ -177,10 +177,13 @@ class View(PluginBase):
 _PRIVATE = {
     "_disable",
     "_following",
+    "_disown",
     "_forget",
+    "_forget_one",
     "_missing",
     "_pins",
     "_remember",
     "_symbols",
+    "_take_up",
     "_updates",
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import CellType
 from typing import Any
@@ -38,7 +39,7 @@ class Moves:
     """Where an update moves functions and variables: all that `switch` needs, prepared."""
 
     #: The names of all.
-    names: Collection[str]
+    names: AbstractSet[str]
     functions: tuple[tuple[Function, int, _Invoke, int, Uses], ...]
     variables: tuple[tuple[CellType, Memory], ...]
 
@@ -79,9 +80,10 @@ class Binding:
         variable.cell.cell_contents = self._memory(variable, address)
         return variable
 
-    def moves(self, resolved: Resolved) -> tuple[Moves, list[PluginError]]:
-        """Find where to move symbols; say what is wrong with those that cannot."""
-        functions, variables, problems = [], [], []
+    def moves(self, resolved: Resolved) -> tuple[Moves, dict[str, PluginError]]:
+        """Find where to move symbols; say which cannot be moved, and why."""
+        functions, variables = [], []
+        problems: dict[str, PluginError] = {}
         for name, symbol in resolved.items():
             try:
                 address = self.loaded.generation.address(name)
@@ -90,8 +92,9 @@ class Binding:
                 else:
                     variables.append((symbol.cell, self._memory(symbol, address)))
             except PluginError as error:  # noqa: PERF203 - it is about one of them
-                problems.append(error)
-        return Moves(resolved.keys(), tuple(functions), tuple(variables)), problems
+                problems[name] = error
+        moved = resolved.keys() - problems.keys()
+        return Moves(moved, tuple(functions), tuple(variables)), problems
 
     def _memory(self, variable: Variable, address: int) -> Memory:
         loaded = self.loaded

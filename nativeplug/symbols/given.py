@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from nativeplug import declare
 from nativeplug.call import Scope
-from nativeplug.declare import Declarations, FunctionDeclaration
+from nativeplug.declare import Declarations, FunctionDeclaration, from_line
+from nativeplug.declare.declarations import same_type
+from nativeplug.declare.places import contradiction
 from nativeplug.declare.sources import Source
+from nativeplug.declare.unit import PLACE, TEXT
 from nativeplug.errors import DeclarationError
 from nativeplug.options import Options
 
@@ -74,6 +78,44 @@ class Given:
         for source in sources - {brought}:
             declarations = declare.extend(declarations, source)
         return Given(declarations, self._scope(declarations), sources, self.options)
+
+    def contradictions(self, before: Given, in_use: Iterable[str]) -> dict[str, DeclarationError]:
+        """
+        Say which symbols an earlier version of the plugin declares otherwise, and how.
+
+        Args:
+            before: What was declared when that version served last.
+            in_use: The symbols that matter.
+        """
+        found: dict[str, DeclarationError] = {}
+        if self.brought == before.brought:  # only the program has declared something since
+            return found
+        for name in in_use:
+            if name not in before.declarations.lines:
+                found[name] = DeclarationError(f"{name!r} is in use, and it does not declare it")
+                continue
+            new, old = (from_line(each.declarations.lines[name]) for each in (self, before))
+            if not same_type(self.declarations.ffi, new, old):
+                found[name] = contradiction(old[PLACE], old[TEXT], new[PLACE], new[TEXT])
+        return found
+
+    def returned(self, before: Given) -> Given:
+        """
+        Return what is declared once an earlier version of the plugin serves again.
+
+        Args:
+            before: What was declared when that version served last.
+
+        Raises:
+            DeclarationError: What the program has declared since contradicts it.
+        """
+        if self.brought == before.brought:
+            return self
+        given = before
+        for source in self.sources - before.sources:
+            if not source.is_brought:
+                given = given.plus(source, None, Options())
+        return replace(given, options=self.options)
 
     def check_names(self) -> None:
         """

@@ -7,6 +7,7 @@ from typing import Any
 
 from nativeplug.call import Memory, Uses
 from nativeplug.load.generation import Generation
+from nativeplug.symbols.given import Given
 
 #: What is loaded, whatever becomes of the plugin: C may hold pointers to what variables of a
 #: generation were given, for as long as its code is in memory.
@@ -21,12 +22,26 @@ class Loaded:
     where it still serves after the ``with`` was entered.
     """
 
-    __slots__ = ("__weakref__", "_memories", "_pins", "generation", "kept", "number", "uses")
+    __slots__ = (
+        "__weakref__",
+        "_memories",
+        "_pins",
+        "generation",
+        "given",
+        "kept",
+        "number",
+        "serves",
+        "uses",
+    )
 
     def __init__(self, generation: Generation, number: int) -> None:
         self.generation = generation
         #: It is the plugin's *number*-th, counted from 1.
         self.number = number
+        #: New calls go to it, or may do so yet; not those of pins.
+        self.serves = False
+        #: What was declared when it served last; None before.
+        self.given: Given | None = None
         #: The calls under way, and whether an address was given out.
         self.uses = Uses(*generation.span)
         #: What its variables point to.
@@ -65,8 +80,8 @@ class Loaded:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no call is under way in it, and no pin holds it."""
-        return not (self.uses.calls or self._memories or self._pins)
+        """Whether it does not serve, no call is under way in it, and no pin holds it."""
+        return not (self.serves or self.uses.calls or self._memories or self._pins)
 
     def forget(self) -> None:
         """Let go of what its variables point to: it is unloaded."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from nativeplug.call import PENDING, Callback, Function, Variable
 from nativeplug.declare import Declarations
@@ -14,6 +16,8 @@ from nativeplug.options import Options
 from nativeplug.symbols.binding import Binding, Moves, Resolved
 from nativeplug.symbols.given import Given
 from nativeplug.symbols.loaded import Loaded
+
+_NOTHING: Mapping[str, PluginError] = {}
 
 # Held for steps that neither wait nor run anybody else's code, so one will do for all.
 # Reentrant: a signal handler or a finalizer may use a plugin at any point.
@@ -154,7 +158,14 @@ class Symbols:
                 if self._serves(loaded):
                     return [name for name in names if loaded.generation.has(name)]
 
-    def switch(self, loaded: Loaded, given: Given, before: Given, moves: Moves) -> bool:
+    def switch(
+        self,
+        loaded: Loaded,
+        given: Given,
+        before: Given,
+        moves: Moves,
+        lost: Mapping[str, PluginError] = _NOTHING,
+    ) -> bool:
         """
         Let another generation serve, from the next call on, with what was resolved moved there.
 
@@ -162,7 +173,8 @@ class Symbols:
             loaded: The generation.
             given: What is declared from now on.
             before: What was declared when all this was prepared.
-            moves: Where everything that is resolved moves.
+            moves: Where what is resolved moves.
+            lost: What does not move, with the error that every use raises from then on.
 
         Returns:
             Whether it was done: not when more was declared or looked up meanwhile.
@@ -172,10 +184,15 @@ class Symbols:
         """
         with _lock:
             self.check_open()
-            if self.given is not before or self.resolved.keys() != moves.names:
+            if self.given is not before or self.resolved.keys() != moves.names | lost.keys():
                 return False
+            for name, error in lost.items():
+                self.resolved.pop(name).disable(partial(copy.copy, error))
+            # An interrupt may come at any point: then both may serve, and none is unloaded.
+            loaded.serves = True
             moves.make()
-            self.loaded, self.given = loaded, given
+            old, self.loaded, self.given = self.loaded, loaded, given
+            old.given, old.serves = before, False
             return True
 
     def pinned(self) -> Symbols:

@@ -5,6 +5,6 @@ from __future__ import annotations
 from nativeplug.update.following import Following
 from nativeplug.update.history import GenerationInfo
 from nativeplug.update.settings import Hook, Settings, Unload
-from nativeplug.update.swap import Outcome, Updates
+from nativeplug.update.updates import Outcome, Updates
 
 __all__ = ["Following", "GenerationInfo", "Hook", "Outcome", "Settings", "Unload", "Updates"]

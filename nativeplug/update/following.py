@@ -26,7 +26,7 @@ class Following:
         Follow nothing yet.
 
         Args:
-            plugin: What is updated, by its ``update``.
+            plugin: What is updated.
             file: The file's absolute path; None for a system library.
         """
         self._plugin = plugin
@@ -69,7 +69,7 @@ class Following:
             return
         with contextlib.suppress(ClosedError):
             try:
-                outcome = self._plugin.update()
+                outcome = self._plugin._take_up(asked=False)  # noqa: SLF001 - for this
             except UpdateError as error:
                 _log.warning("%s", error)
                 self._tell(error)

@@ -63,6 +63,7 @@ class History:
         """*first* serves."""
         self._lock = threading.RLock()
         self._records = [_Record(first, _CURRENT)]  # of those that are mapped
+        self._served = [first]  # what a rollback goes back through; the last one serves
         self._unloaded: deque[GenerationInfo] = deque(maxlen=_REMEMBERED)
         self._numbers = itertools.count(first.number + 1)
 
@@ -89,6 +90,9 @@ class History:
         with self._lock:
             self.retire()
             self._set(loaded, _CURRENT)
+            if loaded in self._served:  # all that has served since is undone
+                del self._served[self._served.index(loaded) :]
+            self._served.append(loaded)
 
     def retire(self) -> None:
         """Note that no generation serves."""
@@ -102,20 +106,18 @@ class History:
         with self._lock:
             self._set(loaded, _REJECTED)
 
-    def find_retired(self, number: int | None, below: int) -> Loaded | None:
+    def find_retired(self, number: int | None) -> Loaded | None:
         """
         Find a retired generation that is still mapped.
 
         Args:
-            number: Its number; None for the latest one.
-            below: For None, a number that its own is less than.
+            number: Its number; None for the latest one that the current one has come after.
         """
         with self._lock:
-            found = [record for record in self._records if record.state is _RETIRED]
-        numbered = {record.loaded.number: record.loaded for record in found}
-        if number is None:
-            number = max((each for each in numbered if each < below), default=0)
-        return numbered.get(number)
+            if number is None:
+                return next(filter(self.is_retired, reversed(self._served)), None)
+            found = (record.loaded for record in self._records if record.state is _RETIRED)
+            return next((loaded for loaded in found if loaded.number == number), None)
 
     def is_retired(self, loaded: Loaded) -> bool:
         """Tell whether a generation is retired and mapped."""
@@ -145,6 +147,7 @@ class History:
                 record.resident = reason
                 if reason is None:
                     self._records.remove(record)
+                    self._served = [each for each in self._served if each is not loaded]
                     self._unloaded.append(replace(info, state=_UNLOADED))
                     loaded.forget()
         with self._lock:

@@ -1,250 +1,131 @@
 """
-An update: a new generation is loaded, checked and made current, or all stays as it was.
+The swap: another generation serves from one call to the next, or all stays as it was.
 
-Nothing that can fail comes after the switch, but the program's own ``after_update``; when that
-fails, the generation that served before is switched to again.
+Whatever can fail comes before the switch, but the program's own ``after_update``. When that
+fails, everything is switched back.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
-from nativeplug.declare.sources import beside
 from nativeplug.errors import ClosedError, OpenError, PluginError, UpdateError
-from nativeplug.load.content import Content, FileChangedError, read_file
-from nativeplug.load.generation import load_file
-from nativeplug.load.key import Key
 from nativeplug.symbols import Binding, Given, Loaded, Moves, Resolved, Symbols
-from nativeplug.update import check, handover, reaper
+from nativeplug.update import handover
 from nativeplug.update.history import History
 from nativeplug.update.settings import Hook, Settings
 
-#: What `Updates.update` has done.
-Outcome = Literal["updated", "unchanged"]
-
-_ATTEMPTS = 100  # to read a file that others go on writing
-#: What is declared after an update, by what was before it and by what is looked up.
-_Derive = Callable[[Given, Resolved], Given]
+#: What is declared after a swap, by what was before it and by what is looked up.
+Derive = Callable[[Given, Resolved], Given]
 _Prepared = tuple[Given, Given, Moves]
 
 
-def _as_before(given: Given, _resolved: Resolved) -> Given:
-    return given
+def refusal(path: str, *reasons: str) -> UpdateError:
+    """Return the error for an update that is not made."""
+    return UpdateError(
+        f"cannot update plugin {path!r}: {'; '.join(reasons)}", path=path, reasons=reasons
+    )
 
 
-class Updates:
-    """
-    All that replaces the generation that serves a plugin.
+@contextlib.contextmanager
+def refusing(path: str) -> Iterator[None]:
+    """Turn what goes wrong inside into a refusal; a plugin that was closed is none."""
+    try:
+        yield
+    except (UpdateError, ClosedError):
+        raise
+    except OpenError as error:
+        raise refusal(path, error.reason) from error
+    except (PluginError, handover.HandoverError) as error:
+        raise refusal(path, str(error)) from error
 
-    Safe to use from several threads: one update at a time, for which the others wait.
-    """
 
-    def __init__(self, file: str | None, key: Key, symbols: Symbols) -> None:
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """One swap of the generation that serves a plugin."""
+
+    plugin: Any
+    symbols: Symbols
+    history: History
+    settings: Settings
+    #: What is to serve.
+    loaded: Loaded
+    derive: Derive
+    #: What serves.
+    old: Loaded = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note what serves."""
+        object.__setattr__(self, "old", self.symbols.loaded)
+
+    def make(self, *, announce: bool) -> None:
         """
-        Take what was loaded.
+        Make it.
 
         Args:
-            file: The file's absolute path; None for a system library.
-            key: What was loaded.
-            symbols: What serves the program.
-        """
-        self.file = file
-        #: The file that was looked at last.
-        self.key = key
-        #: What `open` was told of updates.
-        self.settings = Settings()
-        self.history = History(symbols.loaded)
-        self._symbols = symbols
-        self._lock = threading.Lock()
-        self._owner: int | None = None
-        # Reentrant: a signal handler or a finalizer may open the plugin at any point.
-        self._configuring = threading.RLock()
-
-    @property
-    def is_mine(self) -> bool:
-        """Whether an update is under way in this thread, which must not wait for itself."""
-        return self._owner == threading.get_ident()
-
-    def after_fork(self) -> None:
-        """Forget, in a child process, an update of a thread that it has not."""
-        self.history.after_fork()
-        self._configuring = threading.RLock()
-        if not self.is_mine:
-            self._lock, self._owner = threading.Lock(), None
-
-    def update(self, plugin: Any) -> Outcome:
-        """
-        Make what the file has now the current generation.
-
-        Args:
-            plugin: What the program's hooks are given.
+            announce: Ask the new generation first whether it is ready.
 
         Raises:
-            UpdateError: It cannot be; the current generation goes on serving.
+            UpdateError: It was not made, or taken back.
             ClosedError: The plugin was closed.
         """
-        with self._alone() as file:
-            content = self._read(file)
-            if content.sha256 == self._symbols.loaded.generation.sha256:
-                self.key = content.key
-                return "unchanged"
-            self._check_room()
-            derive = self._check(file, content)
-            with self._refusing():
-                generation = load_file(self._symbols.loaded.generation.path, content)
-            loaded = Loaded(generation, self.history.next_number())
-            try:
-                self._replace(plugin, loaded, derive, announce=True)
-            except BaseException:
-                self.history.reject(loaded)
-                raise
-            self.key = content.key
-            return "updated"
-
-    def rollback(self, plugin: Any, number: int | None) -> None:
-        """
-        Make a retired generation current again.
-
-        Args:
-            plugin: What the program's hooks are given.
-            number: The generation's number; None for the one before the current one.
-
-        Raises:
-            UpdateError: There is none, or it cannot serve what was looked up since.
-            ClosedError: The plugin was closed.
-        """
-        with self._alone():
-            loaded = self.history.find_retired(number, below=self._symbols.loaded.number)
-            if loaded is None:
-                which = "earlier generation" if number is None else f"generation {number}"
-                raise self._error(f"no {which} is retired and still mapped")
-            with loaded:
-                if not self.history.is_retired(loaded):  # unloaded in this moment
-                    raise self._error(f"generation {loaded.number} is not mapped any more")
-                self._replace(plugin, loaded, _as_before, announce=False)
-
-    def configure(self, *given: object) -> None:
-        """Add what ``open`` was told to the settings; see `Settings.plus`."""
-        with self._configuring:
-            self.settings = self.settings.plus(*given)
-        self.unload()
-
-    def close(self) -> None:
-        """Note that the plugin was closed: nothing serves any more."""
-        self.history.retire()
-        self.unload()
-
-    def unload(self) -> None:
-        """Unload what serves no more, if that is asked for."""
-        if self.settings.unload == "when_idle":
-            reaper.unload_idle(self.history)
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[str]:
-        """Let one update at a time go on, of a plugin that has a file: that is given."""
-        if self.is_mine:
-            raise self._error("an update of it is under way in this thread")
-        if self.file is None:
-            raise self._error("it is a system library, which is never updated")
-        with self._lock:
-            self._owner = threading.get_ident()
-            try:
-                self._symbols.check_open()
-                yield self.file
-            finally:
-                self._owner = None
-                self.unload()
-
-    def _error(self, *reasons: str) -> UpdateError:
-        path = self._symbols.loaded.generation.path
-        return UpdateError(
-            f"cannot update plugin {path!r}: {'; '.join(reasons)}", path=path, reasons=reasons
-        )
-
-    @contextlib.contextmanager
-    def _refusing(self) -> Iterator[None]:
-        """Turn what goes wrong inside into a refusal."""
-        try:
-            yield
-        except (UpdateError, ClosedError, FileChangedError):
-            raise
-        except OpenError as error:
-            raise self._error(error.reason) from error
-        except (PluginError, handover.HandoverError) as error:
-            raise self._error(str(error)) from error
-
-    def _read(self, file: str) -> Content:
-        for _ in range(_ATTEMPTS):
-            with contextlib.suppress(FileChangedError), self._refusing():
-                return read_file(file)
-        raise self._error("the file changes while it is read")
-
-    def _check_room(self) -> None:
-        """Refuse one generation too many."""
-        self.unload()
-        mapped, most = self.history.count_mapped(), self.settings.max_generations
-        if mapped >= most:
-            raise self._error(
-                f"{mapped} generations of it are mapped, and max_generations is {most}; the "
-                "current one serves on: raise the limit, or restart the program"
-            )
-
-    def _check(self, file: str, content: Content) -> _Derive:
-        """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
-        resolved, given = self._symbols.resolved.copy(), self._symbols.given
-        before = self._symbols.loaded.generation
-        reasons = [*check.find_defects(content, before, resolved)]
-        header = None
-        try:
-            header = beside(file) if given.brought else None
-            check.given_by(header, given, resolved)
-        except PluginError as error:
-            reasons.append(str(error))
-        if reasons:
-            raise self._error(*reasons)
-        return lambda before, resolved: check.given_by(header, before, resolved)
-
-    def _replace(self, plugin: Any, loaded: Loaded, derive: _Derive, *, announce: bool) -> None:
-        """Let another generation serve, or raise and leave all as it was."""
-        old, settings = self._symbols.loaded, self.settings
-        with self._refusing():
-            prepared = self._prepare(loaded, derive)
+        with refusing(self.old.generation.path):
+            prepared = self._prepare()
             if announce:
-                handover.announce(loaded)
-            self._run(settings.before_update, "before_update", plugin)
-            handover.hand_over(old, loaded)
-            self._switch(loaded, derive, prepared)
-        self.history.serve(loaded)
+                handover.announce(self.loaded)
+            self._call(self.settings.before_update, "before_update")
+            try:
+                handover.hand_over(self.old, self.loaded)
+                self._switch(prepared)
+            except BaseException:
+                # Whoever has paused something before can go on with it.
+                self._call(self.settings.after_update, "after_update")
+                raise
         try:
-            self._run(settings.after_update, "after_update", plugin)
+            self.history.serve(self.loaded)
+            self._call(self.settings.after_update, "after_update")
         except BaseException:
-            self._switch(old, _as_before)
-            self.history.serve(old)
+            self._switch_back()
+            self.history.serve(self.symbols.loaded)
             raise
 
-    def _prepare(self, loaded: Loaded, derive: _Derive) -> _Prepared:
-        before, resolved = self._symbols.given, self._symbols.resolved.copy()
-        given = derive(before, resolved)
-        moves, problems = Binding(given, loaded).moves(resolved)
-        if problems:
-            raise self._error(*map(str, problems))
-        return given, before, moves
-
-    def _switch(self, loaded: Loaded, derive: _Derive, prepared: _Prepared | None = None) -> None:
-        """Switch, with what other threads declare and look up meanwhile."""
-        while True:
-            prepared = prepared or self._prepare(loaded, derive)
-            if self._symbols.switch(loaded, *prepared):
-                return
-            prepared = None
-
-    def _run(self, hook: Hook | None, name: str, plugin: Any) -> None:
+    def _call(self, hook: Hook | None, name: str) -> None:
         if hook is None:
             return
         try:
-            hook(plugin)
+            hook(self.plugin)
         except Exception as error:
-            raise self._error(f"{name} raised {type(error).__name__}: {error}") from error
+            reason = f"{name} raised {type(error).__name__}: {error}"
+            raise refusal(self.old.generation.path, reason) from error
+
+    def _prepare(self) -> _Prepared:
+        """Find out where everything moves, or why it cannot."""
+        before, resolved = self.symbols.given, self.symbols.resolved.copy()
+        given = self.derive(before, resolved)
+        moves, problems = Binding(given, self.loaded).moves(resolved)
+        if problems:
+            raise refusal(self.old.generation.path, *map(str, problems.values()))
+        return given, before, moves
+
+    def _switch(self, prepared: _Prepared) -> None:
+        """Switch, also what other threads declare and look up meanwhile."""
+        while not self.symbols.switch(self.loaded, *prepared):
+            prepared = self._prepare()
+
+    def _switch_back(self) -> None:
+        """Switch back; what there was not before, and was looked up since, can only be lost."""
+        served = self.old.given
+        while self.symbols.error is None and served is not None:
+            before, resolved = self.symbols.given, self.symbols.resolved.copy()
+            lost: dict[str, PluginError] = {**before.contradictions(served, resolved)}
+            given = before.returned(served)
+            kept = {name: resolved[name] for name in resolved.keys() - lost.keys()}
+            moves, problems = Binding(given, self.old).moves(kept)
+            lost |= problems
+            if self.symbols.switch(self.old, given, before, moves, lost):
+                for name in lost:
+                    self.plugin._forget_one(name)  # noqa: SLF001 - its attribute
+                return

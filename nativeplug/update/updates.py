@@ -1,0 +1,213 @@
+"""All that replaces the generation that serves a plugin: from its file, or from before."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from nativeplug.declare.sources import beside
+from nativeplug.errors import PluginError, UpdateError
+from nativeplug.load.content import Content, FileChangedError, read_file
+from nativeplug.load.generation import load_file
+from nativeplug.load.key import Key
+from nativeplug.symbols import Given, Loaded, Resolved, Symbols
+from nativeplug.update import check, reaper
+from nativeplug.update.history import History
+from nativeplug.update.settings import Settings
+from nativeplug.update.swap import Derive, Swap, refusal, refusing
+
+#: What `Updates.update` has done.
+Outcome = Literal["updated", "unchanged"]
+
+_ATTEMPTS = 100  # to read a file that others go on writing
+
+
+class Updates:
+    """
+    All that replaces the generation that serves a plugin.
+
+    Safe to use from several threads: one update at a time, for which the others wait.
+    """
+
+    def __init__(self, file: str | None, key: Key, symbols: Symbols) -> None:
+        """
+        Take what was loaded.
+
+        Args:
+            file: The file's absolute path; None for a system library.
+            key: What was loaded.
+            symbols: What serves the program.
+        """
+        self.file = file
+        #: The file that was looked at last.
+        self.key = key
+        #: What `open` was told of updates.
+        self.settings = Settings()
+        self.history = History(symbols.loaded)
+        self._symbols = symbols
+        # The content of that file, and the one that a rollback has left.
+        self._seen = symbols.loaded.generation.sha256
+        self._left: str | None = None
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+        # Reentrant: a signal handler or a finalizer may open the plugin at any point.
+        self._configuring = threading.RLock()
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether an update is under way in this thread, which must not wait for itself."""
+        return self._owner == threading.get_ident()
+
+    def after_fork(self) -> None:
+        """Forget, in a child process, an update of a thread that it has not."""
+        self.history.after_fork()
+        self._configuring = threading.RLock()
+        if not self.is_mine:
+            self._lock, self._owner = threading.Lock(), None
+
+    def configure(self, *given: object) -> None:
+        """Add what ``open`` was told to the settings; see `Settings.plus`."""
+        with self._configuring:
+            self.settings = self.settings.plus(*given)
+        self.unload()
+
+    def update(self, plugin: Any, *, asked: bool) -> Outcome:
+        """
+        Make what the file has now the current generation.
+
+        Args:
+            plugin: What the program's hooks are given.
+            asked: The program asks for just that: a content that it has left by a rollback
+                is taken up again, too.
+
+        Raises:
+            UpdateError: It cannot be; the current generation goes on serving.
+            ClosedError: The plugin was closed.
+        """
+        with self._alone() as file:
+            content = self._read(file)
+            known = {self._symbols.generation.sha256, None if asked else self._left}
+            if content.sha256 not in known:
+                self._take_up(plugin, file, content)
+            self.key, self._seen = content.key, content.sha256
+            return "unchanged" if content.sha256 in known else "updated"
+
+    def rollback(self, plugin: Any, number: int | None) -> None:
+        """
+        Make a retired generation current again.
+
+        Args:
+            plugin: What the program's hooks are given.
+            number: The generation's number; None for the one that served before.
+
+        Raises:
+            UpdateError: There is none, or it cannot serve what was looked up since.
+            ClosedError: The plugin was closed.
+        """
+        with self._alone():
+            loaded = self.history.find_retired(number)
+            if loaded is None:
+                which = "earlier generation" if number is None else f"generation {number}"
+                raise self._refusal(f"no {which} is retired and still mapped")
+            with loaded:
+                if not self.history.is_retired(loaded):  # unloaded in this moment
+                    raise self._refusal(f"generation {loaded.number} is not mapped any more")
+                self._swap(plugin, loaded, self._derive_returned(loaded), announce=False)
+            self._left = self._seen
+
+    def close(self) -> None:
+        """Note that the plugin was closed: nothing serves any more."""
+        self.history.retire()
+        self.unload()
+
+    def unload(self) -> None:
+        """Unload what serves no more, if that is asked for."""
+        if self.settings.unload == "when_idle":
+            reaper.unload_idle(self.history)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[str]:
+        """Let one update at a time go on, of a plugin that has a file: that is given."""
+        if self.is_mine:
+            raise self._refusal("an update of it is under way in this thread")
+        if self.file is None:
+            raise self._refusal("it is a system library, which is never updated")
+        with self._lock:
+            self._owner = threading.get_ident()
+            try:
+                self._symbols.check_open()
+                yield self.file
+            finally:
+                self._owner = None
+                self.unload()
+
+    def _refusal(self, *reasons: str) -> UpdateError:
+        return refusal(self._symbols.generation.path, *reasons)
+
+    def _read(self, file: str) -> Content:
+        for _ in range(_ATTEMPTS):
+            with (
+                contextlib.suppress(FileChangedError),
+                refusing(self._symbols.generation.path),
+            ):
+                return read_file(file)
+        raise self._refusal("the file changes while it is read")
+
+    def _take_up(self, plugin: Any, file: str, content: Content) -> None:
+        """Load what was read, and let it serve."""
+        self._check_room()
+        derive = self._check(file, content)
+        path = self._symbols.generation.path
+        with refusing(path):
+            generation = load_file(path, content)
+        loaded = Loaded(generation, self.history.next_number())
+        try:
+            self._swap(plugin, loaded, derive, announce=True)
+        except BaseException:
+            if self._symbols.loaded is not loaded:
+                self.history.reject(loaded)
+            raise
+        self._left = None
+
+    def _check_room(self) -> None:
+        """Refuse one generation too many."""
+        self.unload()
+        mapped, most = self.history.count_mapped(), self.settings.max_generations
+        if mapped >= most:
+            raise self._refusal(
+                f"{mapped} generations of it are mapped, and max_generations is {most}; the "
+                "current one serves on: raise the limit, or restart the program"
+            )
+
+    def _check(self, file: str, content: Content) -> Derive:
+        """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
+        resolved, given = self._symbols.resolved.copy(), self._symbols.given
+        reasons = [*check.find_defects(content, self._symbols.generation, resolved)]
+        header = None
+        try:
+            header = beside(file) if given.brought else None
+            check.given_by(header, given, resolved)
+        except PluginError as error:
+            reasons.append(str(error))
+        if reasons:
+            raise self._refusal(*reasons)
+        return lambda before, resolved: check.given_by(header, before, resolved)
+
+    def _derive_returned(self, loaded: Loaded) -> Derive:
+        """Say what is declared once a generation serves again, or refuse what contradicts it."""
+
+        def derive(before: Given, resolved: Resolved) -> Given:
+            if loaded.given is None:
+                return before
+            problems = before.contradictions(loaded.given, resolved)
+            if problems:
+                raise self._refusal(*map(str, problems.values()))
+            return before.returned(loaded.given)
+
+        return derive
+
+    def _swap(self, plugin: Any, loaded: Loaded, derive: Derive, *, announce: bool) -> None:
+        swap = Swap(plugin, self._symbols, self.history, self.settings, loaded, derive)
+        swap.make(announce=announce)
