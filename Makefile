@@ -10,12 +10,14 @@ SHELL := /bin/sh
 .SUFFIXES:
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-asan test-valgrind test-aarch64 lint bench bench-check \
-	bench-record fuzz clean
+	bench-record fuzz soak clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?=
 SEED ?=
+SCALE ?= 1
+ROW ?=
 LEAST_COVERAGE := 95
 
 # What the editable install was made from; the Python files themselves are used in place.
@@ -42,6 +44,7 @@ help:
 	make test-valgrind every kind of call under valgrind
 	make test-aarch64  the core's native calls on AArch64, emulated
 	make fuzz          random calls, compared with cffi's; some minutes; SEED=n repeats a run
+	make soak          updates under load, and what they must reach; many minutes; SCALE=0.01, ROW=name
 	make lint          ruff, mypy, clang-format, gofmt
 	make bench         the benchmarks: tables, pictures, and what must be reached
 	make bench-check   the same; fails if a ratio is worse than the recorded one
@@ -93,6 +96,9 @@ bench bench-check bench-record: $(VENV)/bench.stamp
 
 fuzz: $(VENV)/test.stamp
 	@$(BIN)/python tests/fuzz.py $(SEED)
+
+soak: $(VENV)/test.stamp
+	@$(BIN)/python tests/soak.py $(SCALE) $(ROW)
 
 lint: $(VENV)/lint.stamp
 	@$(BIN)/ruff check .

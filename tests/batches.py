@@ -32,25 +32,38 @@ def run_batch(script: str, seed: int, count: int) -> str | None:
         What went wrong, for people to read; None if nothing did.
     """
     with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as journal:
-        # Measuring coverage makes many calls take many times as long, and holds on to things.
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
-        command = [sys.executable, "-X", "faulthandler", str(TESTS / f"{script}.py")]
-        done = subprocess.run(
-            [*command, str(seed), str(count), journal.name],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            env=environment,
-        )
-        if done.returncode == 0:
+        output, ended = run_script(script, str(seed), str(count), journal.name)
+        if ended is None:
             return None
-        if done.stdout:
-            return done.stdout
-        ended = done.returncode
-        reason = f"killed by {signal.Signals(-ended).name}" if ended < 0 else f"exit status {ended}"
-        return f"{reason} in\n{journal.read()}\n{done.stderr}"
+        if output:
+            return output
+        reason, _, stderr = ended.partition("\n")
+        return f"{reason} in\n{journal.read()}\n{stderr}"
+
+
+def run_script(script: str, *arguments: str) -> tuple[str, str | None]:
+    """
+    Run a module of this directory in a process of its own.
+
+    Returns:
+        What it has printed; and, unless it ended well, how it ended, and what it said of that.
+    """
+    # Measuring coverage makes many calls take many times as long, and holds on to things.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", str(TESTS / f"{script}.py"), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        env=environment,
+    )
+    if done.returncode == 0:
+        return done.stdout, None
+    ended = done.returncode
+    reason = f"killed by {signal.Signals(-ended).name}" if ended < 0 else f"exit status {ended}"
+    return done.stdout, f"{reason}\n{done.stderr}"
 
 
 def main(run: Run) -> int:

@@ -1,0 +1,103 @@
+"""The rows of `make soak` at a hundredth of their size."""
+
+from __future__ import annotations
+
+import pytest
+
+import soak
+import soaking
+from soaking import Measured
+from support import needs_go
+
+SCALE = 0.01
+ROWS = {row.scenario: row for row in soak.ROWS}
+
+
+def run(name: str) -> Measured:
+    """Run a row."""
+    measured = soaking.measure(ROWS[name].script, name, SCALE)
+    assert not measured.problems, "\n".join(measured.problems)
+    return measured
+
+
+def check(name: str) -> None:
+    """Run a row, which must be met on any machine, whatever else that does."""
+    measured = run(name)
+    assert ROWS[name].is_met(measured), measured.text
+
+
+@needs_go
+def test_liveness() -> None:
+    """The calls whose cost is compared return the same, before and after updates came."""
+    run("liveness")
+
+
+def test_c_updates() -> None:
+    """No call is lost, mixed or stale while a C plugin is updated."""
+    check("c_updates")
+
+
+@needs_go
+def test_go_updates() -> None:
+    """No call is lost, mixed or stale while a Go plugin is updated."""
+    check("go_updates")
+
+
+def test_bad_updates() -> None:
+    """A bad version is refused with its reason, and no call notices."""
+    check("bad_updates")
+
+
+def test_damaged_files() -> None:
+    """Whatever is done to the file, no call notices."""
+    check("damaged_files")
+
+
+def test_same_times() -> None:
+    """A rebuild that leaves the file's inode, size and time is taken up."""
+    check("same_times")
+
+
+def test_gap() -> None:
+    """Calls go on during an update of a large plugin."""
+    run("gap")
+
+
+def test_follow() -> None:
+    """A followed plugin runs a new file's code by itself."""
+    run("follow")
+
+
+def test_retired() -> None:
+    """A retired generation has one copy in memory, and serves no calls."""
+    check("retired")
+
+
+def test_unloading() -> None:
+    """Under unload="when_idle" nothing but what serves stays mapped."""
+    check("unloading")
+
+
+class TestRow:
+    """When a row is reached."""
+
+    @pytest.mark.parametrize(
+        ("measured", "met"),
+        [
+            (Measured(0, "0 of 10 calls"), True),
+            (Measured(1, "1 of 10 calls"), False),
+            (Measured(0, "0 of 10 calls", ["but"]), False),
+            (Measured(float("inf"), "not measured"), False),
+            (Measured(float("nan"), "not measured"), False),
+        ],
+    )
+    def test_is_met(self, measured: Measured, *, met: bool) -> None:
+        """It is when the figure is small enough and nothing else is wrong."""
+        assert met is ROWS["c_updates"].is_met(measured)
+
+    def test_crash(self) -> None:
+        """A process that fails is a problem, with what it has said."""
+        measured = soaking.measure("soak_bad", "no such scenario", SCALE)
+        assert "exit status 1" == measured.text
+        assert not ROWS["bad_updates"].is_met(measured)
+        assert "KeyError: 'no such scenario'" in measured.problems[0]
