@@ -56,7 +56,7 @@ def bad_updates(scale: float, folder: Path) -> Measured:
             bad.put(builds)
             problems += _refuse(plg, bad)
     served = {info.state for info in plg.generations if info.number > 1}
-    if served - {"rejected"}:
+    if served - {"unloaded"}:
         problems.append(f"generations of bad versions are {served}")
     refused = len(chosen) - len(problems)
     text = f"{traffic.wrong:,} of {traffic.calls:,} calls, {refused:,} typed errors"

@@ -16,8 +16,18 @@ from nativeplug import UpdateError
 from support import RunPython
 from versions import DECLARED, Versions, refused
 
-APPLY = "int64_t apply(int64_t (*f)(int64_t), int64_t x) { return f(x) + number; }"
-APPLY_DECLARED = "int64_t apply(int64_t (*f)(int64_t), int64_t x);"
+# A function that calls back: one that is given what it calls, and one that was given it before.
+APPLY = """
+    int64_t apply(int64_t (*f)(int64_t), int64_t x) { return f(x) + number; }
+    static int64_t (*handler)(int64_t);
+    void handle(int64_t (*f)(int64_t)) { handler = f; }
+    int64_t fire(int64_t x) { return handler(x) + number; }
+"""
+APPLY_DECLARED = """
+    int64_t apply(int64_t (*f)(int64_t), int64_t x);
+    void handle(int64_t (*f)(int64_t));
+    int64_t fire(int64_t x);
+"""
 
 
 @pytest.fixture
@@ -169,29 +179,31 @@ class TestWaiting:
         assert [1] == seen
         assert wait_for(lambda: plg._updates.history.infos()[0].state == "unloaded")
 
-    @pytest.mark.parametrize("invoker", ["core", "cffi"])
-    @pytest.mark.parametrize("hold", [(), ["apply"]], ids=["released", "held"])
-    def test_within_a_call(
-        self, versions: Versions, invoker: str, hold: object, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.mark.parametrize("way", ["given", "released", "held"])
+    def test_within_a_call(self, versions: Versions, way: str) -> None:
         """A callback updates the plugin twice: the code that it returns to is still there."""
-        if invoker == "cffi" and hold:
-            return  # cffi never holds the GIL
-        monkeypatch.setenv("NATIVEPLUG_INVOKER", invoker)
         versions.put(1, APPLY)
-        plg = versions.open(APPLY_DECLARED, unload="when_idle")
-        following = iter([2, 3])
+        held = ["fire"] if way == "held" else []
+        plg = versions.open(APPLY_DECLARED, unload="when_idle", hold_gil=held)
+        following, seen = iter([2, 3]), []
 
         def update(x: int) -> int:
             for number in following:
                 versions.put(number, APPLY)
                 assert "updated" == plg.update()
+                seen.append(plg.generations[0].calls)
             return x
 
         callback = plg.callback("int64_t (*)(int64_t)", update)
 
-        assert 41 == plg.apply(callback, 40)
-        assert 43 == plg.apply(callback, 40)
+        def call() -> int:
+            if way == "given":
+                return int(plg.apply(callback, 40))
+            plg.handle(callback)
+            return int(plg.fire(40))
+
+        assert (41, 43) == (call(), call())
+        assert [1, 1] == seen
         assert wait_for(lambda: ["unloaded", "unloaded", "current"] == states(plg))
 
     def test_pin(self, plg: nativeplug.Plugin, versions: Versions) -> None:

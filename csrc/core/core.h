@@ -139,8 +139,8 @@ enum { NP_HOLD_GIL = 1, NP_SAVE_ERRNO = 2, NP_COUNT_HELD = 4 };
  *
  * What belongs to a generation is moved by np_switch, all at once with the GIL
  * held: *target*, *uses*, *uses_owner*, *release* and *invoke*. A call reads
- * what it needs of these together, after the last Python code of its
- * arguments, so it begins and ends on one generation. */
+ * what it needs of these together, and counts itself if Python code comes
+ * before the native call, so it begins and ends on one generation. */
 struct NpFunction {
     PyObject_HEAD void *target; /* moved by an update, see below */
     NpPlan *plan;               /* NULL: *invoke* makes the calls */
@@ -228,14 +228,6 @@ void np_set_errno(int number);
 extern PyType_Spec np_function_spec;
 /* Raise the error of a closed function. Returns NULL. */
 PyObject *np_raise_closed(NpFunction *function);
-/* Raise it if the function was closed: an argument's own code may do that. */
-static inline int
-np_check_open(NpFunction *function)
-{
-    return NP_UNLIKELY(NP_ACQUIRE(function->error) != NULL)
-               ? (np_raise_closed(function), -1)
-               : 0;
-}
 /* Call with any number of arguments by position. */
 PyObject *np_function_call(NpFunction *function, PyObject *const *args,
                            Py_ssize_t count);

@@ -72,10 +72,10 @@ check_lengths(NpFunction *function, PyObject *const *args, const NpCall *call,
 
 /* Make the native call; the GIL is released unless the function holds it. */
 static inline NpWord
-run(NpFunction *function, const NpWord *integers, const NpWord *floats)
+run(NpFunction *function, void *target, const NpWord *integers,
+    const NpWord *floats)
 {
     NpTrampoline trampoline = function->plan->trampoline;
-    void *target = NP_LOAD(function->target);
     PyThreadState *thread = np_release_gil(function);
     NpWord word;
 
@@ -136,22 +136,21 @@ PyObject *
 np_invoke(NpFunction *function, PyObject *const *args)
 {
     NpWord integers[NP_MAX_INTEGERS], floats[NP_MAX_FLOATS], word;
+    void *target = NP_LOAD(function->target);
+    void (*release)(void *) = NP_LOAD(function->release);
+    NpUses *uses = NP_LOAD(function->uses);
     PyObject *result = NULL;
     NpCall call;
 
-    if (convert_all(function, args, &call, integers, floats) == 0 &&
-        np_check_open(function) == 0) {
-        NpUses *uses = NP_LOAD(function->uses);
-        void (*release)(void *) = NP_LOAD(function->release);
-
-        NP_ADD(uses->calls, 1);
-        word = run(function, integers, floats);
+    NP_ADD(uses->calls, 1);
+    if (convert_all(function, args, &call, integers, floats) == 0) {
+        word = run(function, target, integers, floats);
         result = np_finish(function, uses, word);
         if (release != NULL) {
             release_text(function, release, word.p);
         }
-        NP_ADD(uses->calls, -1);
     }
+    NP_ADD(uses->calls, -1);
     if (call.views_count + call.kept_count != 0) {
         np_call_clear(&call);
     }
