@@ -170,11 +170,8 @@ class Uses:
     def is_exported(self) -> bool:
         """Whether an address of the generation was given out."""
 
-    def begin(self) -> None:
-        """Count a call that begins."""
-
     def end(self) -> None:
-        """Count a call that has ended."""
+        """Count a call that has ended, which `FunctionBase._begin` has begun."""
 
     def __enter__(self) -> None:
         """Count a call that begins."""

@@ -53,13 +53,11 @@ class TestUses:
         uses = Uses(16, 32)
         assert 0 == uses.calls
 
-        uses.begin()
-        uses.begin()
-        assert 2 == uses.calls
-
-        uses.end()
-        assert 1 == uses.calls
-        uses.end()
+        with uses:
+            with uses:
+                assert 2 == uses.calls
+            assert 1 == uses.calls
+        assert 0 == uses.calls
 
     @pytest.mark.parametrize(
         ("address", "expected"), [(15, False), (16, True), (31, True), (32, False)]

@@ -72,7 +72,7 @@ uses_dealloc(PyObject *self)
 }
 
 static PyObject *
-uses_begin(PyObject *self, PyObject *unused)
+uses_enter(PyObject *self, PyObject *unused)
 {
     (void)unused;
     NP_ADD(((UsesObject *)self)->uses->calls, 1);
@@ -122,9 +122,8 @@ uses_is_exported(PyObject *self, void *unused)
 }
 
 static PyMethodDef uses_methods[] = {
-    {"begin", uses_begin, METH_NOARGS, NULL},
     {"end", uses_end, METH_NOARGS, NULL},
-    {"__enter__", uses_begin, METH_NOARGS, NULL},
+    {"__enter__", uses_enter, METH_NOARGS, NULL},
     {"__exit__", uses_exit, METH_VARARGS, NULL},
     {"export", uses_export, METH_O, NULL},
     {NULL, NULL, 0, NULL},
