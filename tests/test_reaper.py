@@ -14,7 +14,7 @@ import pytest
 import nativeplug
 from nativeplug import UpdateError
 from support import RunPython
-from versions import DECLARED, Versions, refused
+from versions import DECLARED, FORKING, Versions, refused
 
 # A function that calls back: one that is given what it calls, and one that was given it before.
 APPLY = """
@@ -340,6 +340,6 @@ def test_fork(versions: Versions, run_python: RunPython) -> None:
         assert 0 == os.waitpid(child, 0)[1]
         assert ["retired", "current"] == states()
     """
-    result = run_python(code, versions.path, versions.build(2), DECLARED)
+    result = run_python(code, versions.path, versions.build(2), DECLARED, env=FORKING)
 
     assert (0, "") == (result.returncode, result.stderr)

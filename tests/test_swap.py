@@ -12,7 +12,7 @@ import pytest
 import nativeplug
 from nativeplug import ClosedError, DeclarationError, SymbolNotFoundError, UpdateError
 from support import RunPython
-from versions import DECLARED, Versions, refused
+from versions import DECLARED, FORKING, Versions, refused
 
 
 @pytest.fixture(params=["core", "cffi"])
@@ -531,7 +531,7 @@ class TestTogether:
             plg.update()
             assert 2 == version()
         """
-        result = run_python(code, versions.path, data, DECLARED)
+        result = run_python(code, versions.path, data, DECLARED, env=FORKING)
 
         assert (0, "") == (result.returncode, result.stderr)
 

@@ -11,6 +11,8 @@ import pytest
 import nativeplug
 from nativeplug import build
 
+#: From 3.12 on Python warns of fork() in a process with threads, which is what is tested.
+FORKING = {"PYTHONWARNINGS": "ignore::DeprecationWarning"}
 #: What every version has.
 DECLARED = """
 #include <stdint.h>

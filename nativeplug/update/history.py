@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from collections import deque
@@ -165,22 +166,26 @@ class History:
         except BaseException:  # Ctrl-C, say: another time, then
             record.state = _RETIRED
             raise
-        with self._lock:
+        # A signal handler that came between may have done it.
+        with self._lock, contextlib.suppress(ValueError):
             record.resident = reason
             if reason is None:
                 self._records.remove(record)
-                self._served = [each for each in self._served if each is not loaded]
                 self._unloaded.append(replace(info, state=_UNLOADED))
                 loaded.forget()
+                self._served.remove(loaded)
 
     def _take_idle(self) -> _Record | None:
         """Find one that can be unloaded now, and note that this thread does it."""
         with self._lock:
             for record in filter(self._may_go, self._records):
                 record.resident = record.loaded.resident
-                if record.resident is None and record.loaded.is_idle:
-                    record.state = _UNLOADING
-                    return record
+                if record.resident is None:
+                    # Before it is asked: a signal handler that comes now passes it over.
+                    state, record.state = record.state, _UNLOADING
+                    if record.loaded.is_idle:
+                        return record
+                    record.state = state
         return None
 
     def _may_go(self, record: _Record) -> bool:
