@@ -31,6 +31,7 @@ from support import (
     OpenPlugin,
     RunPython,
 )
+from versions import Versions
 
 # For the package of the benchmarks. At the end: nativeplug itself is what was installed.
 sys.path.append(str(ROOT))
@@ -274,3 +275,18 @@ def followed(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_text("1")
     return path
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> Versions:
+    """Give a plugin's file, and what puts versions of it in place."""
+    return Versions(tmp_path)
+
+
+@pytest.fixture(params=["core", "cffi"])
+def called_by_each(
+    request: pytest.FixtureRequest, versions: Versions, monkeypatch: pytest.MonkeyPatch
+) -> Versions:
+    """Give the same, to be called by each invoker."""
+    monkeypatch.setenv("NATIVEPLUG_INVOKER", request.param)
+    return versions

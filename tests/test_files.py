@@ -14,12 +14,6 @@ from nativeplug.plugin.files import files
 from versions import DECLARED, Versions
 
 
-@pytest.fixture
-def versions(tmp_path: Path) -> Versions:
-    """Give a plugin's file."""
-    return Versions(tmp_path)
-
-
 def version_of(path: Path | str) -> int:
     """Open a file and return its version."""
     number: int = nativeplug.open(path, DECLARED).version()

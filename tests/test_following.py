@@ -9,7 +9,6 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,12 +17,6 @@ from following import PATIENCE, threads
 from nativeplug import ClosedError, Plugin, UpdateError
 from support import RunPython
 from versions import DECLARED, Versions
-
-
-@pytest.fixture
-def versions(tmp_path: Path) -> Versions:
-    """Give a plugin's file."""
-    return Versions(tmp_path)
 
 
 @pytest.fixture

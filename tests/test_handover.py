@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 import nativeplug
@@ -20,12 +18,6 @@ RESTORE = """
         memcpy(&counter, data, size);
         return 0; }
 """
-
-
-@pytest.fixture
-def versions(tmp_path: Path) -> Versions:
-    """Give a plugin's file."""
-    return Versions(tmp_path)
 
 
 def counted(versions: Versions, more: str) -> nativeplug.Plugin:

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
-from pathlib import Path
 
 import pytest
 
 import nativeplug
 from nativeplug import ClosedError
 from versions import Versions
-
-
-@pytest.fixture
-def versions(tmp_path: Path) -> Versions:
-    """Give a plugin's file."""
-    return Versions(tmp_path)
 
 
 @pytest.fixture

@@ -31,12 +31,6 @@ APPLY_DECLARED = """
 
 
 @pytest.fixture
-def versions(tmp_path: Path) -> Versions:
-    """Give a plugin's file."""
-    return Versions(tmp_path)
-
-
-@pytest.fixture
 def plg(versions: Versions) -> nativeplug.Plugin:
     """Give a plugin whose old generations are unloaded."""
     versions.put(1)

@@ -20,12 +20,6 @@ TWICE = "int64_t twice(int64_t x) { return 2 * x; }"
 TWICE_DECLARED = "int64_t twice(int64_t x);"
 
 
-@pytest.fixture
-def versions(tmp_path: Path) -> Versions:
-    """Give a plugin's file."""
-    return Versions(tmp_path)
-
-
 class Closing:
     """A number that closes something when it is asked for."""
 

@@ -59,7 +59,8 @@ class Loaded:
 
     def inherit(self, old: Loaded) -> None:
         """Keep what the variables of another generation point to, whose state it has taken over."""
-        self.kept[old] = old.kept
+        if old.kept:
+            self.kept[old.number] = old.kept
 
     def pin(self, holder: Any) -> None:
         """Keep it loaded as long as *holder* lives."""
