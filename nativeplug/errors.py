@@ -55,6 +55,40 @@ class OpenError(PluginError, OSError):
 class FormatError(OpenError):
     """The file is not a loadable plugin; found before any of its code ran."""
 
+    _details = (*OpenError._details, "offset")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str,
+        reason: str,
+        errno: int | None = None,
+        offset: int | None = None,
+    ) -> None:
+        super().__init__(message, path=path, reason=reason, errno=errno)
+        #: Where in the file it was found, in bytes; None where it is not in one place.
+        self.offset = offset
+
+
+class OriginError(OpenError):
+    """The file does not come from where the program demands; found before any of its code ran."""
+
+    _details = (*OpenError._details, "reasons")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str,
+        reason: str,
+        errno: int | None = None,
+        reasons: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, path=path, reason=reason, errno=errno)
+        #: Everything that stands against it.
+        self.reasons = reasons or (reason,)
+
 
 class SymbolNotFoundError(PluginError, AttributeError):
     """A name is not exported, or exported but not declared, or has no address."""
@@ -93,6 +127,51 @@ class DeclarationError(PluginError, ValueError):
         self.line = line
         #: The column in the user's text, counted from 1.
         self.column = column
+
+
+class SignatureMismatchError(PluginError, TypeError):
+    """A symbol is declared otherwise than the plugin itself tells, or nothing is told of it."""
+
+    _details = ("path", "symbol", "declared", "known")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str,
+        symbol: str | None = None,
+        declared: str | None = None,
+        known: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        #: The plugin's path.
+        self.path = path
+        #: The symbol; None where it is about several.
+        self.symbol = symbol
+        #: How it is declared, in C.
+        self.declared = declared
+        #: How the plugin has it, in C; None where that is not known.
+        self.known = known
+
+
+class InterfaceError(SignatureMismatchError):
+    """A plugin is not what an interface demands."""
+
+    _details = (*SignatureMismatchError._details, "findings")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str,
+        symbol: str | None = None,
+        declared: str | None = None,
+        known: str | None = None,
+        findings: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, path=path, symbol=symbol, declared=declared, known=known)
+        #: Everything that stands against it, one text each.
+        self.findings = findings
 
 
 class ClosedError(PluginError, ValueError):

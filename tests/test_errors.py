@@ -19,8 +19,12 @@ EXAMPLES: list[tuple[errors.PluginError, dict[str, object]]] = [
         {"path": "p.so", "reason": "gone", "errno": errno.ENOENT, "filename": "p.so"},
     ),
     (
-        errors.FormatError("message", path="p.so", reason="empty"),
-        {"path": "p.so", "reason": "empty", "errno": None, "strerror": "empty"},
+        errors.FormatError("message", path="p.so", reason="cut", offset=64),
+        {"path": "p.so", "reason": "cut", "errno": None, "strerror": "cut", "offset": 64},
+    ),
+    (
+        errors.OriginError("message", path="p.so", reason="a; b", reasons=("a", "b")),
+        {"path": "p.so", "reason": "a; b", "errno": None, "reasons": ("a", "b")},
     ),
     (
         errors.SymbolNotFoundError("message", path="p.so", symbol="ad", nearest=("add",)),
@@ -29,6 +33,14 @@ EXAMPLES: list[tuple[errors.PluginError, dict[str, object]]] = [
     (
         errors.DeclarationError("message", file="p.h", line=3, column=7),
         {"file": "p.h", "line": 3, "column": 7},
+    ),
+    (
+        errors.SignatureMismatchError("message", path="p.so", symbol="f", declared="a", known="b"),
+        {"path": "p.so", "symbol": "f", "declared": "a", "known": "b"},
+    ),
+    (
+        errors.InterfaceError("message", path="p.so", findings=("gone", "bad")),
+        {"path": "p.so", "symbol": None, "findings": ("gone", "bad")},
     ),
     (errors.ClosedError("message", path="p.so"), {"path": "p.so"}),
     (errors.ForkError("message", path="p.so"), {"path": "p.so"}),
@@ -41,6 +53,9 @@ EXAMPLES: list[tuple[errors.PluginError, dict[str, object]]] = [
 BUILTINS = {
     "OpenError": OSError,
     "FormatError": nativeplug.OpenError,
+    "OriginError": nativeplug.OpenError,
+    "SignatureMismatchError": TypeError,
+    "InterfaceError": nativeplug.SignatureMismatchError,
     "SymbolNotFoundError": AttributeError,
     "DeclarationError": ValueError,
     "ClosedError": ValueError,
