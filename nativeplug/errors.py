@@ -55,18 +55,10 @@ class OpenError(PluginError, OSError):
 class FormatError(OpenError):
     """The file is not a loadable plugin; found before any of its code ran."""
 
-    _details = (*OpenError._details, "offset")
+    _details = ("path", "reason", "offset")
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        path: str,
-        reason: str,
-        errno: int | None = None,
-        offset: int | None = None,
-    ) -> None:
-        super().__init__(message, path=path, reason=reason, errno=errno)
+    def __init__(self, message: str, *, path: str, reason: str, offset: int | None = None) -> None:
+        super().__init__(message, path=path, reason=reason)
         #: Where in the file it was found, in bytes; None where it is not in one place.
         self.offset = offset
 
@@ -74,18 +66,12 @@ class FormatError(OpenError):
 class OriginError(OpenError):
     """The file does not come from where the program demands; found before any of its code ran."""
 
-    _details = (*OpenError._details, "reasons")
+    _details = ("path", "reason", "reasons")
 
     def __init__(
-        self,
-        message: str,
-        *,
-        path: str,
-        reason: str,
-        errno: int | None = None,
-        reasons: tuple[str, ...] = (),
+        self, message: str, *, path: str, reason: str, reasons: tuple[str, ...] = ()
     ) -> None:
-        super().__init__(message, path=path, reason=reason, errno=errno)
+        super().__init__(message, path=path, reason=reason)
         #: Everything that stands against it.
         self.reasons = reasons or (reason,)
 
@@ -134,7 +120,7 @@ class SignatureMismatchError(PluginError, TypeError):
 
     _details = ("path", "symbol", "declared", "known")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an attribute
         self,
         message: str,
         *,
@@ -157,19 +143,10 @@ class SignatureMismatchError(PluginError, TypeError):
 class InterfaceError(SignatureMismatchError):
     """A plugin is not what an interface demands."""
 
-    _details = (*SignatureMismatchError._details, "findings")
+    _details = ("path", "findings")
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        path: str,
-        symbol: str | None = None,
-        declared: str | None = None,
-        known: str | None = None,
-        findings: tuple[str, ...] = (),
-    ) -> None:
-        super().__init__(message, path=path, symbol=symbol, declared=declared, known=known)
+    def __init__(self, message: str, *, path: str, findings: tuple[str, ...] = ()) -> None:
+        super().__init__(message, path=path)
         #: Everything that stands against it, one text each.
         self.findings = findings
 
