@@ -120,7 +120,7 @@ class SignatureMismatchError(PluginError, TypeError):
 
     _details = ("path", "symbol", "declared", "known")
 
-    def __init__(  # noqa: PLR0913 - each is an attribute
+    def __init__(
         self,
         message: str,
         *,
