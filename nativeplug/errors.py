@@ -118,7 +118,7 @@ class DeclarationError(PluginError, ValueError):
 class SignatureMismatchError(PluginError, TypeError):
     """A symbol is declared otherwise than the plugin itself tells, or nothing is told of it."""
 
-    _details = ("path", "symbol", "declared", "known")
+    _details: tuple[str, ...] = ("path", "symbol", "declared", "known")
 
     def __init__(
         self,
