@@ -216,7 +216,10 @@ class Symbols:
         """
         with _lock:
             self.check_open()
-            if self.given is not before or self.resolved.keys() != moves.names | lost.keys():
+            if (
+                self.given is not before
+                or self.resolved.keys() != moves.checked.keys() | lost.keys()
+            ):
                 return False
             for name, error in lost.items():
                 self.resolved.pop(name).disable(partial(copy.copy, error))
@@ -224,6 +227,8 @@ class Symbols:
             old, loaded.serves = self.loaded, True
             old.given = before
             moves.make((self._serving, (loaded, given)))
+            for name, by in moves.checked.items():
+                self.resolved[name].checked = by
             old.serves = False
             return True
 
