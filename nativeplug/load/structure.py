@@ -7,6 +7,7 @@ walks through all of it before: csrc/dl/check.h tells what, and in which order.
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -61,5 +62,5 @@ def find_defect(data: Bytes, target: Target, libc: int | None = None) -> Defect 
         libc = lib.np_check_libc()
     if lib.np_check(ffi.from_buffer("uint8_t[]", data), len(data), target.machine, libc, found):
         return None
-    text = str(ffi.string(found.text), "ascii")
+    text = os.fsdecode(ffi.string(found.text))
     return Defect(f"{text} (byte 0x{found.offset:x})", found.offset)
