@@ -18,10 +18,12 @@ from elf_parts import (
     Made,
     Parts,
 )
-from nativeplug.load.layout import PT_DYNAMIC
+from nativeplug.load.layout import PT_DYNAMIC, host_target
 
 _UNKNOWN_TYPE = 200
-_WORD, _GLOB_DAT, _RELATIVE, _DTPMOD, _IRELATIVE = 1, 6, 8, 16, 37
+# Types of relocations: a word, GLOB_DAT, RELATIVE, one of a thread-local variable, IRELATIVE.
+_TYPES = {62: (1, 6, 8, 16, 37), 183: (257, 1025, 1027, 1031, 1032)}
+_WORD, _GLOB_DAT, _RELATIVE, _TLS, _IRELATIVE = _TYPES.get(host_target().machine, (0,) * 5)
 _NOT_LOADED = "not in a segment that is loaded"
 
 
@@ -149,10 +151,10 @@ RELOCATIONS = (
         "another kind of symbol",
         "damaged: a relocation is for another kind of symbol",
         lambda f: f.put(
-            f.relocation(_DTPMOD) + R_INFO,
+            f.relocation(_TLS) + R_INFO,
             "Q",
-            f.index("numbers") << 32 | _DTPMOD,
-            at=f.relocation(_DTPMOD),
+            f.index("numbers") << 32 | _TLS,
+            at=f.relocation(_TLS),
         ),
     ),
     Damage(

@@ -15,6 +15,8 @@ from support import (
     E_PHENTSIZE,
     E_PHNUM,
     E_PHOFF,
+    E_SHNUM,
+    E_SHOFF,
     E_TYPE,
     EXPORTS_C,
     Compile,
@@ -165,6 +167,7 @@ class TestFindDefect:
         )
         expected = f"truncated: a segment ends at byte {last}, the file has {last - 1}"
         assert expected == words(elf_bytes[: last - 1])
+        assert elf.Defect(expected, last - 1, is_cut=True) == elf.find_defect(elf_bytes[: last - 1])
         assert None is elf.find_defect(elf_bytes[:last])
 
     def test_short_header(self, elf_bytes: bytes) -> None:
@@ -209,9 +212,27 @@ class TestUnfinished:
 
     def test_room_made_before(self, elf_bytes: bytes) -> None:
         """So is one that has its final size before it has its bytes."""
-        for length in (0, 2048):  # within the header, and before the dynamic section
+        for length in range(0, len(elf_bytes) - 64, 512):
             data = elf_bytes[:length] + bytes(len(elf_bytes) - length)
             assert elf.is_unfinished(data), words(data)
+        damaged = elf_bytes[:2048] + bytes(len(elf_bytes) - 2048)
+        assert words(damaged).endswith(" (an unfinished copy?)")
+
+    def test_section_headers_come_last(self, elf_bytes: bytes) -> None:
+        """A file that could be loaded, but lacks its last bytes, is unfinished."""
+        assert None is elf.find_defect(elf_bytes[:-1])
+        assert elf.is_unfinished(elf_bytes[:-1])
+
+    @pytest.mark.parametrize("field", [(E_SHOFF, "<Q"), (E_SHNUM, "<H")])
+    def test_without_sections(self, elf_bytes: bytes, field: tuple[int, str]) -> None:
+        """A file that has no section headers needs none."""
+        assert not elf.is_unfinished(patched(elf_bytes, *field, 0))
+
+    def test_damaged(self, elf_bytes: bytes) -> None:
+        """A file that is all there, and damaged, is not unfinished."""
+        damaged = patched(elf_bytes, 12, "B", 9)
+        assert "damaged: the ELF header's padding is not zero (byte 0x8)" == words(damaged)
+        assert not elf.is_unfinished(damaged)
 
 
 class TestIsGo:
