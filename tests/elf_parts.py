@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +31,10 @@ int call_picked(void) {{ return picked() + hidden; }}
 int use(void) {{ return per_thread++ + another++; }}
 __attribute__((constructor)) static void start(void)
 {{
-    FILE *file = fopen(getenv("{MARKER}"), "w");
-    fclose(file);
+    const char *name = getenv("{MARKER}");
+    FILE *file = name ? fopen(name, "w") : NULL;
+    if (file)
+        fclose(file);
 }}
 __attribute__((destructor)) static void stop(void) {{ hidden = 1; }}
 unsigned long long values[2] = {{0, 1ull << 60}};
@@ -88,16 +90,17 @@ SYMBOL_SIZE, RELOCATION_SIZE = 24, 24
 Made = tuple[bytes, int]
 
 
-def build(folder: Path, *flags: str) -> bytes:
-    """Build the plugin that is to be damaged."""
+def build(folder: Path, *flags: str, compiler: Sequence[str] | None = None) -> bytes:
+    """Build the plugin that is to be damaged, by a compiler; None for any."""
     source, versions, plugin = folder / "made.c", folder / "made.map", folder / "made.so"
     source.write_text(_SOURCE)
     versions.write_text(_VERSIONS)
-    compiler = programs.c_compiler()
+    compiler = compiler or programs.c_compiler()
     assert compiler is not None
     script = f"-Wl,--version-script={versions}"
     options = ["-shared", "-fPIC", "-Wl,--hash-style=gnu", script, *flags]
-    subprocess.run([*compiler, *options, "-o", plugin, source], check=True)
+    command = [*compiler, *options, "-o", str(plugin), str(source)]
+    subprocess.run(command, check=True, capture_output=True)
     return plugin.read_bytes()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.load import dynamic, elf, layout
+from nativeplug.load import dynamic, elf, layout, structure
 from support import (
     E_MACHINE,
     E_PHENTSIZE,
@@ -167,7 +167,9 @@ class TestFindDefect:
         )
         expected = f"truncated: a segment ends at byte {last}, the file has {last - 1}"
         assert expected == words(elf_bytes[: last - 1])
-        assert elf.Defect(expected, last - 1, is_cut=True) == elf.find_defect(elf_bytes[: last - 1])
+        assert structure.Defect(expected, last - 1, is_cut=True) == elf.find_defect(
+            elf_bytes[: last - 1]
+        )
         assert None is elf.find_defect(elf_bytes[:last])
 
     def test_short_header(self, elf_bytes: bytes) -> None:
