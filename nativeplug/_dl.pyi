@@ -1,6 +1,6 @@
 # ruff: noqa: PYI021 - C has no docstrings: this file is the contract
 """
-The dynamic loader's calls: csrc/dl, compiled by cffi.
+The dynamic loader's calls, and the check of a file before them: csrc/dl, compiled by cffi.
 
 Each function runs without the GIL, is safe to call from several threads, and raises
 nothing: failures are results. Texts are written to buffers of the caller, cut to their size.
@@ -90,6 +90,33 @@ class _Lib:
 
     def np_dl_free_address(self) -> FFI.CData:
         """Return the address of libc's free."""
+
+    #: Which libc a process or a file has.
+    NP_LIBC_GNU: int
+    NP_LIBC_MUSL: int
+
+    def np_check(
+        self, data: FFI.CData, size: int, machine: int, libc: int, found: FFI.CData, /
+    ) -> bool:
+        """
+        Look for what would harm or mislead the dynamic loader in a file.
+
+        Nothing outside of *data* is read, and the time is linear in *size*, whatever the
+        bytes are.
+
+        Args:
+            data: The whole file, borrowed.
+            size: How many bytes it has.
+            machine: e_machine of the process that it is for: x86-64 or AArch64.
+            libc: One of ``NP_LIBC_*``.
+            found: A ``struct np_finding *`` for what is found, and where in the file.
+
+        Returns:
+            True when nothing is found.
+        """
+
+    def np_check_libc(self) -> int:
+        """Return which libc this process has, one of ``NP_LIBC_*``."""
 
 ffi: FFI
 lib: _Lib

@@ -42,6 +42,10 @@ ROWS = (
     Row("soak_costs", "follow", "from a new file to its first call", 150, "150 ms (worst)"),
     Row("soak_costs", "retired", "memory of a retired generation", 160, "160 KiB, 8 mappings"),
     Row("soak_costs", "unloading", "growth while what is retired is unloaded", 5, "5 %"),
+    Row("soak_files", "truncations", "processes killed by truncated files", 0, "0"),
+    Row("soak_files", "mutants", "processes killed by damaged tables, without a probe", 1, "1 %"),
+    Row("soak_files", "false_refusals", "files that load, and are refused", 0, "0"),
+    Row("soak_files", "check_cost", "check of a Go plugin of 2 MB", 2, "2 ms (median)"),
 )
 
 

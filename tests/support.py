@@ -45,7 +45,7 @@ static int private_one(void) { return 2; }
 int (*const pointer)(void) = private_one;
 """
 # Offsets in the ELF header of 64 bit files, elf(5).
-E_TYPE, E_MACHINE, E_PHOFF, E_SHOFF, E_PHENTSIZE, E_PHNUM = 16, 18, 32, 40, 54, 56
+E_TYPE, E_MACHINE, E_PHOFF, E_SHOFF, E_PHENTSIZE, E_PHNUM, E_SHNUM = 16, 18, 32, 40, 54, 56, 60
 # A plugin for the command line, with values of every kind.
 KINDS_H = """
 #include <stdint.h>

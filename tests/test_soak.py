@@ -78,6 +78,30 @@ def test_unloading() -> None:
     check("unloading")
 
 
+@needs_go
+def test_truncations() -> None:
+    """No truncated file that is accepted kills a process."""
+    check("truncations")
+
+
+@needs_go
+def test_mutants() -> None:
+    """Hardly any file with damaged tables that is accepted kills a process."""
+    check("mutants")
+
+
+@needs_go
+def test_false_refusals() -> None:
+    """No file that can be loaded is refused."""
+    check("false_refusals")
+
+
+@needs_go
+def test_check_cost() -> None:
+    """The check of a large plugin takes a time that nobody feels."""
+    run("check_cost")
+
+
 class TestRow:
     """When a row is reached."""
 

@@ -23,6 +23,7 @@ from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundE
 from nativeplug.load import dynamic, elf, image
 from nativeplug.load.content import Content
 from nativeplug.load.dynamic import Dynamic
+from nativeplug.load.structure import Defect
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.load.words import cannot_load, in_users_words
@@ -275,12 +276,12 @@ def _text(buffer: FFI.CData) -> str:
     return os.fsdecode(ffi.string(buffer))
 
 
-def _format_error(path: str, defect: str, data: bytes) -> FormatError:
+def _format_error(path: str, defect: Defect, data: bytes) -> FormatError:
     message = f"cannot open plugin {path!r}: {defect}"
     if elf.is_refused_by_header(data):
         with contextlib.suppress(OpenError):  # what we found needs no place for a copy
             message += f" ({_load_copy(path, path, data[:_HEADER_SIZE])[1]})"
-    return FormatError(message, path=path, reason=defect)
+    return FormatError(message, path=path, reason=defect.text, offset=defect.offset)
 
 
 def libc_free() -> int:

@@ -26,7 +26,7 @@ def find_defects(content: Content, before: Exports, in_use: Iterable[str]) -> It
     """
     defect = elf.find_defect(content.data)
     if defect is not None:
-        yield defect
+        yield defect.text
         return
     found = content.file.exports
     yield from find_changes(before, found, in_use).values()
