@@ -78,9 +78,14 @@ class Ended:
 
     @property
     def last_words(self) -> str:
-        """The last line that it wrote to standard error; empty if there is none."""
-        lines = self.errors.decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        """
+        The last line that it wrote to standard error, or of Go's the one before the stacks.
+
+        Empty if there is none.
+        """
+        text = self.errors.decode(errors="replace")
+        lines = [line for each in reversed(text.split("\n")) if (line := each.strip())]
+        return next(filter(_is_of_go, lines), lines[0] if lines else "")
 
 
 def run(
@@ -221,7 +226,7 @@ def _wait(pid: int, errors: _Errors, seconds: float) -> tuple[str, str | None]:
         ending = f"did not end within {seconds:g} s and was killed"
         return ending, ending
     if status is None:
-        return "ended, and nobody can tell how: SIGCHLD is ignored", None
+        return "ended, and nobody can tell how: SIGCHLD is ignored, or others reap", None
     code = os.waitstatus_to_exitcode(status)
     ending = f"exited with status {code}" if code >= 0 else f"killed by {_signal_name(-code)}"
     return ending, ending if code else None
@@ -247,7 +252,12 @@ def _has_ended(pid: int) -> bool:
 
 
 def _end(pid: int) -> int | None:
-    """Kill a child and its session; return its wait status, None where there is none to be had."""
+    """
+    Kill a child and its session; return its wait status, None where there is none to be had.
+
+    The number of what was reaped by others could be that of another session by now, had all
+    numbers been used since. That is taken as it is.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
     end = time.monotonic() + _GRACE
@@ -260,6 +270,11 @@ def _end(pid: int) -> int | None:
             return status
         time.sleep(_FIRST)
     return None
+
+
+def _is_of_go(line: str) -> bool:
+    """Tell whether a line is how a Go program says why it ends."""
+    return line.startswith(("panic: ", "fatal error: "))
 
 
 def _signal_name(number: int) -> str:

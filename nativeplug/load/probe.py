@@ -20,9 +20,25 @@ from nativeplug.load.words import in_users_words
 SECONDS: Final = 30.0
 
 # As the parent will: by C's dlopen, without the GIL. The answer is memory, as constructors may
-# close every descriptor; and a process that they fork has nothing to say. Neither destructors
-# nor anything of Python's run at the end.
+# close every descriptor; and a process that they fork has nothing to say. What they leave to
+# threads is waited for, while those are busy, but not for ever: Go's runtime, and the init
+# functions of all packages, run in one. Nothing runs at the end, neither destructors nor Python's.
 _CODE: Final = """
+import time
+def is_busy(thread):
+    try:
+        with open(f"/proc/self/task/{{thread}}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"R", b"D")
+    except OSError:  # it has ended
+        return False
+def wait():
+    quiet, end = 0, time.monotonic() + {most}
+    while quiet < {looks} and time.monotonic() < end:
+        others = {{*os.listdir("/proc/self/task")}} - {{str(own)}}
+        if not others:
+            return
+        quiet = 0 if any(map(is_busy, others)) else quiet + 1
+        time.sleep(0.001)
 os.environ["NATIVEPLUG_PROBE"] = "1"
 os.ftruncate({answer}, 1)
 answer, own = mmap.mmap({answer}, 1), os.getpid()
@@ -30,10 +46,14 @@ dlopen = ctypes.CDLL(None).dlopen
 answer[0] = {begun}
 dlopen({name!r}, {flags})
 if os.getpid() == own:
+    wait()
     answer[0] = {returned}
 os._exit(0)
 """
 _BEGUN, _RETURNED = 1, 2
+#: How many times in a row, a millisecond apart, threads are seen waiting until they count as
+#: done; and for how many seconds they are looked at.
+_LOOKS, _MOST = 3, 1.0
 
 
 def find_death(path: str, copy: Image, seconds: float = SECONDS) -> str | None:
@@ -59,6 +79,8 @@ def find_death(path: str, copy: Image, seconds: float = SECONDS) -> str | None:
         answer=child.ANSWER,
         begun=_BEGUN,
         returned=_RETURNED,
+        looks=_LOOKS,
+        most=_MOST,
         name=os.fsencode(name),
         flags=lib.RTLD_NOW | lib.RTLD_LOCAL,
     )
