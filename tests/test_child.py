@@ -214,8 +214,10 @@ class TestStart:
         soft = output_of("resource.getrlimit(resource.RLIMIT_CORE)[0]")
         assert ("0" if hard == "0" else "1") == soft
 
-    def test_memory(self) -> None:
+    def test_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It cannot have more memory than it may."""
+        # A sanitizer in it, as in `make test-asan`, has taken terabytes of addresses already.
+        monkeypatch.delenv("LD_PRELOAD", raising=False)
         code = f"bytearray(2 << 30); {SAY.format('1')}"
         ended = child.run(code, seconds=SOON, memory=1 << 30)
         assert (b"", "exited with status 1", "MemoryError") == (
@@ -246,6 +248,24 @@ class TestErrors:
         code = "os.write(2, b'x' * 20_000_000 + b'\\nthe end\\n\\n')"
         ended = child.run(code, seconds=SOON)
         assert (None, child._KEPT, "the end") == (ended.death, len(ended.errors), ended.last_words)
+
+    def test_of_one_that_has_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What it wrote is there though it was never waited for."""
+        wait = child._wait
+
+        def late(pid: int, errors: child._Errors, seconds: float) -> tuple[str, str | None]:
+            assert os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            return wait(pid, errors, seconds)
+
+        monkeypatch.setattr(child, "_wait", late)
+        assert "goodbye" == child.run("os.write(2, b'goodbye')", seconds=SOON).last_words
+
+    def test_closed(self) -> None:
+        """One that writes no more is waited for without haste."""
+        begun = time.thread_time()
+        ended = child.run("import time; os.close(2); time.sleep(0.4)", seconds=SOON)
+        assert ended.death is None
+        assert time.thread_time() - begun < 0.1
 
     @pytest.mark.parametrize(
         ("errors", "words"),

@@ -83,7 +83,10 @@ class TestDeaths:
             ("raise(SIGKILL);", "killed by SIGKILL (Killed)"),
             ('fputs("why\\n", stderr); abort();', "killed by SIGABRT (Aborted): why"),
             (f"{PRINTS} abort();", "killed by SIGABRT (Aborted): error"),
-            (f"if (fork() != 0) {{ {CRASH} }}", "killed by SIGSEGV (Segmentation fault)"),
+            (
+                f"if (fork() != 0) {{ usleep(200000); {CRASH} }}",
+                "killed by SIGSEGV (Segmentation fault)",
+            ),
             ('if (getenv("NATIVEPLUG_PROBE") != NULL) { _exit(5); }', "exited with status 5"),
         ],
     )

@@ -88,13 +88,13 @@ def find_death(path: str, copy: Image, seconds: float = SECONDS) -> str | None:
         ended = child.run(code, data=copy.descriptor if copy.is_memory else b"", seconds=seconds)
     except child.ChildError as error:
         raise _cannot_probe(path, str(error)) from None
+    if ended.output == bytes([_RETURNED]):
+        return None
     words = ended.ending
     if ended.last_words:
         words += f": {in_users_words(ended.last_words, name, path)}"
-    if ended.output not in {bytes([_BEGUN]), bytes([_RETURNED])}:
+    if ended.output != bytes([_BEGUN]):
         raise _cannot_probe(path, f"Python {words}")
-    if ended.death is None and ended.output == bytes([_RETURNED]):
-        return None
     return f"loading it in a process of its own ended that: {words}"
 
 
