@@ -1,6 +1,6 @@
 # ruff: noqa: PYI021 - C has no docstrings: this file is the contract
 """
-The dynamic loader's calls, and the check of a file before them: csrc/dl, compiled by cffi.
+The dynamic loader's calls, the check of a file before them, and posix_spawn(3): csrc/dl, by cffi.
 
 Each function runs without the GIL, is safe to call from several threads, and raises
 nothing: failures are results. Texts are written to buffers of the caller, cut to their size.
@@ -117,6 +117,31 @@ class _Lib:
 
     def np_check_libc(self) -> int:
         """Return which libc this process has, one of ``NP_LIBC_*``."""
+
+    def np_dl_spawn(
+        self,
+        program: bytes,
+        argv: FFI.CData,
+        envp: FFI.CData,
+        descriptors: FFI.CData,
+        count: int,
+        pid: FFI.CData,
+        /,
+    ) -> int:
+        """
+        Start a program in a session of its own, with default signals; it has to be reaped.
+
+        Args:
+            program: Its path.
+            argv: Its arguments, a ``char *[]`` that ends with NULL.
+            envp: Its environment, the same.
+            descriptors: An ``int[]``: what the child has as 0, 1, 2 ...; it has no others.
+            count: How many those are; at most 8.
+            pid: An ``int *`` for the child's process number.
+
+        Returns:
+            0, or the operating system's error number.
+        """
 
 ffi: FFI
 lib: _Lib

@@ -177,7 +177,7 @@ class TestRefusals:
     def test_always_changing(self, c_plugin: CPlugin, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that others go on writing is an error, after some attempts."""
 
-        def change(*_args: object) -> None:
+        def change(*_args: object, **_options: object) -> None:
             raise FileChangedError
 
         monkeypatch.setattr("nativeplug.plugin.opening.load_file", change)

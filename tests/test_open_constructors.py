@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,10 +126,10 @@ class TestConstructors:
         """A load that opens the plugin itself is refused, not waited for."""
         path = build_c(SEVEN)
 
-        def reenter(*args: object) -> object:
+        def reenter(*args: Any, **options: Any) -> object:
             with pytest.raises(OpenError, match="its own constructor, or a signal handler"):
                 nativeplug.open(path)
-            return load_file(*args)  # type: ignore[arg-type]
+            return load_file(*args, **options)
 
         monkeypatch.setattr("nativeplug.plugin.opening.load_file", reenter)
         assert 7 == nativeplug.open(path, NUMBER).number()

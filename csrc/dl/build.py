@@ -16,8 +16,8 @@ ffibuilder.cdef((HERE / "dl.cdef").read_text(encoding="utf-8"))
 ffibuilder.set_source(
     "nativeplug._dl",
     (HERE / "dl.c").read_text(encoding="utf-8"),
-    sources=sorted(str(path) for path in FOLDER.glob("check*.c")),
-    depends=[str(FOLDER / "check.h")],
+    sources=sorted(str(path) for path in FOLDER.glob("*.c") if path.name != "dl.c"),
+    depends=sorted(map(str, FOLDER.glob("*.h"))),
     include_dirs=[str(FOLDER)],
     # cffi's own generated code is not clean under -Wextra's missing-field rule.
     extra_compile_args=[*compile_args(), "-Wno-missing-field-initializers"],

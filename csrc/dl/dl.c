@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "np_spawn.h"
 
 enum {
     NP_DL_FOUND = 0,     /* *address is the symbol's; it may be NULL */

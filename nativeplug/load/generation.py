@@ -24,6 +24,7 @@ from nativeplug.load import dynamic, elf, image
 from nativeplug.load.content import Content
 from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.structure import Defect
+from nativeplug.load.probe import find_death
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.load.words import cannot_load, in_users_words
@@ -186,17 +187,18 @@ class Generation:
         )
 
 
-def load_file(path: str, content: Content) -> Generation:
+def load_file(path: str, content: Content, *, probe: bool = False) -> Generation:
     """
     Load a private copy of a plugin's file; its constructors run without the GIL.
 
     Args:
         path: The user's path, for words.
         content: What was read of the file.
+        probe: Load the copy in a process of its own first; see `find_death`.
 
     Raises:
         FormatError: The file is no plugin for this process.
-        OpenError: It cannot be loaded; with the dynamic loader's text.
+        OpenError: It cannot be loaded, with the dynamic loader's text; or not be probed.
     """
     data = content.data
     defect = elf.find_defect(data)
@@ -204,7 +206,7 @@ def load_file(path: str, content: Content) -> Generation:
         raise _format_error(path, defect, data)
     file = content.file
     resident = find_resident_reason(file)
-    handle, text = _load_copy(path, content.path, data, content.sha256)
+    handle, text = _load_copy(path, content.path, data, content.sha256, probe=probe)
     if handle == ffi.NULL:
         raise cannot_load(path, text)
     return Generation(path, file.is_go, content.sha256, resident, file, handle)
@@ -246,9 +248,14 @@ def _read_library(path: str) -> bytes:
         return b""
 
 
-def _load_copy(path: str, place: str, data: bytes, sha256: str = "") -> tuple[FFI.CData, str]:
+def _load_copy(
+    path: str, place: str, data: bytes, sha256: str = "", *, probe: bool = False
+) -> tuple[FFI.CData, str]:
     """Return the handle of a private copy, or NULL and the loader's text about the user's."""
     with contextlib.closing(image.copy(place, data, sha256)) as copy:
+        death = find_death(path, copy) if probe else None
+        if death is not None:
+            raise FormatError(f"cannot open plugin {path!r}: {death}", path=path, reason=death)
         handle, text = _open(copy.name)
     return handle, in_users_words(text, copy.name, path)
 

@@ -48,6 +48,8 @@ class Image:
     descriptor: int
     #: A directory to remove once the image is loaded.
     temporary: str | None = None
+    #: It is in memory: another process finds it by the descriptor alone.
+    is_memory: bool = False
     _status: os.stat_result = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -111,7 +113,7 @@ class _RefusedError(Exception):
 
 def _memory_image(path: str, data: bytes) -> Image:
     try:
-        descriptor = _memfd_create(_label(path))
+        descriptor = memory_file(_label(path))
     except (OSError, AttributeError) as error:  # Python itself may be built without
         raise _RefusedError from error
     seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -126,10 +128,17 @@ def _memory_image(path: str, data: bytes) -> Image:
     except OSError as error:
         os.close(descriptor)
         raise _RefusedError from error
-    return Image(_unused_spelling("/proc/self/fd", str(descriptor)), descriptor)
+    return Image(_unused_spelling("/proc/self/fd", str(descriptor)), descriptor, is_memory=True)
 
 
-def _memfd_create(name: str) -> int:
+def memory_file(name: str) -> int:
+    """
+    Return a descriptor of a new file in memory, which can be sealed, and mapped as code.
+
+    Raises:
+        OSError: The host refuses that.
+        AttributeError: Python is built without.
+    """
     flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
     try:
         return os.memfd_create(name, flags | _MFD_EXEC)

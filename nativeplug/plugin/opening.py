@@ -24,8 +24,8 @@ from nativeplug.update import Hook, Settings, Unload
 
 _ATTEMPTS = 100  # to read a file that others go on writing
 #: What `Settings.plus` takes.
-_Updating = tuple[Unload | None, int | None, Hook | None, Hook | None]
-_NOTHING: _Updating = (None, None, None, None)
+_Updating = tuple[Unload | None, int | None, Hook | None, Hook | None, bool | None]
+_NOTHING: _Updating = (None, None, None, None, None)
 
 
 def open(  # noqa: PLR0913 - most are options, which are given by name
@@ -42,6 +42,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     max_generations: int | None = None,
     before_update: Hook | None = None,
     after_update: Hook | None = None,
+    probe: bool | None = None,
 ) -> Plugin:
     """
     Open a plugin.
@@ -74,13 +75,18 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         before_update: Called with the plugin before another version is switched to; what it
             raises refuses the update.
         after_update: Called with the plugin after the switch; what it raises takes it back.
+        probe: Load a file in a process of its own first, where its constructors run with
+            ``NATIVEPLUG_PROBE=1`` in their environment; if that process dies of it, the file
+            is refused. None where nothing was said: each version that comes by an update, but
+            not the first one. True: that, too. False: none. See docs/safety.md.
 
     Returns:
         The open plugin. Dropping it closes nothing.
 
     Raises:
-        OpenError: The file is missing or cannot be loaded; with the dynamic loader's text.
-        FormatError: It is not a plugin that this process could load.
+        OpenError: The file is missing or cannot be loaded, with the dynamic loader's text; or it
+            cannot be probed.
+        FormatError: It is not a plugin that this process could load, or the probe died of it.
         DeclarationError: The declarations cannot be read, or contradict those of the plugin,
             which stays open then if it was.
         UpdateError: The file has changed, and the plugin cannot be updated: it serves on.
@@ -93,7 +99,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         >>> plg.Add(2, 3), plg.Name
         (5, 'world')
     """
-    updating = unload, max_generations, before_update, after_update
+    updating = unload, max_generations, before_update, after_update, probe
     if (
         declarations is None
         and updating == _NOTHING
@@ -183,7 +189,8 @@ def _load(name: str, key: Key, updating: _Updating) -> Plugin:
         content = read_file(name)
         if content.key != key:
             raise FileChangedError
-        loaded = Loaded(load_file(name, content), 1, Known(name, content.file))
+        generation = load_file(name, content, probe=settings.probe is True)
+        loaded = Loaded(generation, 1, Known(name, content.file))
         plugin = Plugin(loaded, _absolute(name), key, settings)
         found = files.place(plugin)
         if found is plugin:

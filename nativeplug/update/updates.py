@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from nativeplug.declare.sources import beside
-from nativeplug.errors import PluginError, UpdateError
+from nativeplug.errors import FormatError, PluginError, UpdateError
 from nativeplug.load.content import Content, FileChangedError, read_file
 from nativeplug.load.generation import load_file
 from nativeplug.load.key import Key
@@ -182,8 +182,13 @@ class Updates:
         self._check_room()
         derive = self._check(file, content)
         path = self._symbols.generation.path
-        with refusing(path):
-            generation = load_file(path, content)
+        try:
+            with refusing(path):
+                generation = load_file(path, content, probe=self.settings.probe is not False)
+        except UpdateError as error:
+            if isinstance(error.__cause__, FormatError):  # what has killed once, kills again
+                self._refused = content.sha256, copy.copy(error)
+            raise
         known = Known(path, content.file)
         loaded = Loaded(generation, self.history.next_number(), known)
         try:
