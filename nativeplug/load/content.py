@@ -7,6 +7,7 @@ hashed without it, and never copied.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass, field
@@ -31,6 +32,27 @@ class FileChangedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file was when it was read, and who could write it."""
+
+    #: The path that leads to it without symlinks; None where there is no /proc to ask.
+    path: str | None
+    #: The user that owns it.
+    owner: int
+    #: Its permissions, as in st_mode.
+    mode: int
+
+    @classmethod
+    def of(cls, descriptor: int, status: os.stat_result) -> Place:
+        """Return the place of the very file that a descriptor stands for."""
+        path = None
+        with contextlib.suppress(OSError):
+            # Of one that was replaced since, the name is followed by " (deleted)", proc(5).
+            path = os.readlink(f"/proc/self/fd/{descriptor}")
+        return cls(path, status.st_uid, status.st_mode)
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What a file had in it when it was read."""
 
@@ -41,6 +63,8 @@ class Content:
     data: bytes
     #: The data's SHA-256, in hexadecimal digits: what two equal contents have in common.
     sha256: str
+    #: Where that was; None where nobody has asked the file itself.
+    place: Place | None = field(default=None, compare=False)
     _file: Dynamic | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -80,9 +104,11 @@ def _read_settled(path: str, descriptor: int) -> Content:
     key = file_key(descriptor)
     _let_settle(key)
     data = _read(descriptor, key.size)
-    if file_key(descriptor) != key:
+    status = os.fstat(descriptor)
+    if FileKey.of(status) != key:
         raise FileChangedError
-    return Content(path, key, data, hashlib.sha256(data).hexdigest())
+    place = Place.of(descriptor, status)
+    return Content(path, key, data, hashlib.sha256(data).hexdigest(), place)
 
 
 def _let_settle(key: FileKey) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nativeplug.trust import UNSAID, Demands
+
 Unload = Literal["never", "when_idle"]
 Hook = Callable[[Any], object]
 
@@ -24,6 +26,8 @@ class Settings:
     #: Called before, and after, another generation serves.
     before_update: Hook | None = None
     after_update: Hook | None = None
+    #: What an update must satisfy as well.
+    demands: Demands = UNSAID
 
     def plus(
         self,
@@ -55,4 +59,5 @@ class Settings:
             max_generations or self.max_generations,
             before_update or self.before_update,  # type: ignore[arg-type]
             after_update or self.after_update,  # type: ignore[arg-type]
+            self.demands,
         )

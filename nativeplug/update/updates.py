@@ -8,6 +8,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 from nativeplug.declare.sources import beside
@@ -16,8 +17,10 @@ from nativeplug.load.content import Content, FileChangedError, read_file
 from nativeplug.load.generation import load_file
 from nativeplug.load.key import Key
 from nativeplug.symbols import Given, Loaded, Resolved, Symbols
+from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import check, reaper
 from nativeplug.update.history import History
+from nativeplug.update.origins import Origins
 from nativeplug.update.settings import Settings
 from nativeplug.update.swap import Derive, Swap, refusal, refusing
 
@@ -52,6 +55,7 @@ class Updates:
         #: What ``open`` was told of updates.
         self.settings = settings
         self.history = History(symbols.loaded)
+        self.origins = Origins()
         self._symbols = symbols
         # The content of that file, the one that a rollback has left, and the one that was
         # loaded and then refused, with the error.
@@ -91,7 +95,28 @@ class Updates:
             self.settings = settings
         self.unload()
 
-    def update(self, plugin: Any, *, asked: bool) -> Outcome:
+    def demand(self, demands: Demands, name: str) -> None:
+        """
+        Judge what serves by the demands of a further ``open``, and updates by them from now on.
+
+        Args:
+            demands: What is demanded.
+            name: The path that is opened.
+
+        Raises:
+            OriginError: It does not meet them; all stays as it was.
+            FileChangedError: The file has another content by now: ask again.
+        """
+        if demands == UNSAID:  # of the process's policy, which updates look up themselves
+            self.origins.judge(self._symbols.loaded, self.key, demands, name)
+            return
+        with self._lock:  # no update is to slip through between
+            self.origins.judge(self._symbols.loaded, self.key, demands, name)
+            with self._configuring:
+                demanded = self.settings.demands.plus(demands)
+                self.settings = replace(self.settings, demands=demanded)
+
+    def update(self, plugin: Any, *, asked: bool, demands: Demands = UNSAID) -> Outcome:
         """
         Make what the file has now the current generation.
 
@@ -99,6 +124,7 @@ class Updates:
             plugin: What the program's hooks are given.
             asked: The program asks for just that: a content that it has left by a rollback,
                 or that was loaded and refused before, is tried again.
+            demands: What it must meet, apart from what was demanded before.
 
         Raises:
             UpdateError: It cannot be; the current generation goes on serving.
@@ -109,7 +135,7 @@ class Updates:
             known = {self._symbols.generation.sha256, None if asked else self._left}
             if content.sha256 not in known:
                 self._check_known(content, asked=asked)
-                self._take_up(plugin, file, content)
+                self._take_up(plugin, file, content, self.settings.demands.plus(demands))
             self.key, self._seen = content.key, content.sha256
             return "unchanged" if content.sha256 in known else "updated"
 
@@ -177,14 +203,18 @@ class Updates:
                 return read_file(file)
         raise self._refusal("the file changes while it is read")
 
-    def _take_up(self, plugin: Any, file: str, content: Content) -> None:
+    def _take_up(self, plugin: Any, file: str, content: Content, demands: Demands) -> None:
         """Load what was read, and let it serve."""
         self._check_room()
-        derive = self._check(file, content)
         path = self._symbols.generation.path
         with refusing(path):
+            verified = demands.check(content)
+        derive = self._check(file, content)
+        with refusing(path):
+            verified.note_run()
             generation = load_file(path, content)
         loaded = Loaded(generation, self.history.next_number())
+        self.origins.note(loaded, verified)
         try:
             self._swap(plugin, loaded, derive, announce=True)
         except BaseException as error:
