@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nativeplug.load.content import Content
-from nativeplug.trust.origin import Verified, check, check_pin, check_system
+from nativeplug.trust.judge import Verified, check, check_pin, check_system
 from nativeplug.trust.policy import NOTHING, Policy, check_type, get_policy
 
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
@@ -49,15 +49,15 @@ class Demands:
         return self.sha256 is None and self.effective is NOTHING
 
     def check(self, content: Content) -> Verified:
-        """Judge a file; see `origin.check`."""
+        """Judge a file; see `judge.check`."""
         return check(content, self.effective, self.sha256)
 
     def check_pin(self, path: str, sha256: str) -> None:
-        """Judge a content by its SHA-256; see `origin.check_pin`."""
+        """Judge a content by its SHA-256; see `judge.check_pin`."""
         check_pin(path, sha256, self.sha256)
 
     def check_system(self, soname: str) -> None:
-        """Judge a system library; see `origin.check_system`."""
+        """Judge a system library; see `judge.check_system`."""
         check_system(soname, self.effective, self.sha256)
 
 

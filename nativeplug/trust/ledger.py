@@ -147,7 +147,7 @@ def _parse(data: bytes) -> _Versions:
         if not isinstance(versions, dict):
             raise ValueError("not what nativeplug writes")  # noqa: TRY004 - as json's own
         for version in versions.values():
-            order_of(str(version))
+            order_of(version if isinstance(version, str) else "")
     return found
 
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from nativeplug.errors import FormatError, OriginError
 from nativeplug.load.content import Content
-from nativeplug.trust import hardening, places
+from nativeplug.trust import access, hardening
 from nativeplug.trust.comment import Comment, written
 from nativeplug.trust.ledger import Entry
 from nativeplug.trust.minisign import MOST_BYTES, SUFFIX, Signature, UntrustedError
@@ -141,22 +141,26 @@ def _find_faults_of_place(content: Content, policy: Policy) -> Iterator[str]:
         return
     if policy.directories is not None:
         above = os.path.dirname(place.path)
-        if not any(os.path.commonpath([str(each), above]) == each for each in policy.directories):
+        if not any(_lies_in(above, str(each)) for each in policy.directories):
             yield f"it lies in {above!r}, which is none of the directories that are allowed"
     if policy.owners is not None and place.owner not in policy.owners:
         owners = ", ".join(map(str, sorted(policy.owners)))
         yield f"it belongs to user {place.owner}, and only files of {owners} are allowed"
     if policy.refuse_writable_by_others:
         trusted = {0, os.geteuid(), *(policy.owners or ())}
-        fault = places.find_fault(place.owner, place.mode, trusted)
+        fault = access.find_fault(place.owner, place.mode, trusted)
         if fault is not None:
             yield f"the file {fault}"
         yield from dict.fromkeys(
             [
-                *places.find_writable(content.path, trusted),
-                *places.find_writable(place.path, trusted),
+                *access.find_writable(content.path, trusted),
+                *access.find_writable(place.path, trusted),
             ]
         )
+
+
+def _lies_in(directory: str, allowed: str) -> bool:
+    return f"{directory}/".startswith(f"{allowed.rstrip('/')}/")
 
 
 def _judge_signature(content: Content, policy: Policy) -> tuple[Verified, list[str]]:
