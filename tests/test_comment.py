@@ -55,8 +55,9 @@ def test_refused(text: str, reason: str) -> None:
 
 def test_order() -> None:
     """Versions are compared by their numbers; missing ones at the end are 0."""
-    versions = ["0", "0.9", "1", "1.0.1", "1.2", "1.10", "2", "10"]
-    assert versions == sorted(reversed(versions), key=order_of)
+    versions = ["10", "1.10", "0", "1.0.1", "2", "1", "0.9", "1.2"]
+    expected = ["0", "0.9", "1", "1.0.1", "1.2", "1.10", "2", "10"]
+    assert expected == sorted(versions, key=order_of)
     assert order_of("1") == order_of("1.0") == order_of("1.0.0")
 
 

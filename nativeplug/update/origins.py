@@ -29,13 +29,13 @@ class Origins:
         path = os.path.join(os.getcwd(), verified.path)
         self._good.setdefault(loaded, set()).add((verified.policy, path))
 
-    def judge(self, loaded: Loaded, key: Key, demands: Demands, name: str) -> None:
+    def judge(self, loaded: Loaded, key: Key | None, demands: Demands, name: str) -> None:
         """
         Judge a generation that serves by the demands of a further ``open``.
 
         Args:
             loaded: The generation.
-            key: The file that was looked at last.
+            key: The file that was looked at last; None within an update, which looks at another.
             demands: What is demanded.
             name: The path that is opened; it leads to the plugin's file.
 
@@ -59,8 +59,11 @@ class Origins:
         self.note(loaded, verified)
 
 
-def _changed(name: str, content: Content, key: Key) -> Exception:
-    if content.key != key:
+def _changed(name: str, content: Content, key: Key | None) -> Exception:
+    if key not in {None, content.key}:
         return FileChangedError()
-    reason = "what serves is not what its file has, since a rollback: it cannot be judged"
+    reason = (
+        "what serves is not what its file has, since a rollback or within an update, and was "
+        "not judged by this policy"
+    )
     return OriginError(f"cannot open plugin {name!r}: {reason}", path=name, reason=reason)

@@ -107,14 +107,18 @@ class Updates:
             OriginError: It does not meet them; all stays as it was.
             FileChangedError: The file has another content by now: ask again.
         """
-        if demands == UNSAID:  # of the process's policy, which updates look up themselves
-            self.origins.judge(self._symbols.loaded, self.key, demands, name)
+        if demands == UNSAID:  # the process's policy, which updates look up themselves
+            self._judge(demands, name)
             return
         with self._lock:  # no update is to slip through between
-            self.origins.judge(self._symbols.loaded, self.key, demands, name)
+            self._judge(demands, name)
             with self._configuring:
                 demanded = self.settings.demands.plus(demands)
                 self.settings = replace(self.settings, demands=demanded)
+
+    def _judge(self, demands: Demands, name: str) -> None:
+        key = None if self.is_mine else self.key
+        self.origins.judge(self._symbols.loaded, key, demands, name)
 
     def update(self, plugin: Any, *, asked: bool, demands: Demands = UNSAID) -> Outcome:
         """
