@@ -194,6 +194,22 @@ class TestSignature:
         assert f"more than {MOST_BYTES} bytes" in refused(plugin, signer.policy())[0]
 
 
+class TestLibraries:
+    """A file that looks for its libraries relative to its own place."""
+
+    @pytest.mark.parametrize("flag", ["$ORIGIN", "${ORIGIN}/../lib"])
+    def test_relative(self, flag: str, compile_c: Compile, signer: Signer) -> None:
+        """It is vouched for only where nobody else can write to that place."""
+        path = compile_c("int one;", f"-Wl,-rpath,{flag}")
+        signer.sign(path)
+        sha256 = read_file(str(path)).sha256
+        for reasons in (refused(path, signer.policy()), refused(path, Policy(), sha256)):
+            assert "relative to its own place ($ORIGIN)" in reasons[-1]
+        good(path, Policy(owners=[os.getuid()]))
+        policy = signer.policy(refuse_writable_by_others=True)
+        assert [] == [*judge._find_faults_of_libraries(path.read_bytes(), policy, sha256)]
+
+
 class TestVersions:
     """Which versions were run."""
 

@@ -17,6 +17,7 @@ import pytest
 
 import nativeplug
 from nativeplug import OpenError, OriginError, Policy, UpdateError
+from nativeplug.load.content import Content, read_file
 from signing import FAR, Signer
 from versions import Versions, refused
 
@@ -184,9 +185,9 @@ class TestOpen:
     def test_system_library(self) -> None:
         """A system library, of which nothing can be known, is opened only where that is allowed."""
         text = "const char *zlibVersion(void);"
-        for demands in ({"owners": [0]}, {"public_keys": [Signer().public]}):
+        for policy in (Policy(owners=[0]), Signer().policy()):
             with pytest.raises(OriginError, match="whose origin cannot be checked"):
-                nativeplug.open("libz.so.1", text, policy=Policy(**demands))  # type: ignore[arg-type]
+                nativeplug.open("libz.so.1", text, policy=policy)
         with pytest.raises(OriginError, match="whose content cannot be pinned"):
             nativeplug.open("libz.so.1", text, sha256=64 * "0")
         policy = Policy(owners=[0], allow_system=True)
@@ -239,6 +240,19 @@ class TestAgain:
             plg.rollback()
             assert (plg, 1) == (deployed.open(deployed.policy), plg.version())
             assert "since a rollback or within an update" in deployed.refusal(Policy(owners=[0]))
+
+    def test_changed_meanwhile(self, deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that is replaced while what serves is judged is taken up, and judged itself."""
+
+        def read_late(path: str) -> Content:
+            if deployed.run == [1]:
+                deployed.put(2, "version:2")
+            return read_file(path)
+
+        monkeypatch.setattr("nativeplug.update.origins.read_file", read_late)
+        with deployed.open() as plg:
+            assert plg is deployed.open(deployed.policy)
+            assert 2 == plg.version()
 
     def test_touched(self, deployed: Deployed) -> None:
         """A file that was only touched is what serves."""
@@ -315,8 +329,13 @@ class TestUpdate:
         """A followed plugin is not updated to what is not signed."""
         told: list[UpdateError | None] = []
         happened = threading.Event()
+
+        def tell(_plg: nativeplug.Plugin, error: UpdateError | None) -> None:
+            told.append(error)
+            happened.set()
+
         with deployed.open(deployed.policy) as plg:
-            plg.follow(lambda _, error: [told.append(error), happened.set()])
+            plg.follow(tell)
             deployed.versions.put(2)
             assert happened.wait(30)
             plg.unfollow()

@@ -18,6 +18,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from nativeplug.errors import FormatError, OriginError
+from nativeplug.load import origin
 from nativeplug.load.content import Content
 from nativeplug.trust import access, hardening
 from nativeplug.trust.comment import Comment, written
@@ -72,6 +73,7 @@ def check(content: Content, policy: Policy, sha256: str | None = None) -> Verifi
     """
     reasons = [*_find_faults_of_content(content.sha256, sha256)]
     reasons += _find_faults_of_place(content, policy)
+    reasons += _find_faults_of_libraries(content.data, policy, sha256)
     verified = Verified(content.path, policy)
     if policy.public_keys is not None:
         verified, more = _judge_signature(content, policy)
@@ -156,6 +158,16 @@ def _find_faults_of_place(content: Content, policy: Policy) -> Iterator[str]:
                 *access.find_writable(content.path, trusted),
                 *access.find_writable(place.path, trusted),
             ]
+        )
+
+
+def _find_faults_of_libraries(data: bytes, policy: Policy, sha256: str | None) -> Iterator[str]:
+    """Refuse what is loaded from a place of its own, where that matters: others may write there."""
+    is_vouched_for = policy.public_keys is not None or sha256 is not None
+    if is_vouched_for and not policy.refuse_writable_by_others and origin.is_relative(data):
+        yield (
+            "it looks for libraries relative to its own place ($ORIGIN), where others could put "
+            "theirs: demand refuse_writable_by_others as well"
         )
 
 
