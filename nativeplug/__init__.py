@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nativeplug._core import get_errno
     from nativeplug.call import Callback, Function, Signature, Variable
     from nativeplug.plugin import Pin, Plugin, open
+    from nativeplug.trust import Policy, get_policy, set_policy
     from nativeplug.update import GenerationInfo
 
 __all__ = [
@@ -41,13 +42,16 @@ __all__ = [
     "Pin",
     "Plugin",
     "PluginError",
+    "Policy",
     "Signature",
     "SignatureMismatchError",
     "SymbolNotFoundError",
     "UpdateError",
     "Variable",
     "get_errno",
+    "get_policy",
     "open",
+    "set_policy",
 ]
 
 __version__ = "0.1.0"
@@ -57,9 +61,9 @@ def __getattr__(name: str) -> object:
     """Import what opens plugins, when a public name of it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nativeplug import _core, call, plugin, update
+    from nativeplug import _core, call, plugin, trust, update
 
-    rooms = (plugin, call, update, _core)
+    rooms = (plugin, call, update, trust, _core)
     room = next(room for room in rooms if hasattr(room, name))
     value: object = getattr(room, name)
     globals()[name] = value

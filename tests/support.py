@@ -148,13 +148,13 @@ def go_build_info(version: str, flags: int = 2) -> str:
     return f'char info[] = "{text}" "\\x{size:02x}" "{version}";\n'
 
 
-def run(*arguments: str | Path) -> Result:
-    """Run a command in this process."""
+def run(*arguments: str | Path, typed: str | None = None) -> Result:
+    """Run a command in this process, of a user who types something."""
     from click.testing import CliRunner
 
     from nativeplug.cli.app import app
 
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed)
 
 
 def refused(result: Result) -> str:

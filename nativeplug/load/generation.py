@@ -23,8 +23,8 @@ from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundE
 from nativeplug.load import dynamic, elf, image
 from nativeplug.load.content import Content
 from nativeplug.load.dynamic import Dynamic
-from nativeplug.load.structure import Defect
 from nativeplug.load.probe import find_death
+from nativeplug.load.structure import Defect
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.load.words import cannot_load, in_users_words
@@ -187,6 +187,21 @@ class Generation:
         )
 
 
+def check_file(path: str, content: Content) -> None:
+    """
+    Refuse what is no plugin for this process.
+
+    Args:
+        path: The user's path, for words.
+        content: What was read of the file.
+
+    Raises:
+        FormatError: It is none.
+    """
+    if content.defect is not None:
+        raise _format_error(path, content.defect, content.data)
+
+
 def load_file(path: str, content: Content, *, probe: bool = False) -> Generation:
     """
     Load a private copy of a plugin's file; its constructors run without the GIL.
@@ -200,13 +215,10 @@ def load_file(path: str, content: Content, *, probe: bool = False) -> Generation
         FormatError: The file is no plugin for this process.
         OpenError: It cannot be loaded, with the dynamic loader's text; or not be probed.
     """
-    data = content.data
-    defect = elf.find_defect(data)
-    if defect is not None:
-        raise _format_error(path, defect, data)
+    check_file(path, content)
     file = content.file
     resident = find_resident_reason(file)
-    handle, text = _load_copy(path, content.path, data, content.sha256, probe=probe)
+    handle, text = _load_copy(path, content.path, content.data, content.sha256, probe=probe)
     if handle == ffi.NULL:
         raise cannot_load(path, text)
     return Generation(path, file.is_go, content.sha256, resident, file, handle)

@@ -24,7 +24,7 @@ from typing import Final
 from nativeplug.directories import cache_directory
 from nativeplug.errors import OpenError
 from nativeplug.load import origin
-from nativeplug.load.key import cannot_open
+from nativeplug.load.key import cannot_open, real_path
 
 # Of Linux 6.3: without it a host that sets vm.memfd_noexec=1 refuses to map code.
 _MFD_EXEC: Final = 0x10
@@ -84,7 +84,7 @@ def copy(path: str, data: bytes, sha256: str = "") -> Image:
     Raises:
         OpenError: The copy cannot be written: memory or the disk is full, for one.
     """
-    place = os.path.realpath(path)
+    place = real_path(path)
     source = _Source(path, place, data, origin.levels(place, data))
     kept = os.environ.get("NATIVEPLUG_KEEP_COPIES", "") if sha256 else ""
     if kept:
@@ -174,9 +174,14 @@ def _temporary_image(source: _Source) -> Image:
     refused = []
     for directory in _directories(source.place):
         try:
-            return _file_image(source, directory, f".{_label(source.path)}")
+            made = _file_image(source, directory, f".{_label(source.path)}")
         except OSError as error:  # noqa: PERF203 - at most three
             refused.append(f"{directory!r}: {error.strerror}")
+        else:
+            if source.levels is not None:
+                return made
+            # Its place means nothing, so nobody who can write there is to put another one there.
+            return replace(made, name=_unused_spelling("/proc/self/fd", str(made.descriptor)))
     reason = f"{', '.join(refused)}; let NATIVEPLUG_CACHE_DIR name another directory"
     raise _no_place(source.path, reason)
 

@@ -7,20 +7,29 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
 from nativeplug import declare, symbols
 from nativeplug.cache import ReentrantLoadError
 from nativeplug.declare import Declarations
 from nativeplug.declare.sources import Source, beside, from_caller
-from nativeplug.errors import ClosedError, ForkError, OpenError, PluginError
+from nativeplug.errors import (
+    ClosedError,
+    ForkError,
+    OpenError,
+    OriginError,
+    PluginError,
+    UpdateError,
+)
 from nativeplug.load.content import FileChangedError, read_file
-from nativeplug.load.generation import load_file, load_system
+from nativeplug.load.generation import load_system
 from nativeplug.load.key import FileKey, Key, SystemKey, key_of, quick_key_of
 from nativeplug.options import Options
 from nativeplug.plugin.files import files
 from nativeplug.plugin.plugin import Plugin
 from nativeplug.symbols import Known, Loaded
-from nativeplug.update import Hook, Settings, Unload
+from nativeplug.trust import UNSAID, Demands, Policy
+from nativeplug.update import Admission, Hook, Settings, Unload
 
 _ATTEMPTS = 100  # to read a file that others go on writing
 #: What `Settings.plus` takes.
@@ -43,6 +52,8 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     before_update: Hook | None = None,
     after_update: Hook | None = None,
     probe: bool | None = None,
+    sha256: str | None = None,
+    policy: Policy | None = None,
 ) -> Plugin:
     """
     Open a plugin.
@@ -79,6 +90,9 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
             ``NATIVEPLUG_PROBE=1`` in their environment; if that process dies of it, the file
             is refused. None where nothing was said: each version that comes by an update, but
             not the first one. True: that, too. False: none. See docs/safety.md.
+        sha256: The SHA-256 that the file must have, 64 hexadecimal digits; updates as well.
+        policy: What is demanded of the file's origin, and of updates, in place of what
+            `nativeplug.set_policy` has set; ``Policy()`` demands nothing.
 
     Returns:
         The open plugin. Dropping it closes nothing.
@@ -87,12 +101,13 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         OpenError: The file is missing or cannot be loaded, with the dynamic loader's text; or it
             cannot be probed.
         FormatError: It is not a plugin that this process could load, or the probe died of it.
+        OriginError: It does not come from where it must; nothing of it has run.
         DeclarationError: The declarations cannot be read, or contradict those of the plugin,
             which stays open then if it was.
         UpdateError: The file has changed, and the plugin cannot be updated: it serves on.
         ForkError: It is a Go library of the system that was loaded before fork().
         TypeError: An argument is of the wrong type.
-        ValueError: *unload* or *max_generations* is none that there is.
+        ValueError: *unload*, *max_generations* or *sha256* is none that there is.
 
     Example:
         >>> plg = nativeplug.open("greeter.so")
@@ -100,8 +115,10 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         (5, 'world')
     """
     updating = unload, max_generations, before_update, after_update, probe
+    demands = UNSAID if policy is None and sha256 is None else Demands.of(policy, sha256)
     if (
         declarations is None
+        and demands.are_none
         and updating == _NOTHING
         and not (free or hold_gil or save_errno or allow_go_results or require_checked or follow)
     ):
@@ -122,7 +139,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         key = key_of(path)
         # Or another thread closed it meanwhile.
         with contextlib.suppress(FileChangedError, ClosedError):
-            plugin = _open(name, key, source, options, updating)
+            plugin = _open(name, key, source, options, updating, demands)
             if follow:
                 plugin.follow()
             return plugin
@@ -133,8 +150,13 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     )
 
 
-def _open(
-    name: str, key: Key, source: Source | None, options: Options, updating: _Updating
+def _open(  # noqa: PLR0913, PLR0917 - what `open` was told
+    name: str,
+    key: Key,
+    source: Source | None,
+    options: Options,
+    updating: _Updating,
+    demands: Demands,
 ) -> Plugin:
     known = _find(name, key)
     if known is not None:
@@ -147,9 +169,10 @@ def _open(
     if known is None and source is not None:
         alone = declare.extend(Declarations(), source)
     within = known is not None and known._updates.is_mine
-    plugin = known if known is not None and within else _get(name, key, updating)
+    plugin = known if known is not None and within else _get(name, key, updating, demands)
     if known is not None and plugin is not known:  # it was closed meanwhile
-        return _open(name, key, source, options, updating)
+        return _open(name, key, source, options, updating, demands)
+    plugin._updates.demand(demands, name)
     plugin._symbols.add(source, alone, options)
     return plugin
 
@@ -163,10 +186,20 @@ def _find(name: str, key: Key) -> Plugin | None:
     return files.find(name, key) if known is None and isinstance(key, FileKey) else known
 
 
-def _get(name: str, key: Key, updating: _Updating) -> Plugin:
+class _OwnRefusalError(Exception):
+    """What one ``open`` demands is not met; those that wait for it may demand something else."""
+
+    def __init__(self, error: PluginError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _get(name: str, key: Key, updating: _Updating, demands: Demands) -> Plugin:
     """Return the open plugin that serves what a file has now."""
     try:
-        plugin = files.get(key, lambda: _load(name, key, updating))
+        plugin = files.get(key, lambda: _load_alone(name, key, updating, demands))
+    except _OwnRefusalError as refusal:
+        raise refusal.error from None
     except ReentrantLoadError:
         reason = "its own constructor, or a signal handler meanwhile, opens it"
         raise OpenError(
@@ -178,10 +211,22 @@ def _get(name: str, key: Key, updating: _Updating) -> Plugin:
     return plugin
 
 
-def _load(name: str, key: Key, updating: _Updating) -> Plugin:
+def _load_alone(name: str, key: Key, updating: _Updating, demands: Demands) -> Plugin:
+    try:
+        return _load(name, key, updating, demands)
+    except OriginError as error:
+        raise _OwnRefusalError(error) from None
+    except UpdateError as error:
+        if demands == UNSAID:
+            raise
+        raise _OwnRefusalError(error) from None
+
+
+def _load(name: str, key: Key, updating: _Updating, demands: Demands) -> Plugin:
     """Load a file, or update the plugin that its path has already."""
-    settings = Settings().plus(*updating)
+    settings = replace(Settings().plus(*updating), demands=demands)
     if isinstance(key, SystemKey):
+        demands.check_system(key.soname)
         loaded = Loaded(load_system(key.soname), 1, Known(key.soname, None))
         return Plugin(loaded, None, key, settings)
     found = files.find(name, key)
@@ -189,14 +234,16 @@ def _load(name: str, key: Key, updating: _Updating) -> Plugin:
         content = read_file(name)
         if content.key != key:
             raise FileChangedError
-        generation = load_file(name, content, probe=settings.probe is True)
-        loaded = Loaded(generation, 1, Known(name, content.file))
+        admission = Admission.of(name, content, demands)
+        generation = admission.load(probe=settings.probe is True)
+        loaded = Loaded(generation, 1, admission.known)
         plugin = Plugin(loaded, _absolute(name), key, settings)
+        plugin._updates.origins.note(loaded, admission.verified)
         found = files.place(plugin)
         if found is plugin:
             return plugin
         plugin.close()  # another thread has opened what the path named before
-    found._take_up(asked=False)
+    found._take_up(asked=False, demands=demands)
     if found._updates.key != key:
         raise FileChangedError
     return found

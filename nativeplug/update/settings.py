@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nativeplug.trust import UNSAID, Demands
+
 Unload = Literal["never", "when_idle"]
 Hook = Callable[[Any], object]
 
@@ -26,6 +28,8 @@ class Settings:
     after_update: Hook | None = None
     #: Load each version in a process of its own first; None: those that come by an update.
     probe: bool | None = None
+    #: What an update must satisfy as well.
+    demands: Demands = UNSAID
 
     def plus(
         self,
@@ -61,4 +65,5 @@ class Settings:
             before_update or self.before_update,  # type: ignore[arg-type]
             after_update or self.after_update,  # type: ignore[arg-type]
             self.probe if probe is None else probe,
+            self.demands,
         )
