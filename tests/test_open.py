@@ -180,7 +180,7 @@ class TestRefusals:
         def change(*_args: object, **_options: object) -> None:
             raise FileChangedError
 
-        monkeypatch.setattr("nativeplug.plugin.opening.load_file", change)
+        monkeypatch.setattr("nativeplug.update.admission.load_file", change)
         with pytest.raises(OpenError, match=r"the file changes while it is read$"):
             nativeplug.open(c_plugin("variables"))
 
