@@ -1,4 +1,4 @@
-"""Where the user's machine has room for what is ours."""
+"""Where the user's machine has room for what is ours, and where the header for authors is."""
 
 from __future__ import annotations
 
@@ -19,3 +19,8 @@ def cache_directory() -> Path | None:
         if os.path.isabs(base):  # a user without a home has "~" there
             return Path(base, "nativeplug")
     return None
+
+
+def get_include() -> str:
+    """Return the directory of ``nativeplug.h``, for a C compiler's ``-I``."""
+    return str(Path(__file__).parent / "include")

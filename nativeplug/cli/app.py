@@ -12,6 +12,7 @@ from nativeplug.cli.build import build
 from nativeplug.cli.call import call
 from nativeplug.cli.console import Failure
 from nativeplug.cli.demo import demo
+from nativeplug.cli.embed import embed
 from nativeplug.cli.inspect import inspect
 from nativeplug.errors import PluginError
 
@@ -32,5 +33,5 @@ def app() -> None:
     """Look into, call and build compiled plugins (C, Go, Rust)."""
 
 
-for command in (inspect, call, bench, build, demo):
+for command in (inspect, call, bench, build, embed, demo):
     app.add_command(command)
