@@ -18,7 +18,7 @@ from nativeplug import declare
 from nativeplug.build.section import SectionError, with_section
 from nativeplug.declare import Declarations, FunctionDeclaration, TypeDeclaration
 from nativeplug.declare.sources import Source, from_caller, told_by
-from nativeplug.errors import BuildError
+from nativeplug.errors import BuildError, OpenError
 from nativeplug.load import dynamic, told
 from nativeplug.load.told import FORMAT, SECTION, InterfaceVersion
 
@@ -82,9 +82,15 @@ def embed_source(
         _check(made, name)
         _replace(file, made)
     except SectionError as error:
-        raise BuildError(f"cannot embed declarations into {name!r}: {error}") from None
+        raise _cannot(name, str(error)) from None
+    except OpenError:  # an OSError too
+        raise
     except OSError as error:
-        raise BuildError(f"cannot embed declarations into {name!r}: {error.strerror}") from error
+        raise _cannot(name, error.strerror or str(error)) from error
+
+
+def _cannot(name: str, reason: str) -> BuildError:
+    return BuildError(f"cannot embed declarations into {name!r}: {reason}")
 
 
 def _content(
