@@ -14,6 +14,46 @@ from nativeplug.load import told
 from prototypes import COMMON_C, Prototype
 
 INCLUDE = f"-I{nativeplug.get_include()}"
+STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fvisibility=hidden", INCLUDE]
+# Every macro, and what it tells.
+MACROS = r"""
+#include <nativeplug.h>
+#include <stdbool.h>
+#include <stdint.h>
+#define WIDTH 8
+#define VERSION 2
+#define ADD plugin_add
+NATIVEPLUG_INTERFACE("greeter", 1, VERSION);
+NATIVEPLUG_TYPE(typedef struct { double x, y; char name[WIDTH]; } Point;)
+NATIVEPLUG_TYPE(struct Node { int value; struct Node *next; });
+NATIVEPLUG_CONSTANT(LIMIT, WIDTH + 4);
+NATIVEPLUG_CONSTANT(QUOTE, '"');
+NATIVEPLUG_CONSTANT(BACKSLASH, '\\');
+NATIVEPLUG_VARIABLE(int, calls) = 7;
+NATIVEPLUG_VARIABLE(const int, fixed) = 8;
+NATIVEPLUG_VARIABLE(const char *, name) = "world";
+NATIVEPLUG_FUNCTION(int64_t, ADD, (int64_t a, int64_t b)) { return a + b; }
+NATIVEPLUG_FUNCTION(double, length, (Point p, bool negative)) { return negative ? -p.x : p.x; }
+NATIVEPLUG_FUNCTION(struct Node *, next, (struct Node *node)) { return node->next; }
+NATIVEPLUG_FUNCTION(int, seven, (void)) { return calls; }
+NATIVEPLUG_DECLARE(int (*handlers[4])(int code));
+int (*handlers[4])(int code);
+"""
+MACROS_TELL = r"""
+typedef struct { double x, y; char name[8]; } Point;
+struct Node { int value; struct Node *next; };
+enum { LIMIT = 8 + 4 };
+enum { QUOTE = '"' };
+enum { BACKSLASH = '\\' };
+extern int calls;
+extern const int fixed;
+extern const char * name;
+int64_t plugin_add (int64_t a, int64_t b);
+double length (Point p, bool negative);
+struct Node * next (struct Node *node);
+int seven (void);
+extern int (*handlers[4])(int code);
+"""
 _TYPES = "\n".join(f"NATIVEPLUG_TYPE({line})" for line in COMMON_C.strip().splitlines())
 _HEAD = f"""
 #include <nativeplug.h>

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.directories import cache_directory
+import nativeplug
+from nativeplug.directories import cache_directory, get_include
+from support import ROOT
 
 
 class TestCache:
@@ -44,3 +46,10 @@ class TestCache:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr("os.path.expanduser", lambda path: path)
         assert None is cache_directory()
+
+
+def test_include() -> None:
+    """The header that is installed is the one of the sources."""
+    assert nativeplug.get_include() == get_include()
+    header, source = Path(get_include(), "nativeplug.h"), ROOT / "csrc" / "include" / "nativeplug.h"
+    assert source.read_bytes() == header.read_bytes()

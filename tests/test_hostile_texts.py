@@ -7,7 +7,7 @@ import os
 from batches import run_batch
 
 SEED = int(os.environ.get("SEED", "4"))
-TEXTS = 1000
+TEXTS = 500
 
 
 def test_refused() -> None:

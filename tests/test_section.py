@@ -36,6 +36,7 @@ class TestPut:
         made = with_section(elf_bytes, NAME, b"told")
         file = ELFFile(io.BytesIO(made))
         section = file.get_section_by_name(NAME)
+        assert section is not None
         assert (b"told", 0) == (section.data(), section["sh_flags"])
         before, after = headers_of(elf_bytes), headers_of(made)
         moved = {NAME, ".shstrtab"}
