@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from array import array
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import nativeplug
 from nativeplug import build, declare, programs
 from nativeplug.load import dynamic, sections, told
-from support import BuildC, Compile, CPlugin, call_int, load_generation
+from support import ROOT, BuildC, Compile, CPlugin, call_int, load_generation
 from telling import INCLUDE, MACROS, MACROS_TELL, STRICT, declared_by
 
 # Which need no C++ compiler; `make soak` tries C++, other compilers and other linkers.
@@ -96,6 +97,17 @@ def test_other_platforms(compile_c: Compile) -> None:
     path = compile_c(MACROS, "-std=c99", "-U__ELF__", *STRICT)
     assert None is sections.find(path.read_bytes(), told.SECTION)
     assert 7 == call_int(load_generation(path), "seven")
+
+
+def test_documented(compile_c: Compile) -> None:
+    """The examples for authors compile without a warning, and tell what they define."""
+    page = (ROOT / "docs" / "authors.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```c\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    path = compile_c("\n".join(blocks), "-std=c11", *STRICT)
+    found = declared_by(path)
+    assert {"dot", "calls", "totals", "on_error", "Name"} == {*found.symbols}
+    assert {*found.symbols} == {*dynamic.read(path.read_bytes()).exports}
+    assert {"POINTS_MAX": 64} == found.constants
 
 
 def test_build(build_c: BuildC) -> None:
