@@ -103,6 +103,16 @@ class TestPut:
         assert "" == done.stderr
         assert f" {NAME} " in done.stdout
 
+    def test_other_layout(self) -> None:
+        """Files of 32 bit and of the other byte order take it too."""
+        names = b"\0.shstrtab\0"
+        header = struct.pack(">HHIIIIIHHHHHH", 3, 20, 1, 0, 0, 64, 0, 52, 32, 0, 40, 2, 1)
+        table = bytes(40) + struct.pack(">10I", 1, 3, 0, 0, 52, len(names), 0, 0, 1, 0)
+        data = b"\x7fELF\1\2\1".ljust(16, b"\0") + header + names.ljust(12, b"\0") + table
+        section = ELFFile(io.BytesIO(with_section(data, NAME, b"told"))).get_section_by_name(NAME)
+        assert section is not None
+        assert b"told" == section.data()
+
 
 class TestRefused:
     """Files that do not take it."""

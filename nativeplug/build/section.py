@@ -43,7 +43,7 @@ def with_section(data: bytes, name: str, content: bytes) -> bytes:
     """
     table = _table_of(data)
     headers = table.read(data)
-    names, old = headers[table.names], sections.find(data, name)
+    names, old = table.header(data, table.names), sections.find(data, name)
     if names.end > len(data) or names.flags & SHF_ALLOC or (old and old.flags & SHF_ALLOC):
         raise SectionError(f"its names of sections, or its section {name}, are part of the program")
     texts = data[names.offset : names.end]

@@ -79,13 +79,17 @@ class Table:
         """Where in the file it ends."""
         return self.offset + self.count * self.layout.size
 
+    def header(self, data: Bytes, number: int) -> Section:
+        """Return one section header."""
+        return Section._make(self.layout.unpack_from(data, self.offset + number * self.layout.size))
+
     def read(self, data: Bytes) -> list[Section]:
         """Return the section headers."""
         rows = self.layout.iter_unpack(memoryview(data)[self.offset : self.end])
         return [*map(Section._make, rows)]
 
 
-def find(data: Bytes, name: str) -> Section | None:
+def find(data: bytes, name: str) -> Section | None:
     """
     Return the first section of that name; None when there is none.
 
@@ -99,10 +103,11 @@ def find(data: Bytes, name: str) -> Section | None:
     if table is None:
         return None
     wanted = name.encode() + b"\0"
-    found = table.read(data)
-    names = found[table.names].offset
-    for section in found:
-        start = names + section.name
+    names = table.header(data, table.names)
+    if data.find(wanted, names.offset, names.end) < 0:
+        return None
+    for section in table.read(data):
+        start = names.offset + section.name
         if data[start : start + len(wanted)] == wanted:
             return section
     return None
