@@ -23,6 +23,7 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing costs more t
 if TYPE_CHECKING:
     from nativeplug._core import get_errno
     from nativeplug.call import Callback, Function, Signature, Variable
+    from nativeplug.directories import get_include
     from nativeplug.plugin import Pin, Plugin, open
     from nativeplug.trust import Policy, get_policy, set_policy
     from nativeplug.update import GenerationInfo
@@ -49,6 +50,7 @@ __all__ = [
     "UpdateError",
     "Variable",
     "get_errno",
+    "get_include",
     "get_policy",
     "open",
     "set_policy",
@@ -61,9 +63,9 @@ def __getattr__(name: str) -> object:
     """Import what opens plugins, when a public name of it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nativeplug import _core, call, plugin, trust, update
+    from nativeplug import _core, call, directories, plugin, trust, update
 
-    rooms = (plugin, call, update, trust, _core)
+    rooms = (plugin, call, update, trust, _core, directories)
     room = next(room for room in rooms if hasattr(room, name))
     value: object = getattr(room, name)
     globals()[name] = value

@@ -1,4 +1,4 @@
-"""Where the user's machine has room for what is ours."""
+"""Where the user's machine has room for what is ours, and where the header for authors is."""
 
 from __future__ import annotations
 
@@ -32,3 +32,8 @@ def _own(ours: str, everybodys: str, otherwise: str) -> Path | None:
         if os.path.isabs(base):  # a user without a home has "~" there
             return Path(base, "nativeplug")
     return None
+
+
+def get_include() -> str:
+    """Return the directory of ``nativeplug.h``, for a C compiler's ``-I``."""
+    return str(Path(__file__).parent / "include")

@@ -23,6 +23,7 @@ CALLS = 1_000_000
 BATCHES = {
     "differential": ("prototypes", 250),
     "hostile_calls": ("calls with hostile arguments", 10_000),
+    "hostile_texts": ("damaged texts of plugins and headers", 2_000),
 }
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.directories import cache_directory, state_directory
+import nativeplug
+from nativeplug.directories import cache_directory, get_include, state_directory
+from support import ROOT
 
 
 class TestCache:
@@ -66,3 +68,10 @@ class TestState:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         assert Path(expected) == state_directory()
+
+
+def test_include() -> None:
+    """The header that is installed is the one of the sources."""
+    assert nativeplug.get_include() == get_include()
+    header, source = Path(get_include(), "nativeplug.h"), ROOT / "csrc" / "include" / "nativeplug.h"
+    assert source.read_bytes() == header.read_bytes()

@@ -117,6 +117,16 @@ def test_interop() -> None:
     run("interop")
 
 
+def test_told_prototypes() -> None:
+    """What macros tell of prototypes agrees with these, and with no edit of them."""
+    check("told_prototypes")
+
+
+def test_told_builds() -> None:
+    """The macros tell the same, whatever builds the plugin."""
+    check("told_builds")
+
+
 class TestRow:
     """When a row is reached."""
 

@@ -12,6 +12,7 @@ from nativeplug.cli.build import build
 from nativeplug.cli.call import call
 from nativeplug.cli.console import Failure
 from nativeplug.cli.demo import demo
+from nativeplug.cli.embed import embed
 from nativeplug.cli.inspect import inspect
 from nativeplug.cli.keygen import keygen
 from nativeplug.cli.sign import sign
@@ -35,5 +36,5 @@ def app() -> None:
     """Look into, call, build and sign compiled plugins (C, Go, Rust)."""
 
 
-for command in (inspect, call, bench, build, demo, keygen, sign, verify):
+for command in (inspect, call, bench, build, embed, demo, keygen, sign, verify):
     app.add_command(command)

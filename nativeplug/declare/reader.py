@@ -14,6 +14,7 @@ from pycparser import c_ast
 
 from nativeplug.declare import cffitypes, syntax
 from nativeplug.declare.constants import Constants
+from nativeplug.declare.containment import check_containment
 from nativeplug.declare.declarations import same_type
 from nativeplug.declare.extensions import NOTE, THREAD_LOCAL
 from nativeplug.declare.places import contradiction
@@ -127,6 +128,7 @@ class Reader:
                     waiting.append(by_name[name])
                 elif not name.startswith("typedef "):
                     opaque.setdefault(name, node)
+        check_containment(needed)
         forward = [self._forward(name, node) for name, node in opaque.items()]
         defined = [self._type(node) for node in self.names if node in needed]
         return _distinct([*forward, *defined])

@@ -79,6 +79,17 @@ def beside(plugin: str) -> Source | None:
     return None
 
 
+def told_by(plugin: str, text: str) -> Source:
+    """
+    Return what a plugin's file tells of itself as a source.
+
+    Args:
+        plugin: The plugin's path.
+        text: What `nativeplug.load.told` has read.
+    """
+    return Source(text, f"{plugin} (.nativeplug)", is_brought=True)
+
+
 def _places(plugin: str) -> Iterator[Path]:
     place = Path(plugin)
     yield place
