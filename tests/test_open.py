@@ -180,7 +180,7 @@ class TestRefusals:
         def change(*_args: object) -> None:
             raise FileChangedError
 
-        monkeypatch.setattr("nativeplug.plugin.opening.load_file", change)
+        monkeypatch.setattr("nativeplug.plugin.serving.load_file", change)
         with pytest.raises(OpenError, match=r"the file changes while it is read$"):
             nativeplug.open(c_plugin("variables"))
 
@@ -193,7 +193,7 @@ class TestRefusals:
             build_c(EIGHT)
             return read_file(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("nativeplug.plugin.opening.read_file", change)
+        monkeypatch.setattr("nativeplug.plugin.serving.read_file", change)
         assert 8 == nativeplug.open(path, NUMBER).number()
 
     @pytest.mark.parametrize("path", [None, 3, ["greeter.so"]])

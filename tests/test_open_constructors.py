@@ -130,7 +130,7 @@ class TestConstructors:
                 nativeplug.open(path)
             return load_file(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("nativeplug.plugin.opening.load_file", reenter)
+        monkeypatch.setattr("nativeplug.plugin.serving.load_file", reenter)
         assert 7 == nativeplug.open(path, NUMBER).number()
 
     def test_interrupt(self, slow: Callable[[int], Path], run_python: RunPython) -> None:

@@ -6,6 +6,8 @@ import weakref
 from collections.abc import Callable
 from typing import final
 
+from typing_extensions import Self
+
 from nativeplug.errors import PluginError, UpdateError
 from nativeplug.load.key import Key
 from nativeplug.plugin.files import files
@@ -14,8 +16,7 @@ from nativeplug.symbols import Loaded, Symbols
 from nativeplug.update import Following, GenerationInfo, Outcome, Settings, Updates
 
 
-@final
-class Plugin(View):
+class Plugin(View):  # not final: for type checkers, interfaces derive from it
     """
     An opened plugin: one object for one file, shared by all who open it.
 
@@ -36,7 +37,7 @@ class Plugin(View):
 
     def __new__(
         cls, loaded: Loaded, file: str | None, key: Key, settings: Settings | None = None
-    ) -> Plugin:
+    ) -> Self:
         """
         Make an open plugin of what was loaded.
 

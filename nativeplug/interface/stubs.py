@@ -1,0 +1,158 @@
+"""What is declared for a plugin -> the Python text of an interface."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nativeplug.declare import Declarations, FunctionDeclaration, SymbolDeclaration
+from nativeplug.declare.unit import TypeDeclaration
+from nativeplug.interface.hints import hint_of, parameter_hint
+from nativeplug.interface.members import number
+
+_WIDTH = 99
+_BOOL = re.compile(r"\b_Bool\b")
+_USES = {"typing": ("Annotated", "Any", "Final"), "nativeplug": ("CType",)}
+# Or a type checker wants each body to return something: bodies of interfaces are empty.
+_FOR_MYPY = '# mypy: disable-error-code="empty-body"\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Stubs:
+    """What is to be written of a plugin."""
+
+    #: The class's name.
+    name: str
+    #: The text's docstring, a line.
+    title: str
+    declarations: Declarations
+    #: What the plugin exports.
+    exports: Collection[str]
+    #: Tells whether a name cannot be a member's.
+    is_taken: Callable[[str], bool]
+
+    def interface(self) -> str:
+        """Return the text of a module with an interface, which `nativeplug.open` takes."""
+        types = "".join(f"{text};\n" for text in self._types())
+        others = "".join(self._unspeakable())
+        literal = f', types="""\n{types}{others}"""' if types or others else ""
+        body = [*self._notes(), *self._members(full=True)]
+        return self._module(f"class {self.name}(nativeplug.Interface{literal}):", body, _FOR_MYPY)
+
+    def stub(self) -> str:
+        """Return the text of a ``.pyi``: the same for type checkers, without C's types."""
+        body = [*self._notes(), *self._members(full=False)]
+        return self._module(f"class {self.name}(nativeplug.Interface):", body, "")
+
+    def _module(self, head: str, body: list[str], comment: str) -> str:
+        lines = "".join(f"    {line}\n" if line else "\n" for text in body for line in text.split("\n"))
+        whole = f"{head}\n{lines or '    pass' + chr(10)}"
+        imports = ""
+        for module, words in _USES.items():
+            used = [word for word in words if re.search(rf"\b{word}\b", whole)]
+            if module == "nativeplug":
+                imports += "\nimport nativeplug\n"
+            if used:
+                imports += f"from {module} import {', '.join(used)}\n"
+        return f'"""{self.title}"""\n\n{comment}{imports.lstrip() if not comment else imports}\n\n{whole}'
+
+    def _symbols(self) -> Iterator[SymbolDeclaration]:
+        for symbol in self.declarations.symbols.values():
+            if symbol.name in self.exports and symbol.problem is None:
+                yield symbol
+
+    def _types(self) -> Iterator[str]:
+        for declaration in dict.fromkeys(self.declarations.types.values()):
+            yield _BOOL.sub("bool", _packed(declaration))
+
+    def _unspeakable(self) -> Iterator[str]:
+        """Iterate over declarations of what cannot be a member's name."""
+        for symbol in self._symbols():
+            if self._is_unspeakable(symbol.name):
+                storage = "" if isinstance(symbol, FunctionDeclaration) else "extern "
+                yield f"{storage}{_BOOL.sub('bool', symbol.text)};\n"
+
+    def _is_unspeakable(self, name: str) -> bool:
+        mangled = name.startswith(("__", f"_{self.name.lstrip('_')}__"))
+        return mangled or not is_name(name) or self.is_taken(name)
+
+    def _notes(self) -> Iterator[str]:
+        """Iterate over comments that tell what is left out."""
+        symbols = self.declarations.symbols
+        absent = [name for name in symbols if name not in self.exports]
+        undeclared = [name for name in self.exports if name not in symbols]
+        unserved = [each for each in symbols.values() if each.problem and each.name in self.exports]
+        if absent:
+            yield f"# Declared, but not exported: {', '.join(absent)}"
+        if undeclared:
+            yield f"# Exported, but not declared: {', '.join(sorted(undeclared))}"
+        for symbol in unserved:
+            yield f"# Cannot be used: {' '.join(symbol.text.split())}: {symbol.problem}"
+
+    def _members(self, *, full: bool) -> Iterator[str]:
+        for name, value in self.declarations.constants.items():
+            if not self._is_unspeakable(name):
+                yield f"{name}: Final = {value}"
+        symbols = [each for each in self._symbols() if not self._is_unspeakable(each.name)]
+        functions = [each for each in symbols if isinstance(each, FunctionDeclaration)]
+        for symbol in symbols:
+            if not isinstance(symbol, FunctionDeclaration):
+                yield self._variable(symbol, full=full)
+        for function in functions:
+            yield "\n" + self._function(function, full=full)
+
+    def _variable(self, symbol: Any, *, full: bool) -> str:
+        hint = hint_of(self.declarations.ffi, symbol.type, "variable")
+        text = hint.text if full else hint.plain
+        if not symbol.readonly:
+            return f"{symbol.name}: {text}"
+        return f"\n@property\ndef {symbol.name}(self) -> {text}: ..."
+
+    def _function(self, function: FunctionDeclaration, *, full: bool) -> str:
+        ffi = self.declarations.ffi
+        given = function.parameters
+        names = _python_names([parameter.name for parameter in given])
+        is_renamed = names != [parameter.name for parameter in given]
+        hints = [parameter_hint(ffi, parameter, is_renamed) for parameter in given]
+        parameters = [
+            f"{name}: {hint.text if full else hint.plain}"
+            for name, hint in zip(names, hints, strict=True)
+        ]
+        parameters += ["*args: Any"] if function.variadic else []
+        result = hint_of(ffi, function.result, "result")
+        end = f" -> {result.text if full else result.plain}: ..."
+        line = f"def {function.name}({', '.join(['self', *parameters])}){end}"
+        if len(line) + 4 > _WIDTH:
+            lines = "".join(f"    {parameter},\n" for parameter in ["self", *parameters])
+            line = f"def {function.name}(\n{lines}){end}"
+        if full:
+            return line
+        return f'{line.removesuffix("...")}\n    """{" ".join(function.text.split())}"""'
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text can be a name in Python."""
+    return text.isidentifier() and not keyword.iskeyword(text)
+
+
+def _python_names(names: list[str | None]) -> list[str]:
+    """Return names for parameters in Python: those of C, where there are some that will do."""
+    found: list[str] = []
+    for number_, name in enumerate(names, 1):
+        made = (name or f"p{number_}").lstrip("_") or f"p{number_}"
+        made = made if is_name(made) and made != "self" else f"{made}_"
+        while made in found:
+            made += "_"
+        found.append(made)
+    return found
+
+
+def _packed(declaration: TypeDeclaration) -> str:
+    """Return a type's text, with the attribute that packs it; gcc's manual, Type Attributes."""
+    head, brace, name = declaration.text.rpartition("}")
+    if not declaration.packed or not brace:
+        return declaration.text
+    return f"{head}}} __attribute__((packed)){name}"
