@@ -12,7 +12,9 @@ from nativeplug.cli.build import build
 from nativeplug.cli.call import call
 from nativeplug.cli.console import Failure
 from nativeplug.cli.demo import demo
+from nativeplug.cli.header import header
 from nativeplug.cli.inspect import inspect
+from nativeplug.cli.stubs import stubs
 from nativeplug.errors import PluginError
 
 
@@ -32,5 +34,5 @@ def app() -> None:
     """Look into, call and build compiled plugins (C, Go, Rust)."""
 
 
-for command in (inspect, call, bench, build, demo):
+for command in (inspect, call, bench, build, stubs, header, demo):
     app.add_command(command)

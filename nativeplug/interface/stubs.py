@@ -6,16 +6,22 @@ import keyword
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from nativeplug.declare import Declarations, FunctionDeclaration, SymbolDeclaration
+from nativeplug.declare import (
+    Declarations,
+    FunctionDeclaration,
+    SymbolDeclaration,
+    VariableDeclaration,
+)
 from nativeplug.declare.unit import TypeDeclaration
 from nativeplug.interface.hints import hint_of, parameter_hint
-from nativeplug.interface.members import number
 
 _WIDTH = 99
 _BOOL = re.compile(r"\b_Bool\b")
 _USES = {"typing": ("Annotated", "Any", "Final"), "nativeplug": ("CType",)}
+# A member of one of these names would stand before what annotations mean by them.
+_USED = {"Annotated", "Any", "CType", "Final", "bool", "bytes", "float", "int", "nativeplug"}
+_USED |= {"property", "str"}
 # Or a type checker wants each body to return something: bodies of interfaces are empty.
 _FOR_MYPY = '# mypy: disable-error-code="empty-body"\n'
 
@@ -48,16 +54,21 @@ class Stubs:
         return self._module(f"class {self.name}(nativeplug.Interface):", body, "")
 
     def _module(self, head: str, body: list[str], comment: str) -> str:
-        lines = "".join(f"    {line}\n" if line else "\n" for text in body for line in text.split("\n"))
-        whole = f"{head}\n{lines or '    pass' + chr(10)}"
-        imports = ""
-        for module, words in _USES.items():
-            used = [word for word in words if re.search(rf"\b{word}\b", whole)]
-            if module == "nativeplug":
-                imports += "\nimport nativeplug\n"
-            if used:
-                imports += f"from {module} import {', '.join(used)}\n"
-        return f'"""{self.title}"""\n\n{comment}{imports.lstrip() if not comment else imports}\n\n{whole}'
+        lines = [line for text in body for line in text.split("\n")] or ["pass"]
+        code = "".join(f"    {line}".rstrip() + "\n" for line in lines)
+        whole = f"{head}\n{code}"
+        typing, own = (
+            f"from {module} import {', '.join(used)}\n" if used else ""
+            for module, used in _imports(whole)
+        )
+        parts = [
+            f'"""{self.title}"""\n',
+            comment,
+            typing,
+            f"import nativeplug\n{own}",
+            f"\n{whole}",
+        ]
+        return "\n".join(part for part in parts if part)
 
     def _symbols(self) -> Iterator[SymbolDeclaration]:
         for symbol in self.declarations.symbols.values():
@@ -66,7 +77,8 @@ class Stubs:
 
     def _types(self) -> Iterator[str]:
         for declaration in dict.fromkeys(self.declarations.types.values()):
-            yield _BOOL.sub("bool", _packed(declaration))
+            lines = _BOOL.sub("bool", _packed(declaration)).splitlines()
+            yield "\n".join(line.rstrip() for line in lines)
 
     def _unspeakable(self) -> Iterator[str]:
         """Iterate over declarations of what cannot be a member's name."""
@@ -77,7 +89,7 @@ class Stubs:
 
     def _is_unspeakable(self, name: str) -> bool:
         mangled = name.startswith(("__", f"_{self.name.lstrip('_')}__"))
-        return mangled or not is_name(name) or self.is_taken(name)
+        return mangled or not is_name(name) or name in _USED or self.is_taken(name)
 
     def _notes(self) -> Iterator[str]:
         """Iterate over comments that tell what is left out."""
@@ -97,14 +109,14 @@ class Stubs:
             if not self._is_unspeakable(name):
                 yield f"{name}: Final = {value}"
         symbols = [each for each in self._symbols() if not self._is_unspeakable(each.name)]
-        functions = [each for each in symbols if isinstance(each, FunctionDeclaration)]
+        variables = [each for each in symbols if isinstance(each, VariableDeclaration)]
+        for variable in sorted(variables, key=lambda each: each.readonly):
+            yield self._variable(variable, full=full)
         for symbol in symbols:
-            if not isinstance(symbol, FunctionDeclaration):
-                yield self._variable(symbol, full=full)
-        for function in functions:
-            yield "\n" + self._function(function, full=full)
+            if isinstance(symbol, FunctionDeclaration):
+                yield "\n" + self._function(symbol, full=full)
 
-    def _variable(self, symbol: Any, *, full: bool) -> str:
+    def _variable(self, symbol: VariableDeclaration, *, full: bool) -> str:
         hint = hint_of(self.declarations.ffi, symbol.type, "variable")
         text = hint.text if full else hint.plain
         if not symbol.readonly:
@@ -133,6 +145,12 @@ class Stubs:
         return f'{line.removesuffix("...")}\n    """{" ".join(function.text.split())}"""'
 
 
+def _imports(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Iterate over modules, each with the names of it that a text uses."""
+    for module, names in _USES.items():
+        yield module, [name for name in names if re.search(rf"\b{name}\b", text)]
+
+
 def is_name(text: str) -> bool:
     """Tell whether a text can be a name in Python."""
     return text.isidentifier() and not keyword.iskeyword(text)
@@ -141,8 +159,8 @@ def is_name(text: str) -> bool:
 def _python_names(names: list[str | None]) -> list[str]:
     """Return names for parameters in Python: those of C, where there are some that will do."""
     found: list[str] = []
-    for number_, name in enumerate(names, 1):
-        made = (name or f"p{number_}").lstrip("_") or f"p{number_}"
+    for position, name in enumerate(names, 1):
+        made = (name or f"p{position}").lstrip("_") or f"p{position}"
         made = made if is_name(made) and made != "self" else f"{made}_"
         while made in found:
             made += "_"

@@ -107,15 +107,17 @@ class Symbols:
         """
         while True:
             both = loaded, before = self._both()
+            counts_held = self._counts_held
             after = before.plus(source, alone, options)
             after.check_names()
             with loaded.uses:
                 if not self._serves(loaded):
                     continue
-                found = conform(Binding(after, loaded, self._counts_held))
+                found = conform(Binding(after, loaded, counts_held))
             with _lock:
                 self.check_open()
-                if self._both() is both:  # else another thread was faster
+                # Else another thread was faster.
+                if self._both() is both and self._counts_held is counts_held:
                     self._check_in_time(after.options)
                     self._serving.cell_contents = loaded, after
                     self.is_declared = bool(after.declarations.origins)
