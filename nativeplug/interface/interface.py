@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard
 from weakref import WeakKeyDictionary
+
+from typing_extensions import Self
 
 from nativeplug.declare.sources import Source
 from nativeplug.errors import DeclarationError
 from nativeplug.interface import header, members, versions
 from nativeplug.interface.header import Contents
+from nativeplug.interface.members import Member
 from nativeplug.interface.versions import Version
 
 if TYPE_CHECKING:
@@ -67,7 +70,7 @@ class Interface(_Opened):
                 )
         _read[cls] = _contents(cls, _version(cls, name, version), types)
 
-    def __new__(cls, *_args: Any, **_options: Any) -> NoReturn:
+    def __new__(cls, *_args: Any, **_options: Any) -> Self:
         """Refuse: an interface is what a plugin is opened as."""
         raise TypeError(
             f"interface {cls.__qualname__!r} has no objects: nativeplug.open(path, "
@@ -76,6 +79,7 @@ class Interface(_Opened):
 
 
 # What was read of each interface; not in the class itself, whose names are the members'.
+_own: WeakKeyDictionary[type, tuple[str, Mapping[str, Member]]] = WeakKeyDictionary()
 _read: WeakKeyDictionary[type, Contents] = WeakKeyDictionary()
 _sources: WeakKeyDictionary[type, Source] = WeakKeyDictionary()
 
@@ -95,17 +99,14 @@ def _contents(cls: type, version: Version | None, types: str) -> Contents:
     if strangers != [object]:
         problem = f"it derives from {strangers[0].__qualname__!r}, which is no interface"
         raise members.error_about(cls, None, problem)
-    own = {member.name: member for member in members.read(cls)}
-    found: dict[str, members.Member] = {}
+    _own[cls] = types.strip("\n"), {member.name: member for member in members.read(cls)}
+    found: dict[str, Member] = {}
     texts: dict[str, None] = {}
-    for base in reversed(cls.__mro__[1:]):
-        if base in _read:
-            found |= _read[base].members
-            texts |= dict.fromkeys(_read[base].types)
-    if types.strip():
-        texts[types.strip("\n")] = None
+    for text, each in (_own[base] for base in reversed(cls.__mro__) if base in _own):
+        found |= each
+        texts |= {text: None} if text else {}
     title = f"{cls.__module__}.{cls.__qualname__}"
-    return Contents(title, cls.__doc__ or "", version, tuple(texts), found | own)
+    return Contents(title, cls.__doc__ or "", version, tuple(texts), found)
 
 
 def is_interface(value: object) -> TypeGuard[type[Interface]]:

@@ -244,6 +244,6 @@ def _place_of(cls: type, name: str | None) -> tuple[str | None, int | None]:
         lines, first = inspect.getsourcelines(cls)
     except (OSError, TypeError):  # typed in, or made by exec()
         return None, None
-    written = re.compile(rf"\s+{re.escape(name or '')}\s*[:=]")
+    written = re.compile(rf"\s+((async )?def |class )?{re.escape(name or '')}\b")
     found = [number for number, line in enumerate(lines) if name and written.match(line)]
     return file, first + (found[0] if found else 0)
