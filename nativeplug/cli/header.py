@@ -78,6 +78,9 @@ def _run(path: str) -> ModuleType:
     assert spec is not None  # noqa: S101 - a .py file has one
     assert spec.loader is not None  # noqa: S101
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # where types are looked for
-    spec.loader.exec_module(module)
+    sys.modules[name] = module  # where annotations look for names
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules[name]
     return module

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import click
 
 import nativeplug
 from nativeplug import declare
+from nativeplug.call import Scope, Uses, bind
 from nativeplug.cli.console import Failure, plugin_path
-from nativeplug.declare import Declarations
+from nativeplug.declare import Declarations, FunctionDeclaration, SymbolDeclaration
+from nativeplug.errors import DeclarationError
 from nativeplug.interface.stubs import Stubs, is_name
 from nativeplug.load.content import read_file
 
@@ -34,18 +37,32 @@ def stubs(
     header file, or from a header of the same name beside PLUGIN.
     """
     path = plugin_path(plugin)
+    declared = _declarations(path, declarations)
     made = Stubs(
         _class_name(name, path),
         f"{Path(path).name} as a Python class, written by nativeplug stubs.",
-        _declarations(path, declarations),
+        declared,
         read_file(path).file.exports,
         lambda each: hasattr(nativeplug.Plugin, each),
+        partial(_find_problem, Scope(declared.ffi, path)),
     )
     text = made.stub() if pyi else made.interface()
     if output is None:
         click.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8")
+
+
+def _find_problem(scope: Scope, symbol: SymbolDeclaration) -> str | None:
+    """Say why a symbol cannot be used as it is declared; None when it can."""
+    if symbol.problem is not None:
+        return f"cannot use {' '.join(symbol.text.split())!r}: {symbol.problem}"
+    if isinstance(symbol, FunctionDeclaration):
+        try:
+            bind(scope.ffi, scope.call_plan(symbol), 0, Uses(0, 0), release=0, save_errno=False)
+        except DeclarationError as error:
+            return str(error)
+    return None
 
 
 def _class_name(given: str | None, path: str) -> str:

@@ -13,7 +13,7 @@ from nativeplug.interface.versions import Version, shown
 
 # Which of the standard's headers has a type.
 _HEADERS = {
-    "<stdbool.h>": re.compile(r"\bbool\b"),
+    "<stdbool.h>": re.compile(r"\b(bool|_Bool)\b"),
     "<stddef.h>": re.compile(r"\b(size_t|ptrdiff_t|wchar_t)\b"),
     "<stdint.h>": re.compile(r"\bu?int(_least|_fast)?\d+_t\b|\bu?int(ptr|max)_t\b"),
     "<sys/types.h>": re.compile(r"\bssize_t\b"),

@@ -14,7 +14,7 @@ from nativeplug.interface.ctype import CType
 Role = Literal["variable", "parameter", "result"]
 
 _CONST_AT_END = re.compile(r"(?<=\*)\s*const$")
-_CHARS = re.compile(r"(const )?char ?\[\d*\]")
+_CHARS = re.compile(r"(const )?char ?\[\d*\]|wchar_t")
 _TEXT_OR_NULL = "str | None"
 # What cffi's names of types are called here; those of C's numbers are added.
 _SHORT = {

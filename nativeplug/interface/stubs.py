@@ -17,7 +17,6 @@ from nativeplug.declare.unit import TypeDeclaration
 from nativeplug.interface.hints import hint_of, parameter_hint
 
 _WIDTH = 99
-_BOOL = re.compile(r"\b_Bool\b")
 _USES = {"typing": ("Annotated", "Any", "Final"), "nativeplug": ("CType",)}
 # A member of one of these names would stand before what annotations mean by them.
 _USED = {"Annotated", "Any", "CType", "Final", "bool", "bytes", "float", "int", "nativeplug"}
@@ -39,6 +38,8 @@ class Stubs:
     exports: Collection[str]
     #: Tells whether a name cannot be a member's.
     is_taken: Callable[[str], bool]
+    #: Tells why a symbol cannot be used; None when it can.
+    problem_with: Callable[[SymbolDeclaration], str | None]
 
     def interface(self) -> str:
         """Return the text of a module with an interface, which `nativeplug.open` takes."""
@@ -72,12 +73,12 @@ class Stubs:
 
     def _symbols(self) -> Iterator[SymbolDeclaration]:
         for symbol in self.declarations.symbols.values():
-            if symbol.name in self.exports and symbol.problem is None:
+            if symbol.name in self.exports and self.problem_with(symbol) is None:
                 yield symbol
 
     def _types(self) -> Iterator[str]:
         for declaration in dict.fromkeys(self.declarations.types.values()):
-            lines = _BOOL.sub("bool", _packed(declaration)).splitlines()
+            lines = _packed(declaration).splitlines()
             yield "\n".join(line.rstrip() for line in lines)
 
     def _unspeakable(self) -> Iterator[str]:
@@ -85,7 +86,7 @@ class Stubs:
         for symbol in self._symbols():
             if self._is_unspeakable(symbol.name):
                 storage = "" if isinstance(symbol, FunctionDeclaration) else "extern "
-                yield f"{storage}{_BOOL.sub('bool', symbol.text)};\n"
+                yield f"{storage}{symbol.text};\n"
 
     def _is_unspeakable(self, name: str) -> bool:
         mangled = name.startswith(("__", f"_{self.name.lstrip('_')}__"))
@@ -96,13 +97,17 @@ class Stubs:
         symbols = self.declarations.symbols
         absent = [name for name in symbols if name not in self.exports]
         undeclared = [name for name in self.exports if name not in symbols]
-        unserved = [each for each in symbols.values() if each.problem and each.name in self.exports]
         if absent:
             yield f"# Declared, but not exported: {', '.join(absent)}"
         if undeclared:
             yield f"# Exported, but not declared: {', '.join(sorted(undeclared))}"
-        for symbol in unserved:
-            yield f"# Cannot be used: {' '.join(symbol.text.split())}: {symbol.problem}"
+        for symbol in symbols.values():
+            problem = self.problem_with(symbol) if symbol.name in self.exports else None
+            if problem:
+                yield f"# {problem[:1].upper()}{problem[1:]}"
+        for name in self.declarations.constants:
+            if self._is_unspeakable(name):
+                yield f"# The constant {name!r} has a name that no member can have"
 
     def _members(self, *, full: bool) -> Iterator[str]:
         for name, value in self.declarations.constants.items():
