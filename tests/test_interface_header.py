@@ -122,7 +122,10 @@ ssize_t show(const char *form, ...);
 
 
 class Small(Interface):
-    def nop(self) -> None: ...
+    """One function."""
+
+    def nop(self) -> None:
+        """Do nothing."""
 
 
 def test_all_of_it() -> None:
@@ -134,12 +137,17 @@ def test_small() -> None:
     """What is not needed is not there."""
     lines = [line for line in declarations_of(Small).splitlines() if line]
     expected = [
-        f"/* Interface {__name__}.Small */",
+        "/*",
+        f" * Interface {__name__}.Small",
+        " *",
+        " * One function.",
+        " */",
         "#ifndef SMALL_H",
         "#define SMALL_H",
         "#ifdef __cplusplus",
         'extern "C" {',
         "#endif",
+        "/* Do nothing. */",
         "void nop(void);",
         "#ifdef __cplusplus",
         "}",
