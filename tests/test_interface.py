@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import threading
 import types
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,7 +19,7 @@ import pytest
 import nativeplug
 from nativeplug import CType, Interface, InterfaceError, int64, int_
 from nativeplug.errors import DeclarationError
-from nativeplug.interface import contents_of, find_mismatch, interface_version
+from nativeplug.interface import check_exports, contents_of, find_mismatch, interface_version
 from support import BuildC, Compile, OpenPlugin, RunPython
 
 PLUGIN = """
@@ -177,7 +179,8 @@ class TestInvalid:
         [
             ("x: int", "it is 'int', which does not tell the size: write nativeplug.int_"),
             ("x: bytes", "it is 'bytes', which C has several types for: write nativeplug.char"),
-            ("x: list[int]", "it is 'list', which is no C type: write Annotated[list, "),
+            ("x: list[int]", "it is 'list', which is no C type: write Annotated[Any, "),
+            ("x: ['text']", "which is no C type: write Annotated[Any, nativeplug.CType('...')]"),
             ("x: Any", "is no C type: write Annotated[Any, nativeplug.CType('...')]"),
             ("x: None", "it is void, which has no values"),
             ("x: Unknown", "its types cannot be told: name 'Unknown' is not defined"),
@@ -343,6 +346,37 @@ class TestOpen:
         nativeplug.open(path, "extern int Add;").close()
         assert marker.exists()
 
+    def test_refusal_is_one_requests(
+        self, compile_c: Compile, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who waits for the same file, and demands less of it, is not refused with the first."""
+        path = compile_c("int Add(int a) { return a; }")
+        refusing, waiting = threading.Event(), threading.Event()
+
+        def check(*arguments: Any) -> None:
+            refusing.set()
+            assert waiting.wait(20)
+            check_exports(*arguments)
+
+        def second() -> int:
+            assert refusing.wait(20)
+            return int(nativeplug.open(path, "int Add(int a);").Add(3))
+
+        wait = threading.Event.wait
+
+        def noticed(event: threading.Event, timeout: float | None = None) -> bool:
+            if timeout is None:  # as the cache waits for a load
+                waiting.set()
+            return wait(event, timeout)
+
+        monkeypatch.setattr("nativeplug.interface.check_exports", check)
+        with ThreadPoolExecutor(2) as pool:
+            later = pool.submit(second)
+            monkeypatch.setattr(threading.Event, "wait", noticed)
+            with pytest.raises(InterfaceError):
+                nativeplug.open(path, Greeter)
+            assert 3 == later.result(20)
+
     def test_open_already(self, open_plugin: OpenPlugin, compile_c: Compile) -> None:
         """A plugin that is open, and does not fit, stays as it was."""
         plg = open_plugin(compile_c("int Add(int a) { return a; } int Name;"), "int Add(int a);")
@@ -447,6 +481,11 @@ class TestOpen:
 
         error = refusal(lambda: nativeplug.open(compile_c(PLUGIN), Wrong))
         assert "Wrong'" in str(error)
+
+    def test_other_errors(self, compile_c: Compile) -> None:
+        """An error that is about no member stays as it is."""
+        with pytest.raises(DeclarationError, match=r"^no declaration of 'nothing', which an opt"):
+            nativeplug.open(compile_c(PLUGIN), Greeter, free={"nothing": "free"})
 
     def test_own_names(self, compile_c: Compile) -> None:
         """A member that every plugin has itself is refused; types= declares it."""

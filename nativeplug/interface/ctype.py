@@ -142,5 +142,5 @@ def _read_plain(hint: Any) -> Annotation:
     if text is not None:
         return Annotation(CType(text))
     shown = getattr(hint, "__qualname__", None) or repr(hint)
-    general = f"is {shown!r}, which is no C type: write Annotated[{shown}, nativeplug.CType('...')]"
+    general = f"is {shown!r}, which is no C type: write Annotated[Any, nativeplug.CType('...')]"
     return Annotation(problem=advice or general)

@@ -11,9 +11,9 @@ from nativeplug import declare, interface
 from nativeplug.cache import ReentrantLoadError
 from nativeplug.declare import Declarations
 from nativeplug.declare.sources import Source, beside
-from nativeplug.errors import OpenError
+from nativeplug.errors import OpenError, PluginError
 from nativeplug.interface import Interface
-from nativeplug.load.content import FileChangedError, read_file
+from nativeplug.load.content import Content, FileChangedError, read_file
 from nativeplug.load.generation import load_file, load_system
 from nativeplug.load.key import FileKey, Key, SystemKey
 from nativeplug.options import Options
@@ -35,6 +35,18 @@ class Request:
     expected: type[Interface] | None
     options: Options
     updating: Updating
+
+
+class _RefusedError(Exception):
+    """
+    A file is not what one request asks for.
+
+    Unlike a `PluginError`, it is not handed to those who wait for the same load (see `Cache`).
+    """
+
+    def __init__(self, error: PluginError) -> None:
+        super().__init__()
+        self.error = error
 
 
 def serve(request: Request, key: Key) -> Plugin:
@@ -98,6 +110,8 @@ def _get(request: Request, key: Key) -> Plugin:
         raise OpenError(
             f"cannot open plugin {name!r}: {reason}", path=name, reason=reason
         ) from None
+    except _RefusedError as refused:
+        raise refused.error from None
     if plugin.closed:  # while it was entered
         files.discard(plugin)
     plugin._updates.configure(*request.updating)
@@ -115,8 +129,7 @@ def _load(request: Request, key: Key) -> Plugin:
         content = read_file(name)
         if content.key != key:
             raise FileChangedError
-        if request.expected is not None:
-            interface.check_exports(request.expected, name, content.file.exports)
+        _check(request, content)
         loaded = Loaded(load_file(name, content), 1, Known(name, content.file))
         plugin = Plugin(loaded, _absolute(name), key, settings)
         found = files.place(plugin)
@@ -127,6 +140,20 @@ def _load(request: Request, key: Key) -> Plugin:
     if found._updates.key != key:
         raise FileChangedError
     return found
+
+
+def _check(request: Request, content: Content) -> None:
+    """
+    Refuse a file that is not what is asked for, before it is loaded.
+
+    Raises:
+        _RefusedError: It is not; threads that ask for the same file may ask for less.
+    """
+    try:
+        if request.expected is not None:
+            interface.check_exports(request.expected, request.name, content.file.exports)
+    except PluginError as error:
+        raise _RefusedError(error) from None
 
 
 def _absolute(name: str) -> str:
