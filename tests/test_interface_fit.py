@@ -80,6 +80,20 @@ class TestOpen:
         nativeplug.open(path, "extern int Add;").close()
         assert marker.exists()
 
+    def test_untyped(self, open_plugin: OpenPlugin, compile_c: Compile) -> None:
+        """What assembly exports without saying its kind is taken as it is declared."""
+
+        class Written(Interface):
+            five: int_
+
+        path = compile_c('asm(".data\\n.globl five\\nfive: .long 5\\n.text");')
+        assert 5 == open_plugin(path, Written).five
+
+        class Called(Interface):
+            def five(self) -> int_: ...
+
+        assert nativeplug.open(path, Called).lookup("five").name == "five"
+
     def test_refusal_is_one_requests(
         self, compile_c: Compile, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,7 +12,7 @@ import nativeplug
 from nativeplug import declare
 from nativeplug.call import Scope, Uses, bind
 from nativeplug.cli.console import Failure, plugin_path
-from nativeplug.declare import Declarations, FunctionDeclaration, SymbolDeclaration
+from nativeplug.declare import Declarations, FunctionDeclaration
 from nativeplug.errors import DeclarationError
 from nativeplug.interface.stubs import Stubs, is_name
 from nativeplug.load.content import read_file
@@ -44,7 +44,7 @@ def stubs(
         declared,
         read_file(path).file.exports,
         lambda each: hasattr(nativeplug.Plugin, each),
-        partial(_find_problem, Scope(declared.ffi, path)),
+        dict(_find_problems(declared, path)),
     )
     text = made.stub() if pyi else made.interface()
     if output is None:
@@ -53,16 +53,17 @@ def stubs(
         output.write_text(text, encoding="utf-8")
 
 
-def _find_problem(scope: Scope, symbol: SymbolDeclaration) -> str | None:
-    """Say why a symbol cannot be used as it is declared; None when it can."""
-    if symbol.problem is not None:
-        return f"cannot use {' '.join(symbol.text.split())!r}: {symbol.problem}"
-    if isinstance(symbol, FunctionDeclaration):
-        try:
-            bind(scope.ffi, scope.call_plan(symbol), 0, Uses(0, 0), release=0, save_errno=False)
-        except DeclarationError as error:
-            return str(error)
-    return None
+def _find_problems(declared: Declarations, path: str) -> Iterator[tuple[str, str]]:
+    """Iterate over the symbols that cannot be used as they are declared, each with the reason."""
+    scope = Scope(declared.ffi, path)
+    for name, symbol in declared.symbols.items():
+        if symbol.problem is not None:
+            yield name, f"cannot use {' '.join(symbol.text.split())!r}: {symbol.problem}"
+        elif isinstance(symbol, FunctionDeclaration):
+            try:
+                bind(scope.ffi, scope.call_plan(symbol), 0, Uses(0, 0), release=0, save_errno=False)
+            except DeclarationError as error:
+                yield name, str(error)
 
 
 def _class_name(given: str | None, path: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import TypeVar
 
 from nativeplug.errors import InterfaceError, PluginError, SymbolNotFoundError
@@ -23,7 +23,9 @@ def _missing(member: Member) -> str:
     return f"it does not export {member.name!r}"
 
 
-def find_missing(contents: Contents, exports: Mapping[str, str]) -> Iterator[str]:
+def find_missing(
+    contents: Contents, exports: Mapping[str, str], untyped: Container[str]
+) -> Iterator[str]:
     """
     Say which members a file does not export, and which are of another kind in it.
 
@@ -32,12 +34,13 @@ def find_missing(contents: Contents, exports: Mapping[str, str]) -> Iterator[str
     Args:
         contents: What the interface has.
         exports: The names that the file exports, each with its kind.
+        untyped: Those whose kind the file does not tell.
     """
     for member in _exported_members(contents):
-        if member.name in exports:
+        if member.name not in exports:
+            yield from () if member.is_optional else (_missing(member),)
+        elif member.name not in untyped:
             yield from _find_other_kind(member, exports)
-        elif not member.is_optional:
-            yield _missing(member)
 
 
 def _exported_members(contents: Contents) -> list[Member]:
@@ -71,14 +74,16 @@ def check_names(interface: type[Interface], own: type) -> None:
             )
 
 
-def check_exports(interface: type[Interface], path: str, exports: Mapping[str, str]) -> None:
+def check_exports(
+    interface: type[Interface], path: str, exports: Mapping[str, str], untyped: Container[str]
+) -> None:
     """
-    Refuse a file that does not export what an interface demands.
+    Refuse a file that does not export what an interface demands; see `find_missing`.
 
     Raises:
         InterfaceError: It does not; with all that is missing.
     """
-    _refuse(interface, path, [*find_missing(contents_of(interface), exports)])
+    _refuse(interface, path, [*find_missing(contents_of(interface), exports, untyped)])
 
 
 def conform(

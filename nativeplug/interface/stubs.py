@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from nativeplug.declare import (
@@ -38,8 +38,8 @@ class Stubs:
     exports: Collection[str]
     #: Tells whether a name cannot be a member's.
     is_taken: Callable[[str], bool]
-    #: Tells why a symbol cannot be used; None when it can.
-    problem_with: Callable[[SymbolDeclaration], str | None]
+    #: Why symbols cannot be used, of those that cannot.
+    problems: Mapping[str, str]
 
     def interface(self) -> str:
         """Return the text of a module with an interface, which `nativeplug.open` takes."""
@@ -73,7 +73,7 @@ class Stubs:
 
     def _symbols(self) -> Iterator[SymbolDeclaration]:
         for symbol in self.declarations.symbols.values():
-            if symbol.name in self.exports and self.problem_with(symbol) is None:
+            if symbol.name in self.exports and symbol.name not in self.problems:
                 yield symbol
 
     def _types(self) -> Iterator[str]:
@@ -101,10 +101,8 @@ class Stubs:
             yield f"# Declared, but not exported: {', '.join(absent)}"
         if undeclared:
             yield f"# Exported, but not declared: {', '.join(sorted(undeclared))}"
-        for symbol in symbols.values():
-            problem = self.problem_with(symbol) if symbol.name in self.exports else None
-            if problem:
-                yield f"# {problem[:1].upper()}{problem[1:]}"
+        for name in [each for each in self.problems if each in self.exports]:
+            yield f"# {self.problems[name][:1].upper()}{self.problems[name][1:]}"
         for name in self.declarations.constants:
             if self._is_unspeakable(name):
                 yield f"# The constant {name!r} has a name that no member can have"

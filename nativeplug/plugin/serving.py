@@ -151,7 +151,8 @@ def _check(request: Request, content: Content) -> None:
     """
     try:
         if request.expected is not None:
-            interface.check_exports(request.expected, request.name, content.file.exports)
+            file = content.file
+            interface.check_exports(request.expected, request.name, file.exports, file.untyped)
     except PluginError as error:
         raise _RefusedError(error) from None
 
