@@ -117,7 +117,7 @@ class TestInvalid:
             ("x: int", "it is 'int', which does not tell the size: write nativeplug.int_"),
             ("x: bytes", "it is 'bytes', which C has several types for: write nativeplug.char"),
             ("x: list[int]", "it is 'list', which is no C type: write Annotated[Any, "),
-            ("x: ['text']", "which is no C type: write Annotated[Any, nativeplug.CType('...')]"),
+            ("x: Literal[[]]", "which is no C type: write Annotated[Any, nativeplug.CType('...')]"),
             ("x: Any", "is no C type: write Annotated[Any, nativeplug.CType('...')]"),
             ("x: None", "it is void, which has no values"),
             ("x: Unknown", "its types cannot be told: name 'Unknown' is not defined"),

@@ -137,7 +137,7 @@ def _read_plain(hint: Any) -> Annotation:
     try:
         text = _PLAIN.get(type(None) if hint is None else hint)
         advice = _ADVICE.get(hint)
-    except TypeError:  # a list is not hashable
+    except TypeError:  # Literal[[]] is not hashable
         text = advice = None
     if text is not None:
         return Annotation(CType(text))
