@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         ushort,
     )
     from nativeplug.plugin import Pin, Plugin, open
+    from nativeplug.trust import Policy, get_policy, set_policy
     from nativeplug.update import GenerationInfo
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "Pin",
     "Plugin",
     "PluginError",
+    "Policy",
     "Signature",
     "SignatureMismatchError",
     "SymbolNotFoundError",
@@ -82,6 +84,7 @@ __all__ = [
     "float32",
     "float64",
     "get_errno",
+    "get_policy",
     "int8",
     "int16",
     "int32",
@@ -93,6 +96,7 @@ __all__ = [
     "open",
     "optional",
     "schar",
+    "set_policy",
     "short",
     "size",
     "ssize",
@@ -115,9 +119,9 @@ def __getattr__(name: str) -> object:
     """Import what opens plugins, when a public name of it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nativeplug import _core, call, interface, plugin, update
+    from nativeplug import _core, call, interface, plugin, trust, update
 
-    rooms = (plugin, call, update, interface, _core)
+    rooms = (plugin, call, update, trust, interface, _core)
     room = next(room for room in rooms if hasattr(room, name))
     value: object = getattr(room, name)
     globals()[name] = value

@@ -108,7 +108,7 @@ def test_round_trip(name: str, c_plugin: CPlugin, monkeypatch: pytest.MonkeyPatc
 def test_round_trip_go(name: str, go_plugin: CPlugin, monkeypatch: pytest.MonkeyPatch) -> None:
     """So are those of Go."""
     interface = check_round_trip(go_plugin(name), monkeypatch)
-    nativeplug.open(go_plugin(name), interface, allow_go_results=True)
+    nativeplug.open(go_plugin(name), interface, allow_go_results=True).close()
 
 
 @pytest.fixture

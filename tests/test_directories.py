@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.directories import cache_directory
+from nativeplug.directories import cache_directory, state_directory
 
 
 class TestCache:
@@ -44,3 +44,25 @@ class TestCache:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr("os.path.expanduser", lambda path: path)
         assert None is cache_directory()
+
+
+class TestState:
+    """The directory for what must be remembered."""
+
+    @pytest.mark.parametrize(
+        ("environment", "expected"),
+        [
+            ({"NATIVEPLUG_STATE_DIR": "/own", "XDG_STATE_HOME": "/xdg"}, "/own"),
+            ({"XDG_STATE_HOME": "/xdg", "HOME": "/home/me"}, "/xdg/nativeplug"),
+            ({"XDG_STATE_HOME": "relative", "HOME": "/me"}, "/me/.local/state/nativeplug"),
+        ],
+    )
+    def test_environment(
+        self, environment: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The environment says it, by names of its own."""
+        for name in ("NATIVEPLUG_STATE_DIR", "XDG_STATE_HOME", "HOME"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        assert Path(expected) == state_directory()

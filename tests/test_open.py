@@ -177,10 +177,10 @@ class TestRefusals:
     def test_always_changing(self, c_plugin: CPlugin, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that others go on writing is an error, after some attempts."""
 
-        def change(*_args: object) -> None:
+        def change(*_args: object, **_options: object) -> None:
             raise FileChangedError
 
-        monkeypatch.setattr("nativeplug.plugin.serving.load_file", change)
+        monkeypatch.setattr("nativeplug.update.admission.load_file", change)
         with pytest.raises(OpenError, match=r"the file changes while it is read$"):
             nativeplug.open(c_plugin("variables"))
 

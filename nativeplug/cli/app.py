@@ -14,7 +14,10 @@ from nativeplug.cli.console import Failure
 from nativeplug.cli.demo import demo
 from nativeplug.cli.header import header
 from nativeplug.cli.inspect import inspect
+from nativeplug.cli.keygen import keygen
+from nativeplug.cli.sign import sign
 from nativeplug.cli.stubs import stubs
+from nativeplug.cli.verify import verify
 from nativeplug.errors import PluginError
 
 
@@ -31,8 +34,8 @@ class _Commands(click.Group):
 @click.group(cls=_Commands)
 @click.version_option(nativeplug.__version__, message="%(prog)s %(version)s")
 def app() -> None:
-    """Look into, call and build compiled plugins (C, Go, Rust)."""
+    """Look into, call, build and sign compiled plugins (C, Go, Rust)."""
 
 
-for command in (inspect, call, bench, build, stubs, header, demo):
+for command in (inspect, call, bench, build, stubs, header, demo, keygen, sign, verify):
     app.add_command(command)

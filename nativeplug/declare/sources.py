@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -81,9 +82,10 @@ def beside(plugin: str) -> Source | None:
 def _places(plugin: str) -> Iterator[Path]:
     place = Path(plugin)
     yield place
-    real = Path(os.path.realpath(plugin))
-    if real != place:
-        yield real
+    with contextlib.suppress(OSError):  # a link that is replaced in this moment
+        real = Path(os.path.realpath(plugin))
+        if real != place:
+            yield real
 
 
 def _read(header: Path) -> Source:

@@ -19,10 +19,11 @@ from nativeplug.options import Options
 from nativeplug.plugin.files import files
 from nativeplug.plugin.plugin import Plugin
 from nativeplug.plugin.serving import Request, Updating, serve
+from nativeplug.trust import UNSAID, Demands, Policy
 from nativeplug.update import Hook, Settings, Unload
 
 _ATTEMPTS = 100  # to read a file that others go on writing
-_NOTHING: Updating = (None, None, None, None)
+_NOTHING: Updating = (None, None, None, None, None)
 _Path = str | os.PathLike[str]
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
         max_generations: int | None
         before_update: Hook | None
         after_update: Hook | None
+        probe: bool | None
+        sha256: str | None
+        policy: Policy | None
 
 
 @overload
@@ -67,6 +71,9 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     max_generations: int | None = None,
     before_update: Hook | None = None,
     after_update: Hook | None = None,
+    probe: bool | None = None,
+    sha256: str | None = None,
+    policy: Policy | None = None,
 ) -> Plugin | Interface:
     """
     Open a plugin.
@@ -100,13 +107,22 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         before_update: Called with the plugin before another version is switched to; what it
             raises refuses the update.
         after_update: Called with the plugin after the switch; what it raises takes it back.
+        probe: Load a file in a process of its own first, where its constructors run with
+            ``NATIVEPLUG_PROBE=1`` in their environment; if that process dies of it, the file
+            is refused. None where nothing was said: each version that comes by an update, but
+            not the first one. True: that, too. False: none. See docs/safety.md.
+        sha256: The SHA-256 that the file must have, 64 hexadecimal digits; updates as well.
+        policy: What is demanded of the file's origin, and of updates, in place of what
+            `nativeplug.set_policy` has set; ``Policy()`` demands nothing.
 
     Returns:
         The open plugin. Dropping it closes nothing.
 
     Raises:
-        OpenError: The file is missing or cannot be loaded; with the dynamic loader's text.
-        FormatError: It is not a plugin that this process could load.
+        OpenError: The file is missing or cannot be loaded, with the dynamic loader's text; or it
+            cannot be probed.
+        FormatError: It is not a plugin that this process could load, or the probe died of it.
+        OriginError: It does not come from where it must; nothing of it has run.
         DeclarationError: The declarations cannot be read, or contradict those of the plugin,
             which stays open then if it was.
         InterfaceError: The plugin is not what the interface demands; for all of the error's
@@ -114,16 +130,18 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         UpdateError: The file has changed, and the plugin cannot be updated: it serves on.
         ForkError: It is a Go library of the system that was loaded before fork().
         TypeError: An argument is of the wrong type.
-        ValueError: *unload* or *max_generations* is none that there is.
+        ValueError: *unload*, *max_generations* or *sha256* is none that there is.
 
     Example:
         >>> plg = nativeplug.open("greeter.so")
         >>> plg.Add(2, 3), plg.Name
         (5, 'world')
     """
-    updating = unload, max_generations, before_update, after_update
+    updating = unload, max_generations, before_update, after_update, probe
+    demands = UNSAID if policy is None and sha256 is None else Demands.of(policy, sha256)
     if (
         declarations is None
+        and demands.are_none
         and updating == _NOTHING
         and not (free or hold_gil or save_errno or allow_go_results or require_checked or follow)
     ):
@@ -140,7 +158,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     Settings().plus(*updating)  # a mistake in them is told before anything is loaded
     name = os.fsdecode(path)
     source, expected = _given(declarations)
-    request = Request(name, source, expected, options, updating)
+    request = Request(name, source, expected, options, updating, demands)
     for _ in range(_ATTEMPTS):
         key = key_of(path)
         # Or another thread closed it meanwhile.

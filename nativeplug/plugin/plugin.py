@@ -13,6 +13,7 @@ from nativeplug.load.key import Key
 from nativeplug.plugin.files import files
 from nativeplug.plugin.view import View
 from nativeplug.symbols import Loaded, Symbols
+from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import Following, GenerationInfo, Outcome, Settings, Updates
 
 
@@ -85,9 +86,9 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         """
         return self._take_up(asked=True)
 
-    def _take_up(self, *, asked: bool) -> Outcome:
+    def _take_up(self, *, asked: bool, demands: Demands = UNSAID) -> Outcome:
         """Update, also without being asked: then a version that was left is not taken up again."""
-        outcome = self._updates.update(self, asked=asked)
+        outcome = self._updates.update(self, asked=asked, demands=demands)
         files.note(self)
         return outcome
 

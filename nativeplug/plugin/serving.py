@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from nativeplug import declare, interface
 from nativeplug.cache import ReentrantLoadError
 from nativeplug.declare import Declarations
 from nativeplug.declare.sources import Source, beside
-from nativeplug.errors import OpenError, PluginError
+from nativeplug.errors import InterfaceError, OpenError, OriginError, PluginError, UpdateError
 from nativeplug.interface import Interface
-from nativeplug.load.content import Content, FileChangedError, read_file
-from nativeplug.load.generation import load_file, load_system
+from nativeplug.load.content import FileChangedError, read_file
+from nativeplug.load.generation import load_system
 from nativeplug.load.key import FileKey, Key, SystemKey
 from nativeplug.options import Options
 from nativeplug.plugin.files import files
 from nativeplug.plugin.plugin import Plugin
 from nativeplug.symbols import Binding, Known, Loaded, Resolved
-from nativeplug.update import Hook, Settings, Unload
+from nativeplug.trust import UNSAID, Demands
+from nativeplug.update import Admission, Hook, Settings, Unload
 
 #: What `Settings.plus` takes.
-Updating = tuple[Unload | None, int | None, Hook | None, Hook | None]
+Updating = tuple[Unload | None, int | None, Hook | None, Hook | None, bool | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,11 @@ class Request:
     expected: type[Interface] | None
     options: Options
     updating: Updating
+    demands: Demands
 
 
-class _RefusedError(Exception):
-    """
-    A file is not what one request asks for.
-
-    Unlike a `PluginError`, it is not handed to those who wait for the same load (see `Cache`).
-    """
+class _OwnRefusalError(Exception):
+    """What one ``open`` demands is not met; those that wait for it may demand something else."""
 
     def __init__(self, error: PluginError) -> None:
         super().__init__()
@@ -75,6 +73,7 @@ def serve(request: Request, key: Key) -> Plugin:
         if known is not None and plugin is not known:  # it was closed meanwhile
             return serve(request, key)
         conform = () if expected is None else (partial(_conform, expected, plugin),)
+        plugin._updates.demand(request.demands, name)
         plugin._symbols.add(source, alone, request.options, *conform)
     return plugin
 
@@ -104,24 +103,37 @@ def _get(request: Request, key: Key) -> Plugin:
     """Return the open plugin that serves what a file has now."""
     name = request.name
     try:
-        plugin = files.get(key, lambda: _load(request, key))
+        plugin = files.get(key, lambda: _load_alone(request, key))
+    except _OwnRefusalError as refusal:
+        raise refusal.error from None
     except ReentrantLoadError:
         reason = "its own constructor, or a signal handler meanwhile, opens it"
         raise OpenError(
             f"cannot open plugin {name!r}: {reason}", path=name, reason=reason
         ) from None
-    except _RefusedError as refused:
-        raise refused.error from None
     if plugin.closed:  # while it was entered
         files.discard(plugin)
     plugin._updates.configure(*request.updating)
     return plugin
 
 
+def _load_alone(request: Request, key: Key) -> Plugin:
+    try:
+        return _load(request, key)
+    except (OriginError, InterfaceError) as error:
+        raise _OwnRefusalError(error) from None
+    except UpdateError as error:
+        if request.demands == UNSAID:
+            raise
+        raise _OwnRefusalError(error) from None
+
+
 def _load(request: Request, key: Key) -> Plugin:
     """Load a file, or update the plugin that its path has already."""
-    name, settings = request.name, Settings().plus(*request.updating)
+    name, demands = request.name, request.demands
+    settings = replace(Settings().plus(*request.updating), demands=demands)
     if isinstance(key, SystemKey):
+        demands.check_system(key.soname)
         loaded = Loaded(load_system(key.soname), 1, Known(key.soname, None))
         return Plugin(loaded, None, key, settings)
     found = files.find(name, key)
@@ -129,32 +141,22 @@ def _load(request: Request, key: Key) -> Plugin:
         content = read_file(name)
         if content.key != key:
             raise FileChangedError
-        _check(request, content)
-        loaded = Loaded(load_file(name, content), 1, Known(name, content.file))
+        admission = Admission.of(name, content, demands)
+        if request.expected is not None:
+            file = content.file
+            interface.check_exports(request.expected, name, file.exports, file.untyped)
+        generation = admission.load(probe=settings.probe is True)
+        loaded = Loaded(generation, 1, admission.known)
         plugin = Plugin(loaded, _absolute(name), key, settings)
+        plugin._updates.origins.note(loaded, admission.verified)
         found = files.place(plugin)
         if found is plugin:
             return plugin
         plugin.close()  # another thread has opened what the path named before
-    found._take_up(asked=False)
+    found._take_up(asked=False, demands=demands)
     if found._updates.key != key:
         raise FileChangedError
     return found
-
-
-def _check(request: Request, content: Content) -> None:
-    """
-    Refuse a file that is not what is asked for, before it is loaded.
-
-    Raises:
-        _RefusedError: It is not; threads that ask for the same file may ask for less.
-    """
-    try:
-        if request.expected is not None:
-            file = content.file
-            interface.check_exports(request.expected, request.name, file.exports, file.untyped)
-    except PluginError as error:
-        raise _RefusedError(error) from None
 
 
 def _absolute(name: str) -> str:

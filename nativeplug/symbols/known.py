@@ -7,6 +7,7 @@ from typing import Any, Literal
 from nativeplug.declare import Line, from_line
 from nativeplug.declare.unit import CTYPE, FUNCTION, TEXT
 from nativeplug.errors import SignatureMismatchError
+from nativeplug.load.content import Content
 from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
 
@@ -23,16 +24,16 @@ class Known:
 
     __slots__ = ("_file", "_path")
 
-    def __init__(self, path: str, file: Dynamic | None) -> None:
+    def __init__(self, path: str, content: Content | None) -> None:
         """
         Take a file.
 
         Args:
             path: The user's path, for words.
-            file: What the file tells the dynamic loader; None for a system library.
+            content: What was read of it; None for a system library.
         """
         self._path = path
-        self._file = file
+        self._file = None if content is None else content.file
 
     def check(self, line: Line, ffi: Any, *, required: bool) -> By | None:
         """

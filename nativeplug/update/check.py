@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from nativeplug.declare.sources import Source
-from nativeplug.load import elf
 from nativeplug.load.content import Content
 from nativeplug.load.symbols import FUNCTIONS
 from nativeplug.symbols import Given, Resolved
@@ -24,10 +23,6 @@ def find_defects(content: Content, before: Exports, in_use: Iterable[str]) -> It
         before: What the one that serves exports.
         in_use: What the program has looked up.
     """
-    defect = elf.find_defect(content.data)
-    if defect is not None:
-        yield defect
-        return
     found = content.file.exports
     yield from find_changes(before, found, in_use).values()
     yield from find_changes(dict.fromkeys(HOOKS, "function"), found, HOOKS & found.keys()).values()

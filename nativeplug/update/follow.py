@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 
 from nativeplug.errors import UpdateError
+from nativeplug.load.key import real_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class _Watch(threading.Thread):
         The directories are watched only so long: after a change they may be others. What the
         events are about is not looked at: to ask for the file costs less.
         """
-        folders = {os.path.dirname(file) for file in (self._file, os.path.realpath(self._file))}
+        folders = {os.path.dirname(file) for file in (self._file, real_path(self._file))}
         step, quiet = int(_STEP * 1000), int(_QUIET * 1000)
         with self._notify(
             sorted(folders),

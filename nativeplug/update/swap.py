@@ -16,6 +16,7 @@ from nativeplug.errors import (
     ClosedError,
     DeclarationError,
     OpenError,
+    OriginError,
     PluginError,
     UpdateError,
 )
@@ -43,6 +44,8 @@ def refusing(path: str) -> Iterator[None]:
         yield
     except (UpdateError, ClosedError):
         raise
+    except OriginError as error:
+        raise refusal(path, *error.reasons) from error
     except OpenError as error:
         raise refusal(path, error.reason) from error
     except (PluginError, handover.HandoverError) as error:

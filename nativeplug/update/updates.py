@@ -8,16 +8,19 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 from nativeplug.declare.sources import beside
-from nativeplug.errors import PluginError, UpdateError
+from nativeplug.errors import FormatError, PluginError, UpdateError
 from nativeplug.load.content import Content, FileChangedError, read_file
-from nativeplug.load.generation import load_file
 from nativeplug.load.key import Key
-from nativeplug.symbols import Given, Known, Loaded, Resolved, Symbols
+from nativeplug.symbols import Given, Loaded, Resolved, Symbols
+from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import check, reaper
+from nativeplug.update.admission import Admission
 from nativeplug.update.history import History
+from nativeplug.update.origins import Origins
 from nativeplug.update.settings import Settings
 from nativeplug.update.swap import Derive, Swap, refusal, refusing
 
@@ -52,6 +55,7 @@ class Updates:
         #: What ``open`` was told of updates.
         self.settings = settings
         self.history = History(symbols.loaded)
+        self.origins = Origins()
         self._symbols = symbols
         # The content of that file, the one that a rollback has left, and the one that was
         # loaded and then refused, with the error.
@@ -91,7 +95,32 @@ class Updates:
             self.settings = settings
         self.unload()
 
-    def update(self, plugin: Any, *, asked: bool) -> Outcome:
+    def demand(self, demands: Demands, name: str) -> None:
+        """
+        Judge what serves by the demands of a further ``open``, and updates by them from now on.
+
+        Args:
+            demands: What is demanded.
+            name: The path that is opened.
+
+        Raises:
+            OriginError: It does not meet them; all stays as it was.
+            FileChangedError: The file has another content by now: ask again.
+        """
+        if demands == UNSAID:  # the process's policy, which updates look up themselves
+            self._judge(demands, name)
+            return
+        with self._lock:  # no update is to slip through between
+            self._judge(demands, name)
+            with self._configuring:
+                demanded = self.settings.demands.plus(demands)
+                self.settings = replace(self.settings, demands=demanded)
+
+    def _judge(self, demands: Demands, name: str) -> None:
+        key = None if self.is_mine else self.key
+        self.origins.judge(self._symbols.loaded, key, demands, name)
+
+    def update(self, plugin: Any, *, asked: bool, demands: Demands = UNSAID) -> Outcome:
         """
         Make what the file has now the current generation.
 
@@ -99,6 +128,7 @@ class Updates:
             plugin: What the program's hooks are given.
             asked: The program asks for just that: a content that it has left by a rollback,
                 or that was loaded and refused before, is tried again.
+            demands: What it must meet, apart from what was demanded before.
 
         Raises:
             UpdateError: It cannot be; the current generation goes on serving.
@@ -109,7 +139,7 @@ class Updates:
             known = {self._symbols.generation.sha256, None if asked else self._left}
             if content.sha256 not in known:
                 self._check_known(content, asked=asked)
-                self._take_up(plugin, file, content)
+                self._take_up(plugin, file, content, self.settings.demands.plus(demands))
             self.key, self._seen = content.key, content.sha256
             return "unchanged" if content.sha256 in known else "updated"
 
@@ -177,15 +207,22 @@ class Updates:
                 return read_file(file)
         raise self._refusal("the file changes while it is read")
 
-    def _take_up(self, plugin: Any, file: str, content: Content) -> None:
+    def _take_up(self, plugin: Any, file: str, content: Content, demands: Demands) -> None:
         """Load what was read, and let it serve."""
         self._check_room()
-        derive = self._check(file, content)
         path = self._symbols.generation.path
         with refusing(path):
-            generation = load_file(path, content)
-        known = Known(path, content.file)
-        loaded = Loaded(generation, self.history.next_number(), known)
+            admission = Admission.of(path, content, demands)
+        derive = self._check(file, content)
+        try:
+            with refusing(path):
+                generation = admission.load(probe=self.settings.probe is not False)
+        except UpdateError as error:
+            if isinstance(error.__cause__, FormatError):  # what has killed once, kills again
+                self._refused = content.sha256, copy.copy(error)
+            raise
+        loaded = Loaded(generation, self.history.next_number(), admission.known)
+        self.origins.note(loaded, admission.verified)
         try:
             self._swap(plugin, loaded, derive, announce=True)
         except BaseException as error:
