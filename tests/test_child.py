@@ -137,9 +137,10 @@ os.write(4, str(left).encode())
         code = """
             import os, sys, threading, time
             from nativeplug.load import child
-            note = f"open({sys.argv[1]!r}, 'w').write(str(os.getpid()))\\nwhile True: pass"
+            place = sys.argv[1]
+            note = f"import time; open({place!r}, 'w').write(str(os.getpid())); time.sleep(60)"
             threading.Thread(target=child.run, args=(note,), kwargs={"seconds": 60}).start()
-            while not os.path.exists(sys.argv[1]) or not open(sys.argv[1]).read():
+            while not os.path.exists(place) or not open(place).read():
                 time.sleep(0.01)
             os._exit(0)
         """

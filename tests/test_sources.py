@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from nativeplug.declare.sources import CALLERS_TEXT, Source, beside, from_caller
 from nativeplug.errors import DeclarationError
+from support import refuse
 
 
 class TestFromCaller:
@@ -131,6 +133,16 @@ class TestBeside:
         found.append(beside(str(here / "link.so")))
         expected = [str(there / "real.h"), str(here / "link.h")]
         assert expected == [source.name for source in found if source is not None]
+
+    def test_symlink_that_is_replaced(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A link that becomes a file between two looks at it has its own directory alone."""
+        (tmp_path / "link.so").symlink_to("real.so")
+        monkeypatch.setattr(os, "readlink", refuse(errno.EINVAL))
+        assert beside(str(tmp_path / "link.so")) is None
+        (tmp_path / "link.h").write_text("")
+        assert beside(str(tmp_path / "link.so")) is not None
 
     def test_loop(self, tmp_path: Path) -> None:
         """A symlink that leads to itself has no header, and is no error here."""

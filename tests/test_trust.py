@@ -288,7 +288,7 @@ class TestUpdate:
                 "version 1 is older than version 2, which was run",
             ) == refused(plg).reasons
             assert 2 == plg.version()
-        assert [1, 2] == deployed.run
+        assert [1, 2, 2] == deployed.run  # the second in its probe, too
 
     def test_pinned(self, deployed: Deployed) -> None:
         """No other content is taken up, until another one is pinned."""

@@ -48,8 +48,8 @@ class Image:
     descriptor: int
     #: A directory to remove once the image is loaded.
     temporary: str | None = None
-    #: It is in memory: another process finds it by the descriptor alone.
-    is_memory: bool = False
+    #: Its name is that of the descriptor, which is what another process needs to find it.
+    by_descriptor: bool = False
     _status: os.stat_result = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -128,7 +128,7 @@ def _memory_image(path: str, data: bytes) -> Image:
     except OSError as error:
         os.close(descriptor)
         raise _RefusedError from error
-    return Image(_unused_spelling("/proc/self/fd", str(descriptor)), descriptor, is_memory=True)
+    return Image(_unused_spelling("/proc/self/fd", str(descriptor)), descriptor, by_descriptor=True)
 
 
 def memory_file(name: str) -> int:
@@ -181,7 +181,8 @@ def _temporary_image(source: _Source) -> Image:
             if source.levels is not None:
                 return made
             # Its place means nothing, so nobody who can write there is to put another one there.
-            return replace(made, name=_unused_spelling("/proc/self/fd", str(made.descriptor)))
+            name = _unused_spelling("/proc/self/fd", str(made.descriptor))
+            return replace(made, name=name, by_descriptor=True)
     reason = f"{', '.join(refused)}; let NATIVEPLUG_CACHE_DIR name another directory"
     raise _no_place(source.path, reason)
 

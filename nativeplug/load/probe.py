@@ -74,7 +74,7 @@ def find_death(path: str, copy: Image, seconds: float = SECONDS) -> str | None:
     Raises:
         OpenError: This cannot be found out.
     """
-    name = f"/proc/self/fd/{child.DATA}" if copy.is_memory else copy.name
+    name = f"/proc/self/fd/{child.DATA}" if copy.by_descriptor else copy.name
     code = _CODE.format(
         answer=child.ANSWER,
         begun=_BEGUN,
@@ -85,7 +85,9 @@ def find_death(path: str, copy: Image, seconds: float = SECONDS) -> str | None:
         flags=lib.RTLD_NOW | lib.RTLD_LOCAL,
     )
     try:
-        ended = child.run(code, data=copy.descriptor if copy.is_memory else b"", seconds=seconds)
+        ended = child.run(
+            code, data=copy.descriptor if copy.by_descriptor else b"", seconds=seconds
+        )
     except child.ChildError as error:
         raise _cannot_probe(path, str(error)) from None
     if ended.output == bytes([_RETURNED]):

@@ -22,7 +22,7 @@ from nativeplug.update.admission import Admission
 from nativeplug.update.history import History
 from nativeplug.update.origins import Origins
 from nativeplug.update.settings import Settings
-from nativeplug.update.swap import Derive, Swap, refusal, refusing
+from nativeplug.update.swap import Derive, Swap, reasons_of, refusal, refusing
 
 #: What `Updates.update` has done.
 Outcome = Literal["updated", "unchanged"]
@@ -211,9 +211,7 @@ class Updates:
         """Load what was read, and let it serve."""
         self._check_room()
         path = self._symbols.generation.path
-        with refusing(path):
-            admission = Admission.of(path, content, demands)
-        derive = self._check(file, content)
+        admission, derive = self._check(file, content, demands)
         try:
             with refusing(path):
                 generation = admission.load(probe=self.settings.probe is not False)
@@ -248,19 +246,25 @@ class Updates:
                 "current one serves on: raise the limit, or restart the program"
             )
 
-    def _check(self, file: str, content: Content) -> Derive:
+    def _check(self, file: str, content: Content, demands: Demands) -> tuple[Admission, Derive]:
         """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
         resolved, given = self._symbols.resolved.copy(), self._symbols.given
-        reasons = [*check.find_defects(content, self._symbols.generation.exports, resolved)]
-        header = None
+        generation = self._symbols.generation
+        header = admission = None
+        reasons: list[str] = []
+        try:
+            admission = Admission.of(generation.path, content, demands)
+            reasons += check.find_defects(content, generation.exports, resolved)
+        except PluginError as error:
+            reasons += reasons_of(error)
         try:
             header = beside(file) if given.brought else None
             check.given_by(header, given, resolved)
         except PluginError as error:
-            reasons.append(str(error))
-        if reasons:
+            reasons += reasons_of(error)
+        if reasons or admission is None:
             raise self._refusal(*reasons)
-        return lambda before, resolved: check.given_by(header, before, resolved)
+        return admission, lambda before, resolved: check.given_by(header, before, resolved)
 
     def _derive_returned(self, loaded: Loaded) -> Derive:
         """Say what is declared once a generation serves again, or refuse what contradicts it."""
