@@ -24,12 +24,43 @@ if TYPE_CHECKING:
     from nativeplug._core import get_errno
     from nativeplug.call import Callback, Function, Signature, Variable
     from nativeplug.directories import get_include
+    from nativeplug.interface import (
+        CType,
+        Interface,
+        char,
+        float32,
+        float64,
+        int8,
+        int16,
+        int32,
+        int64,
+        int_,
+        intptr,
+        long,
+        longlong,
+        optional,
+        schar,
+        short,
+        size,
+        ssize,
+        uchar,
+        uint,
+        uint8,
+        uint16,
+        uint32,
+        uint64,
+        uintptr,
+        ulong,
+        ulonglong,
+        ushort,
+    )
     from nativeplug.plugin import Pin, Plugin, open
     from nativeplug.trust import Policy, get_policy, set_policy
     from nativeplug.update import GenerationInfo
 
 __all__ = [
     "BuildError",
+    "CType",
     "Callback",
     "ClosedError",
     "DeclarationError",
@@ -37,6 +68,7 @@ __all__ = [
     "FormatError",
     "Function",
     "GenerationInfo",
+    "Interface",
     "InterfaceError",
     "OpenError",
     "OriginError",
@@ -49,11 +81,37 @@ __all__ = [
     "SymbolNotFoundError",
     "UpdateError",
     "Variable",
+    "char",
+    "float32",
+    "float64",
     "get_errno",
     "get_include",
     "get_policy",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "int_",
+    "intptr",
+    "long",
+    "longlong",
     "open",
+    "optional",
+    "schar",
     "set_policy",
+    "short",
+    "size",
+    "ssize",
+    "uchar",
+    "uint",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "uintptr",
+    "ulong",
+    "ulonglong",
+    "ushort",
 ]
 
 __version__ = "0.1.0"
@@ -63,9 +121,9 @@ def __getattr__(name: str) -> object:
     """Import what opens plugins, when a public name of it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nativeplug import _core, call, directories, plugin, trust, update
+    from nativeplug import _core, call, directories, interface, plugin, trust, update
 
-    rooms = (plugin, call, update, trust, _core, directories)
+    rooms = (plugin, call, update, trust, interface, _core, directories)
     room = next(room for room in rooms if hasattr(room, name))
     value: object = getattr(room, name)
     globals()[name] = value

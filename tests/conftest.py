@@ -116,7 +116,8 @@ def open_plugin(
         folder = tmp_path_factory.mktemp("copy")
         for file in path.parent.glob(f"{path.stem}.*"):
             shutil.copy(file, folder)
-        return nativeplug.open(folder / path.name, *args, **options)
+        opened: nativeplug.Plugin = nativeplug.open(folder / path.name, *args, **options)
+        return opened
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NATIVEPLUG_INVOKER", request.param)

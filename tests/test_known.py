@@ -98,4 +98,4 @@ class TestRequired:
     def test_wrong_type(self, path: Path) -> None:
         """It is true or false."""
         with pytest.raises(TypeError, match="require_checked must be bool, not list"):
-            nativeplug.open(path, require_checked=["add"])  # type: ignore[arg-type]
+            nativeplug.open(path, require_checked=["add"])  # type: ignore[call-overload]

@@ -180,7 +180,7 @@ class TestOpen:
             with pytest.raises(ValueError, match="64 hexadecimal digits"):
                 nativeplug.open(deployed.path, sha256="abc")
             with pytest.raises(TypeError, match="policy must be Policy, not bool"):
-                nativeplug.open(deployed.path, policy=True)  # type: ignore[arg-type]
+                nativeplug.open(deployed.path, policy=True)  # type: ignore[call-overload]
 
     def test_system_library(self) -> None:
         """A system library, of which nothing can be known, is opened only where that is allowed."""

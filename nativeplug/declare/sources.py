@@ -55,8 +55,8 @@ def from_caller(declarations: str | os.PathLike[str]) -> Source:
     if isinstance(declarations, os.PathLike):
         return _read(Path(os.fsdecode(declarations)))
     raise TypeError(
-        "declarations must be C text (str) or a header (os.PathLike), "
-        f"not {type(declarations).__name__}"
+        "declarations must be C text (str), a header (os.PathLike) or an interface (a class that "
+        f"derives from nativeplug.Interface), not {type(declarations).__name__}"
     )
 
 

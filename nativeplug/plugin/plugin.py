@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from nativeplug.errors import PluginError, UpdateError
 from nativeplug.load.key import Key
@@ -14,9 +14,11 @@ from nativeplug.symbols import Loaded, Symbols
 from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import Following, GenerationInfo, Outcome, Settings, Updates
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-@final
-class Plugin(View):
+
+class Plugin(View):  # not final: for type checkers, interfaces derive from it
     """
     An opened plugin: one object for one file, shared by all who open it.
 
@@ -37,7 +39,7 @@ class Plugin(View):
 
     def __new__(
         cls, loaded: Loaded, file: str | None, key: Key, settings: Settings | None = None
-    ) -> Plugin:
+    ) -> Self:
         """
         Make an open plugin of what was loaded.
 
