@@ -63,7 +63,7 @@ def _function(ffi: Any, declaration: FunctionDeclaration) -> abi.FunctionType:
         _type(ffi, each, name) for each, name in zip(ctype.args, names, strict=True)
     )
     return abi.FunctionType(
-        _type(ffi, ctype.result, declaration.result), parameters, ctype.ellipsis
+        _type(ffi, ctype.result, declaration.result), parameters, declaration.variadic
     )
 
 
