@@ -54,6 +54,8 @@ class Options:
     hold_gil: Names = _NONE
     #: Functions after whose calls errno is kept.
     save_errno: Names = _NONE
+    #: Symbols are refused of whose types the plugin tells nothing.
+    require_checked: bool = False
     #: Nothing was said of any function.
     none: bool = field(init=False, repr=False, compare=False)
 
@@ -64,17 +66,20 @@ class Options:
         object.__setattr__(self, "none", none)
 
     @classmethod
-    def of(cls, *, free: object, **names: object) -> Options:
+    def of(cls, *, free: object, require_checked: object = False, **names: object) -> Options:
         """
         Check what the caller of ``open`` gave.
 
         Raises:
-            TypeError: It is not a mapping of names, or not a collection of names.
+            TypeError: It is not a mapping of names, not a collection of names, or not a bool.
         """
         given = {} if free is None else free
         if not isinstance(given, Mapping) or not _are_names((*given.keys(), *given.values())):
             raise TypeError("free must map names of functions to names of functions")
-        return cls(dict(given), **{name: Names.of(name, names[name]) for name in names})
+        if not isinstance(require_checked, bool):
+            raise TypeError(f"require_checked must be bool, not {type(require_checked).__name__}")
+        chosen = {name: Names.of(name, names[name]) for name in names}
+        return cls(dict(given), **chosen, require_checked=require_checked)
 
     def plus(self, more: Options) -> Options:
         """
@@ -94,6 +99,7 @@ class Options:
             self.allow_go_results | more.allow_go_results,
             self.hold_gil | more.hold_gil,
             self.save_errno | more.save_errno,
+            self.require_checked or more.require_checked,
         )
 
     def named(self) -> Iterator[str]:

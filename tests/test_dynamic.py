@@ -37,6 +37,18 @@ class TestExports:
         for data in map(Path.read_bytes, files):
             assert facts_of(data) == dynamic.read(data).exports
 
+    def test_sizes(self, compile_c: Compile) -> None:
+        """The sizes of variables are there, where their type is written."""
+        text = """
+        char few[3]; long many[5]; int add(int a) { return a; }
+        __asm__(".data\\n.globl bare, sized\\n.type sized, @object\\n.size sized, 7\\n"
+                "bare: sized: .zero 8\\n.text\\n.globl code\\ncode: ret\\n");
+        """
+        found = dynamic.read(compile_c(text).read_bytes())
+        assert {"few": 3, "many": 40, "sized": 7} == found.sizes
+        assert {"bare", "code"} == found.untyped
+        assert ("variable", "function") == (found.exports["bare"], found.exports["code"])
+
     @needs_go
     def test_go(self, go_plugin: CPlugin) -> None:
         """They are those that pyelftools finds in a Go plugin, without the runtime's own."""
@@ -130,7 +142,13 @@ class TestDamage:
     def test_other_files(self, data: bytes) -> None:
         """A file that is no plugin has nothing."""
         expected = dynamic.Dynamic(
-            is_go=False, stays=False, has_unique=False, exports={}, imports=frozenset()
+            is_go=False,
+            stays=False,
+            has_unique=False,
+            exports={},
+            untyped=frozenset(),
+            sizes={},
+            imports=frozenset(),
         )
         assert expected == dynamic.read(data)
 

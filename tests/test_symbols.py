@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import nativeplug
 from nativeplug import Callback, ClosedError, DeclarationError, Function, Plugin, declare
 from nativeplug.declare import Declarations
 from nativeplug.options import Options
+from nativeplug.symbols import Binding
 from support import BuildC, CPlugin, RunPython
 
 TEXT = """
@@ -139,14 +141,14 @@ class TestMeanwhile:
     def test_options(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A function whose option came while it was resolved has the option."""
         plg = nativeplug.open(path, "char *text(void); void release(char *); extern int freed;")
-        resolve = plg._symbols._resolve
+        resolve = Binding.resolve
 
         def meanwhile(*args: Any) -> object:
             monkeypatch.undo()
             nativeplug.open(path, free={"text": "release"})
             return resolve(*args)
 
-        monkeypatch.setattr(plg._symbols, "_resolve", meanwhile)
+        monkeypatch.setattr(Binding, "resolve", meanwhile)
         assert "text" == plg.text()
         assert 1 == plg.freed
 
@@ -168,15 +170,34 @@ class TestMeanwhile:
     def test_close(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A name that is resolved when the plugin is closed is not given."""
         plg = nativeplug.open(path, "int one(void);")
-        resolve = plg._symbols._resolve
+        resolve = Binding.resolve
 
         def meanwhile(*args: Any) -> object:
             plg.close()
             return resolve(*args)
 
-        monkeypatch.setattr(plg._symbols, "_resolve", meanwhile)
+        monkeypatch.setattr(Binding, "resolve", meanwhile)
         with pytest.raises(ClosedError):
             plg.lookup("one")
+
+    def test_unloading(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A function that holds the GIL, resolved when unloading is asked for, counts its calls."""
+        path = build_c("int ask(unsigned long call) { return ((int (*)(void))call)(); }")
+        plg: Any = nativeplug.open(path, "int ask(unsigned long call);", hold_gil=["ask"])
+        calls = ctypes.PYFUNCTYPE(ctypes.c_int)(lambda: plg._symbols.loaded.uses.calls)
+        number = ctypes.cast(calls, ctypes.c_void_p).value
+        resolve = Binding.resolve
+
+        def meanwhile(*args: Any) -> object:
+            monkeypatch.undo()
+            found = resolve(*args)
+            nativeplug.open(path, unload="when_idle")
+            return found
+
+        monkeypatch.setattr(Binding, "resolve", meanwhile)
+        ask = plg.lookup("ask")
+        assert ask.hold_gil
+        assert 1 == ask(number)
 
 
 class TestFree:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any, final
+from typing import Any, Literal, final
 
 from nativeplug._core import FunctionBase
 from nativeplug.call import lengths
@@ -54,8 +54,11 @@ class Function(FunctionBase):
         BaseException: What a callback raised in this call.
     """
 
-    __slots__ = ("_call_plan",)
+    __slots__ = ("_call_plan", "checked")
 
+    #: Who tells that it is declared rightly: ``"plugin"``, its debug information (``"dwarf"``),
+    #: or nobody (None). After an update it is about the new generation.
+    checked: Literal["plugin", "dwarf"] | None
     _owner: Scope
     _call_plan: CallPlan
 

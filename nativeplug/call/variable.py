@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from types import CellType
-from typing import Any
+from typing import Any, Literal
 
 import _cffi_backend
 
@@ -73,6 +73,9 @@ class Variable:
         self.name = declaration.name
         #: Its type in C.
         self.type = declaration.type
+        #: Who tells that it is declared rightly: ``"plugin"``, its debug information
+        #: (``"dwarf"``), or nobody (None). After an update it is about the new generation.
+        self.checked: Literal["plugin", "dwarf"] | None = None
         self._text = declaration.text
         self.__doc__ = f"{declaration.text}\n\nDeclared at {declaration.place}."
 

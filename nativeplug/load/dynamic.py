@@ -33,8 +33,8 @@ _DF_1_NODELETE = 0x8
 _LONGEST_PATH = 4096
 
 _SYMBOL = {32: "IIIBBH", 64: "IBBHQQ"}
-# Which of these are name, info, other, section and value.
-_FIELDS = {32: itemgetter(0, 3, 4, 5, 1), 64: itemgetter(0, 1, 2, 3, 4)}
+# Which of these are name, info, other, section, value and size.
+_FIELDS = {32: itemgetter(0, 3, 4, 5, 1, 2), 64: itemgetter(0, 1, 2, 3, 4, 5)}
 _STB_GLOBAL, _STB_WEAK, _STB_GNU_UNIQUE = 1, 2, 10
 _BINDINGS = frozenset({_STB_GLOBAL, _STB_WEAK, _STB_GNU_UNIQUE})
 _VISIBILITIES = frozenset({0, 3})  # STV_DEFAULT, STV_PROTECTED
@@ -56,6 +56,10 @@ class Dynamic:
     has_unique: bool
     #: What it exports, leaving out its runtime's own: default versions, at a place in the file.
     exports: Mapping[str, Kind]
+    #: Of those, the ones whose kind is only seen from where they lie: assembly often leaves it out.
+    untyped: frozenset[str]
+    #: How many bytes the variables among them have, where it says that.
+    sizes: Mapping[str, int]
     #: What it takes from other files.
     imports: frozenset[str]
 
@@ -76,7 +80,8 @@ def read(data: bytes) -> Dynamic:
     if is_go:
         exports = {name: kind for name, kind in exports.items() if not GO_RUNTIME.match(name)}
     stays = bool(section.value(_DT_FLAGS_1) & _DF_1_NODELETE)
-    return Dynamic(is_go, stays, symbols.has_unique, exports, frozenset(symbols.imports))
+    untyped, imports = frozenset(symbols.untyped), frozenset(symbols.imports)
+    return Dynamic(is_go, stays, symbols.has_unique, exports, untyped, symbols.sizes, imports)
 
 
 def search_texts(data: bytes) -> list[str]:
@@ -149,6 +154,8 @@ class _Symbols:
 
     def __init__(self) -> None:
         self.exports: dict[str, Kind] = {}
+        self.untyped: set[str] = set()
+        self.sizes: dict[str, int] = {}
         self.imports: set[str] = set()
         self.has_unique = False
 
@@ -161,7 +168,7 @@ class _Symbols:
         rows = form.iter_unpack(memoryview(data)[table : table + count * form.size])
         versions = section.offset(_DT_VERSYM)
         marks = repeat(0) if versions is None else section.unpack(f"{count}H", versions)
-        for mark, (name, info, other, place, value) in zip(
+        for mark, (name, info, other, place, value, size) in zip(
             marks, map(_FIELDS[target.word_size], rows), strict=False
         ):
             binding, visibility = info >> 4, other & 3
@@ -173,15 +180,21 @@ class _Symbols:
                 self.imports.add(text)
             elif place != _SHN_ABS and not mark & _VERSION_HIDDEN and text not in LINKER_NAMES:
                 self.has_unique |= binding == _STB_GNU_UNIQUE
-                kind = _kind(section, info & 0xF, value)
-                if kind:
-                    self.exports[text] = kind
+                self._export(section, text, info & 0xF, value, size)
+
+    def _export(self, section: _Section, name: str, written: int, address: int, size: int) -> None:
+        kind = _KINDS.get(written)
+        if written == _STT_NOTYPE:
+            kind = _kind_by_place(section, address)
+            self.untyped.add(name)
+        elif kind == "variable" and size:
+            self.sizes[name] = size
+        if kind:
+            self.exports[name] = kind
 
 
-def _kind(section: _Section, written: int, address: int) -> Kind | None:
-    if written != _STT_NOTYPE:
-        return _KINDS.get(written)
-    # Assembly often leaves the type out: what lies in executable memory is a function.
+def _kind_by_place(section: _Section, address: int) -> Kind:
+    """Return the kind of a symbol without a type: a function lies in executable memory."""
     inside = any(
         segment.flags & layout.PF_X and 0 <= address - segment.address < segment.size
         for segment in section.segments

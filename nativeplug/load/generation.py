@@ -22,6 +22,7 @@ from nativeplug._dl import ffi, lib
 from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundError
 from nativeplug.load import dynamic, elf, image
 from nativeplug.load.content import Content
+from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.load.words import cannot_load, in_users_words
@@ -53,8 +54,8 @@ class Generation:
     sha256: str | None
     #: Why it stays mapped whatever happens; None when it may be unloaded.
     resident: str | None
-    #: What the file exports; None for a system library, which is read when that is asked.
-    _exports: Mapping[str, Kind] | None = field(repr=False)
+    #: What is in the file; None for a system library, which is read when that is asked.
+    _file: Dynamic | None = field(repr=False)
     _handle: FFI.CData = field(repr=False)
     #: When it was loaded.
     loaded_at: datetime = field(init=False, default_factory=lambda: datetime.now(timezone.utc))
@@ -68,15 +69,20 @@ class Generation:
         object.__setattr__(self, "_span", span)
 
     @property
-    def exports(self) -> Mapping[str, Kind]:
-        """The names that the file exports, with their kinds; none where it cannot be read."""
+    def file(self) -> Dynamic:
+        """What the file tells the dynamic loader; nothing where it cannot be read."""
         # Not functools.cached_property: until Python 3.12 it has a lock, and a child process
         # would wait for ever for one that another thread held at fork().
-        if self._exports is None:
-            exports = dynamic.read(_read_library(_path_of(self._handle))).exports
-            object.__setattr__(self, "_exports", exports)
-            return exports
-        return self._exports
+        if self._file is None:
+            file = dynamic.read(_read_library(_path_of(self._handle)))
+            object.__setattr__(self, "_file", file)
+            return file
+        return self._file
+
+    @property
+    def exports(self) -> Mapping[str, Kind]:
+        """The names that the file exports, with their kinds; none where it cannot be read."""
+        return self.file.exports
 
     @property
     def span(self) -> tuple[int, int]:
@@ -200,7 +206,7 @@ def load_file(path: str, content: Content) -> Generation:
     handle, text = _load_copy(path, content.path, data, content.sha256)
     if handle == ffi.NULL:
         raise cannot_load(path, text)
-    return Generation(path, file.is_go, content.sha256, resident, file.exports, handle)
+    return Generation(path, file.is_go, content.sha256, resident, file, handle)
 
 
 def load_system(soname: str) -> Generation:

@@ -19,7 +19,7 @@ from nativeplug.load.key import FileKey, Key, SystemKey, key_of, quick_key_of
 from nativeplug.options import Options
 from nativeplug.plugin.files import files
 from nativeplug.plugin.plugin import Plugin
-from nativeplug.symbols import Loaded
+from nativeplug.symbols import Known, Loaded
 from nativeplug.update import Hook, Settings, Unload
 
 _ATTEMPTS = 100  # to read a file that others go on writing
@@ -36,6 +36,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     hold_gil: Collection[str] | bool = (),
     save_errno: Collection[str] | bool = (),
     allow_go_results: Collection[str] | bool = (),
+    require_checked: bool = False,
     follow: bool = False,
     unload: Unload | None = None,
     max_generations: int | None = None,
@@ -62,6 +63,8 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
             `nativeplug.get_errno`.
         allow_go_results: Go functions whose Go strings, slices and the like are all constants
             (True: all of them). Otherwise Go aborts the process, so they are refused.
+        require_checked: Refuse symbols of whose types the plugin tells nothing (`Function.checked`
+            is None).
         follow: Update the plugin by itself whenever its file has changed; see `Plugin.follow`.
         unload: When to unload a version that serves no more: ``"never"`` (where nothing else was
             said), or ``"when_idle"``: as soon as no call is under way in it, no pin holds it and
@@ -94,13 +97,17 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     if (
         declarations is None
         and updating == _NOTHING
-        and not (free or hold_gil or save_errno or allow_go_results or follow)
+        and not (free or hold_gil or save_errno or allow_go_results or require_checked or follow)
     ):
         plugin = files.peek(quick_key_of(path))
         if plugin is not None and plugin._symbols.is_declared and not plugin.closed:
             return plugin  # nothing remains to be found for it
     options = Options.of(
-        free=free, hold_gil=hold_gil, save_errno=save_errno, allow_go_results=allow_go_results
+        free=free,
+        hold_gil=hold_gil,
+        save_errno=save_errno,
+        allow_go_results=allow_go_results,
+        require_checked=require_checked,
     )
     Settings().plus(*updating)  # a mistake in them is told before anything is loaded
     name = os.fsdecode(path)
@@ -169,13 +176,15 @@ def _load(name: str, key: Key, updating: _Updating) -> Plugin:
     """Load a file, or update the plugin that its path has already."""
     settings = Settings().plus(*updating)
     if isinstance(key, SystemKey):
-        return Plugin(Loaded(load_system(key.soname), 1), None, key, settings)
+        loaded = Loaded(load_system(key.soname), 1, Known(key.soname, None))
+        return Plugin(loaded, None, key, settings)
     found = files.find(name, key)
     if found is None:
         content = read_file(name)
         if content.key != key:
             raise FileChangedError
-        plugin = Plugin(Loaded(load_file(name, content), 1), _absolute(name), key, settings)
+        loaded = Loaded(load_file(name, content), 1, Known(name, content.file))
+        plugin = Plugin(loaded, _absolute(name), key, settings)
         found = files.place(plugin)
         if found is plugin:
             return plugin

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import CellType
 from typing import Any
@@ -27,6 +26,7 @@ from nativeplug.declare import FunctionDeclaration, Line
 from nativeplug.errors import DeclarationError, PluginError, SymbolNotFoundError
 from nativeplug.load.generation import libc_free
 from nativeplug.symbols.given import Given
+from nativeplug.symbols.known import By
 from nativeplug.symbols.loaded import Loaded
 
 _LIBC_FREE = "free"
@@ -39,8 +39,8 @@ Resolved = dict[str, "Function | Variable"]
 class Moves:
     """Where an update moves functions and variables: all that `switch` needs, prepared."""
 
-    #: The names of all.
-    names: AbstractSet[str]
+    #: The names of all, each with who tells its type there.
+    checked: Mapping[str, By | None]
     functions: tuple[tuple[Function, int, _Invoke, int, Uses], ...]
     variables: tuple[tuple[CellType, Memory], ...]
 
@@ -65,18 +65,29 @@ class Binding:
         Raises:
             SymbolNotFoundError: It is not exported, not declared, or its address is NULL.
             DeclarationError: It cannot be called as declared.
+            SignatureMismatchError: It is declared otherwise than the plugin tells.
         """
-        given, loaded = self.given, self.loaded
         try:
-            line = given.declarations.lines[name]
+            line = self.given.declarations.lines[name]
         except KeyError:
             raise self._undeclared(name) from None
+        address, checked = self.loaded.generation.address(name), self._check(line)
+        symbol = self._bound(line, address)
+        symbol.checked = checked
+        return symbol
+
+    def _check(self, line: Line) -> By | None:
+        """Compare a declaration with what the plugin's file tells; return who tells the type."""
+        given = self.given
+        required = given.options.require_checked
+        return self.loaded.known.check(line, given.declarations.ffi, required=required)
+
+    def _bound(self, line: Line, address: int) -> Function | Variable:
+        given, uses = self.given, self.loaded.uses
         if given.options.none and (plan := given.scope.known_plans.get(line[0])) is not None:
             # Most functions come this way: called as one that is known already.
-            address = loaded.generation.address(name)
-            return Function(name, address, plan, None, line, given.scope, 0, 0, loaded.uses)
+            return Function(line[1], address, plan, None, line, given.scope, 0, 0, uses)
         declaration = declare.served(line)
-        address = loaded.generation.address(name)
         if isinstance(declaration, FunctionDeclaration):
             return self._function(declaration, line, address)
         variable = Variable(given.scope, declaration)
@@ -86,18 +97,20 @@ class Binding:
     def moves(self, resolved: Resolved) -> tuple[Moves, dict[str, PluginError]]:
         """Find where to move symbols; say which cannot be moved, and why."""
         functions, variables = [], []
+        checked: dict[str, By | None] = {}
         problems: dict[str, PluginError] = {}
         for name, symbol in resolved.items():
             try:
                 address = self.loaded.generation.address(name)
+                by = self._check(self.given.declarations.lines[name])
                 if isinstance(symbol, Function):
                     functions.append((symbol, address, *self._served(symbol, address)))
                 else:
                     variables.append((symbol.cell, self._memory(symbol, address)))
+                checked[name] = by
             except PluginError as error:  # noqa: PERF203 - it is about one of them
                 problems[name] = error
-        moved = resolved.keys() - problems.keys()
-        return Moves(moved, tuple(functions), tuple(variables)), problems
+        return Moves(checked, tuple(functions), tuple(variables)), problems
 
     def _memory(self, variable: Variable, address: int) -> Memory:
         loaded = self.loaded

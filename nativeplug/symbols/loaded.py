@@ -8,6 +8,7 @@ from typing import Any
 from nativeplug.call import Memory, Uses
 from nativeplug.load.generation import Generation
 from nativeplug.symbols.given import Given
+from nativeplug.symbols.known import Known
 
 #: What is loaded, whatever becomes of the plugin: C may hold pointers to what variables of a
 #: generation were given, for as long as its code is in memory.
@@ -31,13 +32,16 @@ class Loaded:
         "generation",
         "given",
         "kept",
+        "known",
         "number",
         "serves",
         "uses",
     )
 
-    def __init__(self, generation: Generation, number: int) -> None:
+    def __init__(self, generation: Generation, number: int, known: Known) -> None:
         self.generation = generation
+        #: What its file tells of the types of its symbols.
+        self.known = known
         #: It is the plugin's *number*-th, counted from 1.
         self.number = number
         #: New calls go to it, or may do so yet; not those of pins.

@@ -143,22 +143,21 @@ class Symbols:
         """Resolve a symbol; see `Plugin.lookup`."""
         while True:
             both = loaded, given = self._both()
+            counts_held = self._counts_held
             with loaded.uses:
                 if not self._serves(loaded):
                     continue
-                symbol = self._resolve(name, given, loaded)
+                symbol = Binding(given, loaded, counts_held).resolve(name)
             with _lock:
-                # Another thread may have closed or updated it, or declared more.
-                if self.error is None and self._both() is both:
+                # Another thread may have closed or updated it, or declared or asked for more.
+                same = self._both() is both and self._counts_held is counts_held
+                if self.error is None and same:
                     return self.resolved.setdefault(name, symbol)
 
     def _serves(self, loaded: Loaded) -> bool:
         """Tell, once it is in use, whether a generation still serves, and so is loaded."""
         self.check_open()
         return self.loaded is loaded
-
-    def _resolve(self, name: str, given: Given, loaded: Loaded) -> Function | Variable:
-        return Binding(given, loaded, self._counts_held).resolve(name)
 
     def callback(self, ctype: str, function: Callable[..., object]) -> Callback:
         """Make a function pointer that may outlive a call; see `Plugin.callback`."""
@@ -217,7 +216,10 @@ class Symbols:
         """
         with _lock:
             self.check_open()
-            if self.given is not before or self.resolved.keys() != moves.names | lost.keys():
+            if (
+                self.given is not before
+                or self.resolved.keys() != moves.checked.keys() | lost.keys()
+            ):
                 return False
             for name, error in lost.items():
                 self.resolved.pop(name).disable(partial(copy.copy, error))
@@ -225,6 +227,8 @@ class Symbols:
             old, loaded.serves = self.loaded, True
             old.given = before
             moves.make((self._serving, (loaded, given)))
+            for name, by in moves.checked.items():
+                self.resolved[name].checked = by
             old.serves = False
             return True
 

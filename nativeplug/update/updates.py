@@ -15,7 +15,7 @@ from nativeplug.errors import PluginError, UpdateError
 from nativeplug.load.content import Content, FileChangedError, read_file
 from nativeplug.load.generation import load_file
 from nativeplug.load.key import Key
-from nativeplug.symbols import Given, Loaded, Resolved, Symbols
+from nativeplug.symbols import Given, Known, Loaded, Resolved, Symbols
 from nativeplug.update import check, reaper
 from nativeplug.update.history import History
 from nativeplug.update.settings import Settings
@@ -184,7 +184,8 @@ class Updates:
         path = self._symbols.generation.path
         with refusing(path):
             generation = load_file(path, content)
-        loaded = Loaded(generation, self.history.next_number())
+        known = Known(path, content.file)
+        loaded = Loaded(generation, self.history.next_number(), known)
         try:
             self._swap(plugin, loaded, derive, announce=True)
         except BaseException as error:
