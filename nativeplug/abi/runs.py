@@ -127,7 +127,9 @@ def uncovered(
         at = run.start
         while at < run.end:
             here = [each for each in others if each.has_item_at(at)]
-            ends = [each.end for each in here if each.bits == run.bits and agree(run.type, each.type)]
+            ends = [
+                each.end for each in here if each.bits == run.bits and agree(run.type, each.type)
+            ]
             if not ends:
                 yield at, run.type, here[0].type if here else None
                 break

@@ -59,9 +59,7 @@ class _UntoldError(Exception):
 def _function(ffi: Any, declaration: FunctionDeclaration) -> abi.FunctionType:
     ctype = ffi.typeof(declaration.pointer)  # whose kind is "function"
     names = [parameter.type for parameter in declaration.parameters]
-    parameters = tuple(
-        _type(ffi, each, name) for each, name in zip(ctype.args, names, strict=True)
-    )
+    parameters = tuple(_type(ffi, each, name) for each, name in zip(ctype.args, names, strict=True))
     return abi.FunctionType(
         _type(ffi, ctype.result, declaration.result), parameters, declaration.variadic
     )

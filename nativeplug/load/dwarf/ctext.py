@@ -82,7 +82,7 @@ class CText(Spelling):
         found = self._types.of(die)
         own = self.dies.name(die)
         if not isinstance(found, abi.Scalar):
-            raise UntoldError(f"C has no {own!r}")
+            return "void *"  # std::nullptr_t
         name = names.scalar_name(own, found, within=self._bodies > 0)
         if name is None:
             raise UntoldError(f"C has no {own!r}")

@@ -36,6 +36,10 @@ _ORIGINS = ("DW_AT_abstract_origin", "DW_AT_specification")
 _RANGES = frozenset({".debug_ranges", ".debug_rnglists"})
 
 
+class OutOfTimeError(UnreadableError):
+    """It takes too long, on this machine and now."""
+
+
 class UntoldError(Exception):
     """Something is not told, or not in a way that we know; says what."""
 
@@ -53,12 +57,13 @@ class Budget:
 
         Raises:
             UnreadableError: That was too much.
+            OutOfTimeError: Time has run out.
         """
         self.entries -= 1
         if self.entries < 0:
             raise UnreadableError("more entries than a plugin's exports need")
         if self.entries % _CHECK_EVERY == 0 and time.monotonic() > self.deadline:
-            raise UnreadableError(f"reading it takes more than {_MOST_SECONDS:.0f} s")
+            raise OutOfTimeError(f"reading it takes more than {_MOST_SECONDS:.0f} s")
 
 
 class Dies:

@@ -31,6 +31,10 @@ class Debug:
     types: str = ""
     #: Why nothing is known of any symbol, if that has a reason besides that it is not told.
     reason: str | None = None
+    #: The linker's build id in hexadecimal digits; None when there is none.
+    build_id: str | None = None
+    #: It will be the same when it is read again: time has not run out.
+    is_final: bool = True
 
     @property
     def text(self) -> str:

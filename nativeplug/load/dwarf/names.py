@@ -79,7 +79,7 @@ def scalar_name(own: str, scalar: abi.Scalar, *, within: bool) -> str | None:
         scalar: What it is.
         within: It is a member of a record, where only what can be served will do.
     """
-    if own in _PLAIN:
+    if own in _PLAIN and (own != "char" or scalar.size == 1):  # Rust's has four bytes
         return own
     if scalar.kind == "integer" and scalar.size in _SIZES:
         return integer_name(scalar.size, signed=scalar.signed)

@@ -7,10 +7,9 @@ from nativeplug.load.dwarf.dies import Die, Dies, UntoldError
 QUALIFIERS = frozenset(
     f"DW_TAG_{name}_type" for name in ("volatile", "restrict", "atomic", "immutable", "packed")
 )
-POINTERS = frozenset(
-    f"DW_TAG_{name}_type" for name in ("pointer", "reference", "rvalue_reference")
-)
+POINTERS = frozenset(f"DW_TAG_{name}_type" for name in ("pointer", "reference", "rvalue_reference"))
 RECORDS = frozenset(f"DW_TAG_{name}_type" for name in ("structure", "union", "class"))
+_TYPE_PARAMETERS = frozenset({"DW_TAG_template_type_param", "DW_TAG_template_type_parameter"})
 _THROUGH = QUALIFIERS | {"DW_TAG_const_type", "DW_TAG_typedef"}
 #: How deep types may be nested.
 DEEPEST = 64
@@ -49,11 +48,18 @@ def unwrapped(dies: Dies, die: Die | None) -> Die | None:
         return None if name == "c_void" else die
     if not name.startswith("Option<"):
         return die
+    held = _held(dies, die)
+    return die if held is None or held.tag not in POINTERS else held
+
+
+def _held(dies: Dies, die: Die) -> Die | None:
+    """Return what an ``Option`` is of: the type parameter of it, or of its ``Some``."""
     for child in dies.children(die):
-        if child.tag == "DW_TAG_template_type_param":
-            held = dies.type(child)
-            return held if held is not None and held.tag in POINTERS else die
-    return die
+        if child.tag in _TYPE_PARAMETERS:
+            return dies.type(child)
+        if child.tag in RECORDS and dies.name(child) == "Some":
+            return _held(dies, child)
+    return None
 
 
 def whole(dies: Dies, die: Die) -> Die:

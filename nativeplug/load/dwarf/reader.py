@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nativeplug.load import layout
 from nativeplug.load.dwarf import sections, units
 from nativeplug.load.dwarf.ctext import CText
-from nativeplug.load.dwarf.dies import Budget, Dies, UntoldError
+from nativeplug.load.dwarf.dies import Budget, Dies, OutOfTimeError, UntoldError
 from nativeplug.load.dwarf.known import Debug, Known
 from nativeplug.load.dwarf.matching import Definitions
 from nativeplug.load.dwarf.names import is_name
 from nativeplug.load.dwarf.sections import UnreadableError
 from nativeplug.load.dwarf.spelling import Spelling
 from nativeplug.load.dwarf.types import Types
+from nativeplug.load.facts import find_build_id, find_dynamic
 from nativeplug.load.symbols import FUNCTIONS, GO_RUNTIME, VARIABLES, ExportedSymbol, read_exported
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 
 def read(data: bytes) -> Debug:
@@ -33,6 +36,8 @@ def read(data: bytes) -> Debug:
         return Debug()
     try:
         return _Reader(data).read()
+    except OutOfTimeError as error:
+        return Debug(reason=str(error), is_final=False)
     except UnreadableError as error:
         return Debug(reason=str(error))
     except RecursionError:
@@ -45,7 +50,9 @@ def read(data: bytes) -> Debug:
 class _Reader:
     def __init__(self, data: bytes) -> None:
         found = sections.load(data)
-        self._symbols = _exported(data)
+        file = _elf(data)
+        self._build_id = find_build_id(file)
+        self._symbols = _exported(file)
         self._dies = Dies(found, Budget())
         self._plain = Spelling(self._dies)
         self._types = Types(self._dies, self._plain.spell)
@@ -68,7 +75,7 @@ class _Reader:
             for name in sorted(known)
         }
         types = "".join(f"{text};\n" for text in self._text.definitions.values())
-        return Debug(symbols, types)
+        return Debug(symbols, types, build_id=self._build_id)
 
     def _known(self, asked: Iterable[Any], symbols: list[ExportedSymbol]) -> dict[str, Known]:
         """Return what units tell of symbols."""
@@ -116,15 +123,15 @@ def _addresses(symbols: list[ExportedSymbol]) -> frozenset[int]:
     return frozenset(symbol.address for symbol in symbols)
 
 
-def _exported(data: bytes) -> list[ExportedSymbol]:
-    """Return the symbols that a file exports at a place in it, and that are not a runtime's."""
-    from elftools.elf.dynamic import DynamicSegment
+def _elf(data: bytes) -> ELFFile:
     from elftools.elf.elffile import ELFFile
 
-    if layout.Target.of(data) is None:
-        return []
-    file = ELFFile(io.BytesIO(data))
-    dynamic = next((s for s in file.iter_segments() if isinstance(s, DynamicSegment)), None)
+    return ELFFile(io.BytesIO(data))
+
+
+def _exported(file: ELFFile) -> list[ExportedSymbol]:
+    """Return the symbols that a file exports at a place in it, and that are not a runtime's."""
+    dynamic = find_dynamic(file)
     return [
         symbol
         for symbol in (read_exported(file, dynamic) if dynamic else [])

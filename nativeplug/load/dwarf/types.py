@@ -9,6 +9,7 @@ from typing import Any
 from nativeplug import abi
 from nativeplug.load.dwarf.dies import Die, Dies, UntoldError
 from nativeplug.load.dwarf.fields import Fields
+from nativeplug.load.dwarf.passing import check_by_value
 from nativeplug.load.dwarf.peel import DEEPEST, POINTERS, RECORDS, peel, whole
 from nativeplug.load.layout import host_target
 
@@ -18,7 +19,7 @@ _SIGNED = frozenset({0x05, 0x06})
 _UNSIGNED = frozenset({0x07, 0x08, 0x10, 0x12})  # also characters of UTF and ASCII
 # DW_LANG_* of the C family, where a function without a prototype says nothing of its parameters.
 _C = frozenset({0x01, 0x02, 0x0C, 0x10, 0x1D, 0x2C, 0x3E})
-_DW_CC_NORMAL, _DW_CC_PASS_BY_REFERENCE, _DW_CC_PASS_BY_VALUE = 1, 4, 5
+_DW_CC_NORMAL = 1
 _EM_386, _EM_X86_64 = 3, 62
 # What is as long as the x87's 80 bits are with their padding, and is not them.
 _QUADS = ("float128", "f128", "Float128")
@@ -72,23 +73,8 @@ class Types:
         found = self.of(die)
         if isinstance(found, abi.Record):
             peeled, _ = peel(self._dies, die)
-            self._check_by_value(whole(self._dies, peeled), found)
+            check_by_value(self._dies, whole(self._dies, peeled), found.name)
         return found
-
-    def _check_by_value(self, die: Die, record: abi.Record) -> None:
-        """
-        Check that a record is passed as in C.
-
-        Raises:
-            UntoldError: C++ passes it by a hidden pointer, or may do so.
-        """
-        said = die.attributes.get("DW_AT_calling_convention")
-        if said is not None and said.value == _DW_CC_PASS_BY_VALUE and record.size > 1:
-            return
-        tags = {child.tag for child in self._dies.children(die)}
-        unlike_c = {"DW_TAG_subprogram", "DW_TAG_inheritance"} & tags
-        if said is not None or unlike_c or not record.fields:
-            raise UntoldError(f"{record.name!r} is not passed as C does")
 
     def of(self, die: Die | None, *, within: bool = False, depth: int = 0) -> abi.Type:
         """

@@ -61,8 +61,6 @@ def definitions(dies: Dies, parent: Die, depth: int = 0) -> Iterator[Die]:
             yield from definitions(dies, die, depth + 1)
 
 
-
-
 def _iter_places(data: bytes, addresses: frozenset[int]) -> Iterator[int]:
     for match in _ADDRESS.finditer(data):
         if struct.unpack_from("<Q", data, match.start())[0] in addresses:
