@@ -207,17 +207,20 @@ def _distinct(rng: random.Random) -> list[Scalar]:
 
 def agree(one: Type, other: Type) -> bool:
     """Tell whether two types are one to the ABI."""
+    one, other = _without_target(one), _without_target(other)
     if isinstance(one, Record) or isinstance(other, Record):
-        pointers = [isinstance(each, Scalar) or each.is_pointer for each in (one, other)]
-        seen = [each.seen for each in (one, other) if isinstance(each, Scalar)]
-        is_record_pointer = all(pointers) and all(each == _POINTER for each in seen)
-        return is_record_pointer or one == other
+        return one == other
     classes = {one.seen[0], other.seen[0]}
     if "pointer" in classes and {one.name, other.name} & _ADDRESSES:
         return True
     if classes == {"enum", "integer"}:
         return one.seen[1] == other.seen[1]
     return one.seen == other.seen
+
+
+def _without_target(type_: Type) -> Type:
+    is_pointer = isinstance(type_, Record) and type_.is_pointer
+    return Scalar("void *", _POINTER) if is_pointer else type_
 
 
 def edited(prototype: Prototype, rng: random.Random) -> Prototype:
@@ -248,7 +251,7 @@ def _drop_parameter(prototype: Prototype, rng: random.Random) -> Prototype | Non
 
 def _swap_parameters(prototype: Prototype, rng: random.Random) -> Prototype | None:
     taken = list(prototype.parameters)
-    if len(taken) < 2:  # noqa: PLR2004 - it takes two
+    if len(taken) < 2:
         return None
     one, other = rng.sample(range(len(taken)), 2)
     if agree(taken[one], taken[other]):

@@ -22,7 +22,8 @@ _BATCH = 100  # prototypes in a file
 def prototypes(scale: float, folder: Path) -> Measured:
     """Declare 2,000 functions as they are, and each with one edit that the ABI sees."""
     rng = random.Random(_SEED)  # noqa: S311 - it must be repeatable
-    total, wrong, edits = times(2_000, scale), [], Counter[str]()
+    total, edits = times(2_000, scale), Counter[str]()
+    wrong: list[str] = []
     compilers = [*filter(None, (programs.c_compiler(), _clang()))]
     for index, start in enumerate(range(0, total, _BATCH)):
         made = [random_prototype(rng, at) for at in range(start, min(start + _BATCH, total))]
@@ -41,7 +42,17 @@ def _clang() -> list[str] | None:
 def _build(folder: Path, text: str, compiler: Sequence[str]) -> Path:
     written, made = folder / "made.c", folder / "made.so"
     written.write_text(text, encoding="utf-8")
-    command = [*compiler, "-g", "-w", "-Wno-psabi", "-shared", "-fPIC", "-o", str(made), str(written)]
+    command = [
+        *compiler,
+        "-g",
+        "-w",
+        "-Wno-psabi",
+        "-shared",
+        "-fPIC",
+        "-o",
+        str(made),
+        str(written),
+    ]
     subprocess.run(command, check=True)
     return made
 

@@ -103,28 +103,24 @@ def _count(number: int, noun: str) -> str:
 
 def _difference(one: Type, other: Type) -> str | None:
     """Return what is to be said of a difference besides both types; None when they agree."""
-    if isinstance(one, Record) and isinstance(other, Record):
-        return _differ_as_records(one, other, by_value=True)
-    if isinstance(one, Array) and isinstance(other, Array):
-        is_known = None not in {one.length, other.length}
-        if is_known and one.length != other.length:
-            return ""
-        return _difference(one.item, other.item)
-    if isinstance(one, Record) or isinstance(other, Record):
+    if isinstance(one, Record):
         return _differ_from_record(one, other)
-    if isinstance(one, (Array, FunctionType)) or isinstance(other, (Array, FunctionType)):
-        return ""
-    if size_of(one) != size_of(other) or not _agree(one, other):
-        return ""
+    if isinstance(other, Record):
+        return _differ_from_record(other, one)
+    if isinstance(one, Array) and isinstance(other, Array):
+        is_as_long = None in {one.length, other.length} or one.length == other.length
+        return _difference(one.item, other.item) if is_as_long else ""
     if isinstance(one, Pointer) and isinstance(other, Pointer):
         return _differ_as_pointers(one, other)
-    return None
+    are_leaves = not any(isinstance(each, (Array, FunctionType)) for each in (one, other))
+    return None if are_leaves and size_of(one) == size_of(other) and _agree(one, other) else ""
 
 
-def _differ_from_record(one: Type, other: Type) -> str | None:
-    """Compare a record with what is none: Rust may pass it as its only field."""
-    record, value = (one, other) if isinstance(one, Record) else (other, one)
-    if isinstance(record, Record) and record.is_transparent:
+def _differ_from_record(record: Record, value: Type) -> str | None:
+    """Compare a record; with what is none, too: Rust may pass it as its only field."""
+    if isinstance(value, Record):
+        return _differ_as_records(record, value, by_value=True)
+    if record.is_transparent:
         (field,) = record.fields
         return _difference(field.type, value)
     return ""
@@ -184,7 +180,4 @@ def _agree(one: Leaf, other: Leaf) -> bool:
             isinstance(each, Pointer) or (isinstance(each, Scalar) and each.is_address)
             for each in (one, other)
         )
-    return all(
-        isinstance(each, Enumeration) or (isinstance(each, Scalar) and each.kind == "integer")
-        for each in (one, other)
-    )
+    return all(isinstance(each, Enumeration) or each.kind == "integer" for each in (one, other))

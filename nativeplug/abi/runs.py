@@ -74,8 +74,9 @@ def _field_runs(field: Field) -> list[Run]:
         return [replace(run, start=run.start + _BYTE * field.offset) for run in flat(field.type)]
     start, bits = field.bits
     leaf = field.type
-    known = bits > 0 and isinstance(leaf, (Scalar, Enumeration))
-    return [Run(start, bits, 1, leaf)] if known else []  # type: ignore[arg-type]
+    if bits > 0 and isinstance(leaf, (Scalar, Enumeration)):
+        return [Run(start, bits, 1, leaf)]
+    return []
 
 
 def _array_runs(array: Array) -> list[Run]:

@@ -86,7 +86,7 @@ class Table:
     def _type(self, number: int) -> Type:
         kind, *rest = json.loads(self.lines[number])
         if kind == "record":
-            return self._record(number, *rest)
+            return self._record(number, rest)
         if kind == "scalar":
             name, size, flags, text = rest
             return Scalar(name, size, bool(flags & 1), text, bool(flags & 2))
@@ -94,7 +94,9 @@ class Table:
             return Enumeration(*rest)
         if kind == "pointer":
             target = None if rest[0] is None else self._earlier(number, rest[0])
-            return Pointer(target, rest[1])  # type: ignore[arg-type] - a line of ours
+            if target is not None and not isinstance(target, Record):
+                raise ValueError("not a type: only records are pointed to")
+            return Pointer(target, rest[1])
         if kind == "array":
             return Array(self._earlier(number, rest[0]), *rest[1:])
         if kind == "function":
@@ -105,9 +107,8 @@ class Table:
             return FunctionType(self._earlier(number, result), parameters, is_variadic)
         raise ValueError(f"not a type: {kind!r}")
 
-    def _record(  # noqa: PLR0913 - a line's parts
-        self, number: int, name: str, size: int, align: int, flags: int, rows: list[list[Any]]
-    ) -> Record:
+    def _record(self, number: int, parts: list[Any]) -> Record:
+        name, size, align, flags, rows = parts
         fields = tuple(
             Field(self._earlier(number, kind), offset, bits and (bits[0], bits[1]), text)
             for kind, offset, bits, text in rows

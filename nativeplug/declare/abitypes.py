@@ -81,10 +81,9 @@ def _type(ffi: Any, ctype: Any, name: str, *, within: bool = False) -> abi.Type:
         return _scalar(ffi, ctype, name)
     if ctype.kind == "enum":
         return abi.Enumeration(ffi.sizeof(ctype), name)
-    if ctype.kind == "pointer":
-        return abi.Pointer(None if within else _target(ffi, ctype.item), name)
-    if ctype.kind == "function":
-        return abi.Pointer(None, name)
+    if ctype.kind in {"pointer", "function"}:
+        has_target = ctype.kind == "pointer" and not within
+        return abi.Pointer(_target(ffi, ctype.item) if has_target else None, name)
     if ctype.kind == "array":
         item = _type(ffi, ctype.item, ctype.item.cname, within=True)
         return abi.Array(item, ctype.length, name)

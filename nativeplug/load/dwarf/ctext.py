@@ -8,15 +8,18 @@ is ``void *``.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from nativeplug import abi
 from nativeplug.load.dwarf import names
-from nativeplug.load.dwarf.dies import Die, Dies, UntoldError
+from nativeplug.load.dwarf.dies import Die, Dies, Unit, UntoldError
 from nativeplug.load.dwarf.laid import attribute_for
 from nativeplug.load.dwarf.peel import RECORDS, peel, whole
+from nativeplug.load.dwarf.sections import UnreadableError
 from nativeplug.load.dwarf.spelling import Spelling
 from nativeplug.load.dwarf.types import Types
+from nativeplug.load.dwarf.units import definitions
 
 _INT_SIZE = 4
 _INT_RANGE = range(-(1 << 31), 1 << 32)
@@ -34,9 +37,10 @@ class CText(Spelling):
         self.enumerators: dict[str, str] = {}
         #: Typedefs of records and enumerations that have no name of their own.
         self._named_by: dict[int, Die] = {}
+        self._noted: set[Unit] = set()  # the units of whose typedefs those are
         self._is_defined: dict[int, bool] = {}
         self._in_progress: set[str] = set()
-        self._waiting: list[Die] = []
+        self._waiting: dict[Die, None] = {}
         self._bodies = 0  # within so many
 
     @property
@@ -45,20 +49,12 @@ class CText(Spelling):
         typedefs = (key.split(" ") for key in self.definitions)
         return {name for kind, name in typedefs if kind == "typedef"}
 
-    def note_typedef(self, die: Die) -> None:
-        """Note a typedef, which may be the only name of what it is for."""
-        target = self.dies.type(die)
-        if target is not None and target.tag in RECORDS | {"DW_TAG_enumeration_type"}:
-            self._named_by.setdefault(id(target), die)
-
     def finish(self) -> None:
         """Define what is only pointed to, as far as C can."""
         while self._waiting:
-            die = self._waiting.pop()
-            try:
+            die, _ = self._waiting.popitem()
+            with contextlib.suppress(UntoldError, UnreadableError):  # it stays opaque
                 self._define_record(die)
-            except UntoldError:
-                continue  # it stays opaque
 
     def parameter_name(self, name: str) -> str:
         """Return what a parameter is called, if C can call it so."""
@@ -121,6 +117,17 @@ class CText(Spelling):
             return f"typedef {text or self._enumeration(target)} {name}"
         return f"typedef {self.spell(target, name, depth + 1, pointed=is_record)}"
 
+    def _naming(self, die: Die) -> Die | None:
+        """Return the typedef that names what has no name of its own; None without."""
+        unit = die.cu
+        if unit not in self._noted:
+            self._noted.add(unit)
+            for found in definitions(self.dies, self.dies.top(unit)):
+                target = self.dies.type(found) if found.tag == "DW_TAG_typedef" else None
+                if target is not None:
+                    self._named_by.setdefault(id(target), found)
+        return self._named_by.get(id(die))
+
     def _complete(self, die: Die | None) -> None:
         """Define what a typedef stands for, which is needed whole."""
         target, _ = peel(self.dies, die)
@@ -132,22 +139,24 @@ class CText(Spelling):
     def _record(self, die: Die, depth: int, *, pointed: bool) -> str:
         name = self.dies.name(die)
         if not name:
-            typedef = self._named_by.get(id(die))
-            if typedef is not None:
-                return self._typedef(typedef, depth + 1, pointed=pointed)
-            return self._body(die, "", depth + 1)
-        if not names.is_name(name) and name not in names.COMPILERS_RECORDS:
+            if self._bodies:  # a member may be of a type without a name
+                return self._body(die, "", depth + 1)
+            typedef = self._naming(die)
+            if typedef is None:
+                raise UntoldError("its type has no name")
+            return self._typedef(typedef, depth + 1, pointed=pointed)
+        if not names.is_name(name) and name not in names.OPAQUE_RECORDS:
             raise UntoldError(f"C has no {name!r}")
         if not pointed:
             self._define_record(die)
-        else:
-            self._waiting.append(die)
+        elif id(die) not in self._is_defined:
+            self._waiting[die] = None
         return _key(die, name)
 
     def _define_record(self, die: Die) -> None:
         name = self.dies.name(die)
-        if name in names.COMPILERS_RECORDS:
-            raise UntoldError(f"{name!r} is the compiler's")
+        if name in names.OPAQUE_RECORDS:
+            raise UntoldError(f"{name!r} stays opaque")
         key = _key(die, name)
         self._define(key, die, lambda: self._body(whole(self.dies, die), name, 0))
 
@@ -188,14 +197,14 @@ class CText(Spelling):
     def _enumeration(self, die: Die) -> str:
         """Return an enumeration's name; where C cannot define it, the integer that it is."""
         name = self.dies.name(die)
-        typedef = None if name else self._named_by.get(id(die))
+        typedef = None if name or self._bodies else self._naming(die)
         if typedef is not None and names.is_name(self.dies.name(typedef)):
             found = self.dies.name(typedef)
             self._define(f"typedef {found}", typedef, lambda: self._typedef_text(die, found, 0))
             return found
         if names.is_name(name):
             key = f"enum {name}"
-            if self._enumeration_text(die, key, name) is not None:
+            if self._is_defined.get(id(die)) or self._enumeration_text(die, key, name) is not None:
                 self._define(key, die, lambda: self._enumeration_text(die, key, name) or "")
                 return key
         found_type = self._types.of(die)

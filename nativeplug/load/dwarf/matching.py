@@ -23,6 +23,11 @@ class Definitions:
         self._by_place: dict[tuple[str, int], list[Die]] = {}
         self._declared: dict[tuple[str, str], Die] = {}
 
+    def is_of(self, die: Die, symbol: ExportedSymbol) -> bool:
+        """Tell whether an entry defines a symbol, going by place and name."""
+        place = _kind(symbol), symbol.address
+        return symbol.name in self._names(die) and place in self._places(die)
+
     def add(self, die: Die) -> None:
         """Add a function or variable."""
         for kind, address in self._places(die):
@@ -40,12 +45,11 @@ class Definitions:
         Raises:
             UntoldError: Nothing does.
         """
-        kind = "function" if symbol.kind in FUNCTIONS else symbol.kind
+        kind, tag = _kind(symbol), tag_of(symbol)
         found = self._by_place.get((kind, symbol.address), [])
         for die in found:
             if symbol.name in self._names(die):
                 return die
-        tag = "DW_TAG_subprogram" if kind == "function" else "DW_TAG_variable"
         declared = self._declared.get((tag, symbol.name))
         if declared is not None and (found or self._is_folded(declared, symbol)):
             return declared
@@ -97,6 +101,15 @@ class Definitions:
     def _address(self, die: Die, index: int) -> int:
         info: Any = self._dies.info
         return int(info.get_addr(die.cu, index))
+
+
+def tag_of(symbol: ExportedSymbol) -> str:
+    """Return the tag of an entry that defines a symbol."""
+    return "DW_TAG_subprogram" if symbol.kind in FUNCTIONS else "DW_TAG_variable"
+
+
+def _kind(symbol: ExportedSymbol) -> str:
+    return "function" if symbol.kind in FUNCTIONS else symbol.kind
 
 
 def _uleb128(data: bytes) -> tuple[int, int]:

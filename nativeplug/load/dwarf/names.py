@@ -10,11 +10,11 @@ from nativeplug import abi
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 # What the preprocessor knows: a text with such a word needs one.
 _PREDEFINED: Final = re.compile(r"__[A-Z][A-Z0-9_]*__")
-_KEYWORDS: Final = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if "
-    "inline int long register restrict return short signed sizeof static struct switch typedef "
-    "union unsigned void volatile while offsetof asm typeof bool true false nullptr "
-    "constexpr thread_local alignas alignof static_assert defined".split()
+_KEYWORDS: Final = re.compile(
+    r"auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|"
+    r"if|inline|int|long|register|restrict|return|short|signed|sizeof|static|struct|switch|"
+    r"typedef|union|unsigned|void|volatile|while|offsetof|asm|typeof|bool|true|false|nullptr|"
+    r"constexpr|thread_local|alignas|alignof|static_assert|defined"
 )
 # _Bool, _Complex and their like; and what compilers have of their own.
 _RESERVED: Final = re.compile(
@@ -29,13 +29,15 @@ KNOWN: Final = re.compile(
 )
 #: What only a compiler can define.
 COMPILERS: Final = frozenset({"va_list", "__builtin_va_list", "__gnuc_va_list"})
-COMPILERS_RECORDS: Final = frozenset({"__va_list_tag", "__va_list"})
+#: Records that have no members for us: the compiler's own, and one that cffi 2.1 ends the process
+#: at, as it has another idea of FILE.
+OPAQUE_RECORDS: Final = frozenset({"__va_list_tag", "__va_list", "_IO_FILE"})
 
-_PLAIN: Final = frozenset(
-    "char|signed char|unsigned char|short int|short|short unsigned int|unsigned short|int|"
-    "unsigned int|long int|long|long unsigned int|unsigned long|long long int|long long|"
-    "long long unsigned int|unsigned long long|float|double|long double|wchar_t|char16_t|"
-    "char32_t".split("|")
+_PLAIN: Final = re.compile(
+    r"char|signed char|unsigned char|short int|short|short unsigned int|unsigned short|int|"
+    r"unsigned int|long int|long|long unsigned int|unsigned long|long long int|long long|"
+    r"long long unsigned int|unsigned long long|float|double|long double|wchar_t|char16_t|"
+    r"char32_t"
 )
 _BY_KIND: Final = {
     ("boolean", 1): "_Bool",
@@ -59,7 +61,7 @@ def is_name(name: str) -> bool:
     """Tell whether C can call something so."""
     return (
         _IDENTIFIER.fullmatch(name) is not None
-        and name not in _KEYWORDS
+        and not _KEYWORDS.fullmatch(name)
         and not _PREDEFINED.fullmatch(name)
         and not _RESERVED.fullmatch(name)
     )
@@ -79,7 +81,7 @@ def scalar_name(own: str, scalar: abi.Scalar, *, within: bool) -> str | None:
         scalar: What it is.
         within: It is a member of a record, where only what can be served will do.
     """
-    if own in _PLAIN and (own != "char" or scalar.size == 1):  # Rust's has four bytes
+    if _PLAIN.fullmatch(own) and (own != "char" or scalar.size == 1):  # Rust's has four bytes
         return own
     if scalar.kind == "integer" and scalar.size in _SIZES:
         return integer_name(scalar.size, signed=scalar.signed)

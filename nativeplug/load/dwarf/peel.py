@@ -22,7 +22,7 @@ def peel(dies: Dies, die: Die | None) -> tuple[Die | None, list[str]]:
     Raises:
         UntoldError: They do not end.
     """
-    names = []
+    names: list[str] = []
     for _ in range(DEEPEST):
         die = unwrapped(dies, die)
         if die is None or die.tag not in _THROUGH:
@@ -37,8 +37,8 @@ def unwrapped(dies: Dies, die: Die | None) -> Die | None:
     """
     Return what stands for a type: what a unit of its own defines, and what C has.
 
-    Of Rust and C++, ``Option`` of a pointer or function is that pointer (Rust reference, "Discriminant
-    elision"); ``c_void`` is void.
+    Of Rust's types, ``Option`` of a pointer or function is that pointer (its documentation,
+    "Representation"), and ``c_void`` is void.
     """
     if die is None or die.tag not in RECORDS | {"DW_TAG_enumeration_type"}:
         return die

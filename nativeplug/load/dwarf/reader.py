@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nativeplug.load.dwarf import sections, units
 from nativeplug.load.dwarf.ctext import CText
 from nativeplug.load.dwarf.dies import Budget, Dies, OutOfTimeError, UntoldError
+from nativeplug.load.dwarf.direct import Direct
 from nativeplug.load.dwarf.known import Debug, Known
-from nativeplug.load.dwarf.matching import Definitions
+from nativeplug.load.dwarf.matching import Definitions, tag_of
 from nativeplug.load.dwarf.names import is_name
 from nativeplug.load.dwarf.sections import UnreadableError
 from nativeplug.load.dwarf.spelling import Spelling
@@ -20,6 +23,9 @@ from nativeplug.load.symbols import FUNCTIONS, GO_RUNTIME, VARIABLES, ExportedSy
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
+
+# What finishing takes, also when everything else has taken too much.
+_FEW_ENTRIES = 50_000
 
 
 def read(data: bytes) -> Debug:
@@ -36,8 +42,6 @@ def read(data: bytes) -> Debug:
         return Debug()
     try:
         return _Reader(data).read()
-    except OutOfTimeError as error:
-        return Debug(reason=str(error), is_final=False)
     except UnreadableError as error:
         return Debug(reason=str(error))
     except RecursionError:
@@ -57,43 +61,73 @@ class _Reader:
         self._plain = Spelling(self._dies)
         self._types = Types(self._dies, self._plain.spell)
         self._text = CText(self._dies, self._types)
+        self._direct = Direct(self._dies)
+        self._known: dict[str, Known] = {}
 
     def read(self) -> Debug:
-        known: dict[str, Known] = {}
-        missing = self._symbols
-        addresses = _addresses(missing)
-        asked = units.likely(self._dies, addresses)
-        known |= self._known(asked, missing)
-        missing = [symbol for symbol in missing if symbol.name not in known]
-        if missing:
-            more = units.others(self._dies, _addresses(missing), asked)
-            known |= self._known(more, missing)
+        end = Debug(build_id=self._build_id)
+        try:
+            self._find_all()
+        except OutOfTimeError as error:  # what was found holds
+            end = replace(end, reason=str(error), is_final=False)
+        except UnreadableError as error:
+            end = replace(end, reason=str(error))
+        self._dies.budget = Budget(_FEW_ENTRIES)
         self._text.finish()
         taken = self._text.typedefs | self._text.enumerators.keys()
         symbols = {
-            name: known[name] if name not in taken else _not_c(known[name])
-            for name in sorted(known)
+            name: known if name not in taken else replace(known, is_c=False)
+            for name, known in sorted(self._known.items())
         }
         types = "".join(f"{text};\n" for text in self._text.definitions.values())
-        return Debug(symbols, types, build_id=self._build_id)
+        return replace(end, symbols=symbols, types=types)
 
-    def _known(self, asked: Iterable[Any], symbols: list[ExportedSymbol]) -> dict[str, Known]:
-        """Return what units tell of symbols."""
+    def _find_all(self) -> None:
+        """Find what tells of the symbols: what is found fast first."""
+        places = units.places(self._dies, _addresses(self._symbols))
+        for symbol in self._symbols:
+            self._find_directly(symbol, places.get(symbol.address, ()))
+        missing = self._missing()
+        offsets = (place for symbol in missing for place in places.get(symbol.address, ()))
+        asked = units.holding(self._dies, offsets)
+        self._find_in(asked, missing)
+        missing = self._missing()
+        if missing:
+            self._find_in(units.others(self._dies, _addresses(missing), asked), missing)
+
+    def _missing(self) -> list[ExportedSymbol]:
+        return [symbol for symbol in self._symbols if symbol.name not in self._known]
+
+    def _find_directly(self, symbol: ExportedSymbol, places: Iterable[int]) -> None:
+        """Find the entry that has a symbol's name and address."""
+        for place in places:
+            for unit in units.holding(self._dies, [place]):
+                for die in self._direct.iter_around(unit, place, tag_of(symbol)):
+                    if self._is_of(die, symbol):
+                        self._note(symbol, die)
+                        return
+
+    def _is_of(self, die: Any, symbol: ExportedSymbol) -> bool:
+        try:
+            return Definitions(self._dies).is_of(die, symbol)
+        except UnreadableError:
+            raise
+        except Exception:  # noqa: BLE001 - it was a guess, and pyelftools raises anything
+            return False
+
+    def _find_in(self, asked: Iterable[Any], symbols: list[ExportedSymbol]) -> None:
+        """Find what units tell of symbols."""
         definitions = Definitions(self._dies)
         for unit in asked:
             for die in units.definitions(self._dies, self._dies.top(unit)):
-                if die.tag == "DW_TAG_typedef":
-                    self._text.note_typedef(die)
-                else:
-                    definitions.add(die)
-        found = {}
+                definitions.add(die)
         for symbol in symbols:
-            try:
-                die = definitions.of(symbol)
-                found[symbol.name] = self._describe(symbol, die)
-            except UntoldError:  # noqa: PERF203 - it is about one of them
-                continue
-        return found
+            with contextlib.suppress(UntoldError):
+                self._note(symbol, definitions.of(symbol))
+
+    def _note(self, symbol: ExportedSymbol, die: Any) -> None:
+        with contextlib.suppress(UntoldError):
+            self._known[symbol.name] = self._describe(symbol, die)
 
     def _describe(self, symbol: ExportedSymbol, die: Any) -> Known:
         if symbol.kind in FUNCTIONS:
@@ -113,10 +147,6 @@ class _Reader:
         if symbol.kind in FUNCTIONS:
             return self._text.function(die, symbol.name)
         return self._text.variable(die, symbol.name, is_thread_local=symbol.kind == "tls")
-
-
-def _not_c(known: Known) -> Known:
-    return Known(known.text, known.type, is_c=False)
 
 
 def _addresses(symbols: list[ExportedSymbol]) -> frozenset[int]:

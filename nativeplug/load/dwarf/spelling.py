@@ -70,14 +70,16 @@ class Spelling:
             return self._const(self.dies.type(die), inner, depth, pointed=pointed)
         if die.tag in QUALIFIERS:
             return self.spell(self.dies.type(die), inner, depth + 1, pointed=pointed)
-        if die.tag == "DW_TAG_subroutine_type":
-            listed = self._parameters(die, depth)
-            return self.spell(self.dies.type(die), f"{inner}({listed})", depth + 1)
-        if die.tag == "DW_TAG_array_type":
-            lengths = array_lengths(self.dies, die)
-            items = "".join(f"[{'' if length is None else length}]" for length in lengths)
-            return self.spell(self.dies.type(die), inner + items, depth + 1)
+        if die.tag in _DERIVED:
+            return self.spell(self.dies.type(die), inner + self._suffix(die, depth), depth + 1)
         return _joined(self.named(die, depth, pointed=pointed), inner)
+
+    def _suffix(self, die: Die, depth: int) -> str:
+        """Return what stands after the declarator of a function or array."""
+        if die.tag == "DW_TAG_subroutine_type":
+            return f"({self._parameters(die, depth)})"
+        lengths = array_lengths(self.dies, die)
+        return "".join(f"[{'' if length is None else length}]" for length in lengths)
 
     def _const(self, die: Die | None, inner: str, depth: int, *, pointed: bool) -> str:
         target = die

@@ -102,21 +102,18 @@ class Types:
         return self._made[key]
 
     def _make(self, die: Die, name: str, *, within: bool, depth: int) -> abi.Type:
-        tag = die.tag
-        if tag == "DW_TAG_base_type":
+        if die.tag == "DW_TAG_base_type":
             return self._scalar(die, name)
-        if tag in POINTERS:
-            return abi.Pointer(None if within else self._target(die), name)
-        if tag == "DW_TAG_subroutine_type":
-            return abi.Pointer(None, name)  # what Rust and K&R parameters make of it
-        if tag == "DW_TAG_enumeration_type":
+        if die.tag == "DW_TAG_enumeration_type":
             return abi.Enumeration(self._enumeration_size(die), name)
-        if tag == "DW_TAG_array_type":
+        if die.tag == "DW_TAG_array_type":
             return self._array(die, name, depth)
-        if tag in RECORDS:
+        if die.tag in RECORDS:
             return self._fields.record(whole(self._dies, die), name, depth)
-        if tag == "DW_TAG_unspecified_type" and "nullptr" in name:
-            return abi.Pointer(None, name)
+        is_null = die.tag == "DW_TAG_unspecified_type" and "nullptr" in name
+        if die.tag in POINTERS | {"DW_TAG_subroutine_type"} or is_null:
+            has_target = die.tag in POINTERS and not within
+            return abi.Pointer(self._target(die) if has_target else None, name)
         raise UntoldError(f"C has no {name!r}")
 
     def _scalar(self, die: Die, name: str) -> abi.Scalar:

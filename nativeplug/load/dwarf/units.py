@@ -21,20 +21,26 @@ _DW_LANG_GO = 0x16
 _DEEPEST = 32  # namespaces within each other
 
 
-def likely(dies: Dies, addresses: frozenset[int]) -> list[Unit]:
-    """Return the units that have one of *addresses* in them; most, and few others."""
-    found: dict[int, None] = {}
-    for offset in _iter_places(dies.sections[".debug_info"], addresses):
-        unit = dies.unit_holding(offset)
-        if unit is not None:
-            found[unit] = None
-    return [unit for unit in map(dies.unit, found) if not is_go(dies, unit)]
+def places(dies: Dies, addresses: frozenset[int]) -> dict[int, list[int]]:
+    """Return where in ``.debug_info`` each of *addresses* stands, if anywhere."""
+    found: dict[int, list[int]] = {}
+    for place, address in _iter_places(dies.sections[".debug_info"], addresses):
+        found.setdefault(address, []).append(place)
+    return found
+
+
+def holding(dies: Dies, offsets: Iterable[int]) -> list[Unit]:
+    """Return the units that hold places in ``.debug_info``, and that are not Go's own."""
+    starts = dict.fromkeys(map(dies.unit_holding, offsets))
+    units = (dies.unit(start) for start in starts if start is not None)
+    return [unit for unit in units if not is_go(dies, unit)]
 
 
 def others(dies: Dies, addresses: frozenset[int], asked: Iterable[Unit]) -> list[Unit]:
     """Return the units beside *asked* that have one of *addresses*, whatever tells that."""
     known = {unit.cu_offset for unit in asked}
-    slots = sorted(set(_iter_places(dies.sections.get(".debug_addr", b""), addresses)))
+    data = dies.sections.get(".debug_addr", b"")
+    slots = sorted({place for place, _ in _iter_places(data, addresses)})
     rest = [dies.unit(offset) for offset in dies.offsets if offset not in known]
     bases = sorted({base for unit in rest if (base := _address_base(dies, unit)) is not None})
     wanted = {_last_before(bases, slot) for slot in slots}
@@ -61,10 +67,11 @@ def definitions(dies: Dies, parent: Die, depth: int = 0) -> Iterator[Die]:
             yield from definitions(dies, die, depth + 1)
 
 
-def _iter_places(data: bytes, addresses: frozenset[int]) -> Iterator[int]:
+def _iter_places(data: bytes, addresses: frozenset[int]) -> Iterator[tuple[int, int]]:
     for match in _ADDRESS.finditer(data):
-        if struct.unpack_from("<Q", data, match.start())[0] in addresses:
-            yield match.start()
+        (address,) = struct.unpack_from("<Q", data, match.start())
+        if address in addresses:
+            yield match.start(), address
 
 
 def _address_base(dies: Dies, unit: Unit) -> int | None:
