@@ -83,7 +83,7 @@ def describe(type_: Type) -> str:
     """Describe a type as C and the ABI have it."""
     if isinstance(type_, FunctionType):
         return "a function"
-    kind = "void" if isinstance(type_, Scalar) else type(type_).__name__.lower()
+    kind = type_.kind if isinstance(type_, Scalar) else type(type_).__name__.lower()
     words = [f"'{type_.name or kind}'"]
     details = []
     if size_of(type_) and not isinstance(type_, Pointer):
@@ -112,8 +112,7 @@ def _difference(one: Type, other: Type) -> str | None:
         return _difference(one.item, other.item) if is_as_long else ""
     if isinstance(one, Pointer) and isinstance(other, Pointer):
         return _differ_as_pointers(one, other)
-    are_leaves = not any(isinstance(each, (Array, FunctionType)) for each in (one, other))
-    return None if are_leaves and size_of(one) == size_of(other) and _agree(one, other) else ""
+    return None if size_of(one) == size_of(other) and _agree(one, other) else ""
 
 
 def _differ_from_record(record: Record, value: Type) -> str | None:
@@ -170,8 +169,8 @@ def _leaf(leaf: Leaf | None) -> str:
     return "nothing" if leaf is None else describe(leaf)
 
 
-def _agree(one: Leaf, other: Leaf) -> bool:
-    """Tell whether two types of as many bytes or bits are one to the ABI."""
+def _agree(one: Type, other: Type) -> bool:
+    """Tell whether two types of as many bytes or bits, which are no records, are one to the ABI."""
     if isinstance(one, Scalar) and isinstance(other, Scalar):
         plain = one.name == other.name == "char"  # whatever -funsigned-char makes of it
         return one.kind == other.kind and (plain or one.signed == other.signed)
@@ -180,4 +179,7 @@ def _agree(one: Leaf, other: Leaf) -> bool:
             isinstance(each, Pointer) or (isinstance(each, Scalar) and each.is_address)
             for each in (one, other)
         )
-    return all(isinstance(each, Enumeration) or each.kind == "integer" for each in (one, other))
+    return all(
+        isinstance(each, Enumeration) or (isinstance(each, Scalar) and each.kind == "integer")
+        for each in (one, other)
+    )

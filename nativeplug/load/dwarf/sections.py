@@ -33,7 +33,9 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
+class Section:
+    """A section's header."""
+
     name: bytes
     kind: int
     flags: int
@@ -66,7 +68,7 @@ def load(data: bytes) -> dict[str, bytes]:
         struct.error: The section headers are damaged.
     """
     found, total = {}, 0
-    for section in _iter_sections(data):
+    for section in find(data):
         name = section.name.decode("ascii", "replace")
         if not name.startswith((".debug_", ".zdebug_")) or section.kind == _SHT_NOBITS:
             continue
@@ -80,7 +82,7 @@ def load(data: bytes) -> dict[str, bytes]:
     return found
 
 
-def _find_names(data: bytes) -> _Section | None:
+def _find_names(data: bytes) -> Section | None:
     """Return the table of the sections' names, itself without a name."""
     target = layout.Target.of(data)
     if target is None or (target.word_size, target.byte_order) != (64, "<"):
@@ -92,12 +94,18 @@ def _find_names(data: bytes) -> _Section | None:
     return _section(data, start + index * size)
 
 
-def _section(data: bytes, at: int, names: bytes = b"") -> _Section:
+def _section(data: bytes, at: int, names: bytes = b"") -> Section:
     name, kind, flags, _, offset, size, *_ = _HEADER.unpack_from(data, at)
-    return _Section(names[name : names.find(b"\0", name)], kind, flags, offset, size)
+    return Section(names[name : names.find(b"\0", name)], kind, flags, offset, size)
 
 
-def _iter_sections(data: bytes) -> Iterator[_Section]:
+def find(data: bytes) -> Iterator[Section]:
+    """
+    Give the headers of a file's sections.
+
+    Raises:
+        struct.error: They are damaged.
+    """
     table = _find_names(data)
     if table is None:
         return
@@ -108,7 +116,7 @@ def _iter_sections(data: bytes) -> Iterator[_Section]:
         yield _section(data, start + index * size, names)
 
 
-def _content(name: str, section: _Section, data: bytes) -> bytes:
+def _content(name: str, section: Section, data: bytes) -> bytes:
     if section.flags & _SHF_COMPRESSED:
         method, _, size, _ = _COMPRESSION.unpack_from(data)
         return _decompress(name, method, size, data[_COMPRESSION.size :])
