@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import os
 import random
 import shutil
+import statistics
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edits import Prototype, declarations, edited, random_prototype, source
-from nativeplug import abi, declare, programs
+from nativeplug import abi, build, declare, programs
 from nativeplug.declare.abitypes import abi_of
 from nativeplug.load import dwarf
+from soak_abigail import libabigail
 from soaking import Measured, main, times
+from support import PLUGINS_GO
 
 _SEED = 7
 _BATCH = 100  # prototypes in a file
@@ -85,5 +91,47 @@ def _differences(declared: list[Prototype], known: dwarf.Debug) -> Iterator[str 
             yield abi.differ(type_, known.symbols[each.name].type)
 
 
+def debug_cost(scale: float, folder: Path) -> Measured:
+    """
+    Find what the first look at a Go plugin's debug information takes, and further ones.
+
+    The first is in a new process, which has to import what reads it.
+    """
+    toolchain = programs.go_toolchain()
+    if toolchain is None:
+        return Measured(math.inf, "not measured: no Go")
+    plugin = build.build(PLUGINS_GO / "greeter", folder / "greeter.so")
+    os.environ["NATIVEPLUG_CACHE_DIR"] = str(folder / "cache")
+    first, further = [], []
+    for _ in range(max(2, times(10, scale))):
+        shutil.rmtree(folder / "cache", ignore_errors=True)
+        first.append(_find_in_process(plugin))
+        further += [_find_in_process(plugin) for _ in range(3)]
+    slow, fast = statistics.median(first), statistics.median(further)
+    text = f"first {slow:.0f} ms, then {fast:.2f} ms (medians)"
+    problems = [f"first {slow:.0f} ms, of at most {_FIRST_MS}"] if slow > _FIRST_MS else []
+    return Measured(fast, text, problems)
+
+
+_FIRST_MS = 400
+# Opens, and then looks: what comes on top of opening without.
+_FIND = """
+import sys, time
+from nativeplug.load import content
+file = content.read_file(sys.argv[1])
+begun = time.perf_counter()
+from nativeplug.load import debug
+assert debug.find(file).symbols["Add"].type.parameters
+print(time.perf_counter() - begun)
+"""
+
+
+def _find_in_process(plugin: Path) -> float:
+    """Return how long a process looks for a function's type, in milliseconds."""
+    command = [sys.executable, "-c", _FIND, str(plugin)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout) * 1e3
+
+
 if __name__ == "__main__":
-    main(prototypes)
+    main(prototypes, debug_cost, libabigail)

@@ -160,8 +160,10 @@ class TestWords:
             (
                 function(result=COLOR),
                 function(result=DOUBLE),
-                "the result is 'enum color' (4 bytes, an enumeration), it returns 'double' "
-                "(8 bytes, floating-point)",
+                (
+                    "the result is 'enum color' (4 bytes, an enumeration), it returns 'double' "
+                    "(8 bytes, floating-point)"
+                ),
             ),
             (
                 function(result=VOID),
@@ -197,21 +199,27 @@ class TestWords:
             (
                 function(record(INT, DOUBLE)),
                 function(record(INT, INT64)),
-                "parameter 1 is 'struct s' (16 bytes), it takes 'struct s' (16 bytes), which "
-                "differ at byte 8: 'double' (8 bytes, floating-point) and 'int64_t' (8 bytes, "
-                "signed)",
+                (
+                    "parameter 1 is 'struct s' (16 bytes), it takes 'struct s' (16 bytes), which "
+                    "differ at byte 8: 'double' (8 bytes, floating-point) and 'int64_t' (8 bytes, "
+                    "signed)"
+                ),
             ),
             (
                 function(Pointer(record(INT), "struct s *")),
                 function(Pointer(record(INT, INT), "struct s *")),
-                "parameter 1 is 'struct s *' (a pointer), it takes 'struct s *' (a pointer), and "
-                "they point to records of 8 and 16 bytes",
+                (
+                    "parameter 1 is 'struct s *' (a pointer), it takes 'struct s *' (a pointer), "
+                    "and they point to records of 8 and 16 bytes"
+                ),
             ),
             (
                 record(INT64, gap=16, align=8),
                 record(INT64, gap=16, align=16),
-                "it is declared as 'struct s' (16 bytes), it is 'struct s' (16 bytes), aligned to "
-                "8 and 16 bytes",
+                (
+                    "it is declared as 'struct s' (16 bytes), it is 'struct s' (16 bytes), aligned "
+                    "to 8 and 16 bytes"
+                ),
             ),
         ],
     )
@@ -223,9 +231,9 @@ class TestWords:
         """A bit-field's place is told to the bit, and where one side has nothing."""
         with_bits = Record("struct s", 4, 4, (Field(UNSIGNED, 0, (3, 2)),))
         bare = Record("struct s", 4, 4, ())
-        expected = "at bit 3 of byte 0: 'unsigned int' (4 bytes, unsigned) and nothing"
-        assert expected in str(differ(with_bits, bare))
-        assert expected in str(differ(bare, with_bits))
+        place, there = "at bit 3 of byte 0", "'unsigned int' (4 bytes, unsigned)"
+        assert f"{place}: {there} and nothing" in str(differ(with_bits, bare))
+        assert f"{place}: nothing and {there}" in str(differ(bare, with_bits))
 
     def test_without_names(self) -> None:
         """What has no name is called what it is."""

@@ -10,7 +10,7 @@ from nativeplug import declare
 
 def test_edit_is_one() -> None:
     """An edited prototype differs, says in what, and is C."""
-    rng = random.Random(3)
+    rng = random.Random(3)  # noqa: S311 - it must be repeatable
     made = [random_prototype(rng, index) for index in range(40)]
     changed = [edited(each, rng) for each in made]
     pairs = zip(made, changed, strict=True)
@@ -22,7 +22,8 @@ def test_edit_is_one() -> None:
 
 def test_repeatable() -> None:
     """A seed makes the same prototypes again."""
-    assert len({str(random_prototype(random.Random(5))) for _ in range(3)}) == 1
+    sources = (random.Random(5) for _ in range(3))  # noqa: S311 - that is what is tested
+    assert 1 == len({str(random_prototype(rng)) for rng in sources})
 
 
 def test_agreement() -> None:

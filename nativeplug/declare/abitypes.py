@@ -127,4 +127,5 @@ def _field(ffi: Any, name: str, field: Any) -> abi.Field:
     type_ = _type(ffi, field.type, field.type.cname, within=True)
     if field.bitsize < 0:
         return abi.Field(type_, field.offset, None, name)
-    return abi.Field(type_, field.offset, (8 * field.offset + field.bitshift, field.bitsize), name)
+    first = 8 * field.offset + field.bitshift
+    return abi.Field(type_, first // 8, (first, field.bitsize), name)
