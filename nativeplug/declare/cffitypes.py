@@ -32,8 +32,8 @@ _PLACEHOLDERS = {
 }
 
 
-# What cffi raises about a type that it has compiled.
-_REFUSALS = (_cffi_backend.FFI.error, TypeError, ValueError, KeyError, NotImplementedError)
+#: What cffi raises about a type that it has compiled.
+REFUSALS = (_cffi_backend.FFI.error, TypeError, ValueError, KeyError, NotImplementedError)
 
 
 class RefusedTypeError(Exception):
@@ -127,7 +127,7 @@ def check_types(ffi: Any, types: Iterable[TypeDeclaration]) -> None:
                 ctype = ffi.typeof(f"{name.removeprefix('typedef ')} *")  # it may be a function's
                 if "{" in declaration.text:
                     ffi.sizeof(ctype.item)
-        except _REFUSALS as error:  # noqa: PERF203 - it is about one of them
+        except REFUSALS as error:  # noqa: PERF203 - it is about one of them
             raise RefusedTypeError(declaration, reason(error)) from None
 
 
@@ -139,7 +139,7 @@ def problem_with(ffi: Any, ctype: str) -> str | None:
     """
     try:
         found = ffi.typeof(ctype)
-    except _REFUSALS as error:
+    except REFUSALS as error:
         return reason(error)
     return "void has no values" if found.kind == "void" else None
 

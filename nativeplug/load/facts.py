@@ -137,7 +137,7 @@ def _damaged(path: str, data: bytes, otherwise: str) -> FormatError:
 
 
 def _read(data: bytes, file: ELFFile) -> ElfFacts:
-    dynamic = _find_dynamic(file)
+    dynamic = find_dynamic(file)
     tags = _read_tags(dynamic) if dynamic else {}
     defect = elf.find_defect(data)
     made_by = producer.find(data, file, tags.get("DT_NEEDED", []))
@@ -151,7 +151,7 @@ def _read(data: bytes, file: ELFFile) -> ElfFacts:
         kind=_describe_kind(file["e_type"], tags.get("flags", [])),
         language=made_by.language,
         toolchain=made_by.toolchain,
-        build_id=_find_build_id(file),
+        build_id=find_build_id(file),
         soname=next(iter(tags.get("DT_SONAME", ())), None),
         needed=tuple(tags.get("DT_NEEDED", ())),
         rpath=next(iter(tags.get("DT_RPATH", ())), None),
@@ -186,7 +186,8 @@ def _forget_damaged_sections(file: ELFFile) -> None:
         file.header["e_shoff"] = file.header["e_shnum"] = 0
 
 
-def _find_dynamic(file: ELFFile) -> DynamicSegment | None:
+def find_dynamic(file: ELFFile) -> DynamicSegment | None:
+    """Return the dynamic segment; None when there is none."""
     from elftools.elf.dynamic import DynamicSegment
 
     return next((s for s in file.iter_segments() if isinstance(s, DynamicSegment)), None)
@@ -204,7 +205,8 @@ def _read_tags(dynamic: DynamicSegment) -> dict[str, list[str]]:
     return found
 
 
-def _find_build_id(file: ELFFile) -> str | None:
+def find_build_id(file: ELFFile) -> str | None:
+    """Return the linker's build id in hexadecimal digits; None when there is none."""
     from elftools.elf.segments import NoteSegment
 
     for segment in file.iter_segments():

@@ -1,0 +1,101 @@
+"""
+What took time to find out, kept on disk under the user's cache directory.
+
+A file is named by all that its contents depend on, and holds the SHA-256 of those contents: a
+damaged file is noticed and written anew. Writers put a whole file in place at once (rename(2)),
+so readers and other writers never see half of one. A cache that cannot be written to costs
+time, never an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from nativeplug.directories import cache_directory
+
+if TYPE_CHECKING:
+    import logging
+
+Value = TypeVar("Value")
+
+_DIGEST_SIZE = hashlib.sha256().digest_size
+
+
+def load(name: str, what: str, decode: Callable[[memoryview], Value]) -> Value | None:
+    """
+    Return what is kept under *name*; None when there is nothing that could be used.
+
+    Safe to call from several threads and processes, as `store` is.
+
+    Args:
+        name: A path in the cache directory.
+        what: What it is, in the words of the log.
+        decode: Makes a value of the bytes, or raises ValueError.
+    """
+    path = _path_of(name)
+    if path is None:
+        return None
+    try:
+        return decode(_payload(_read_own(path)))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        _log().warning("cannot use %s in %r: %s", what, str(path), error)
+        return None
+
+
+def store(name: str, what: str, payload: bytes) -> None:
+    """Keep bytes under *name*, if that is possible; see `load`."""
+    path = _path_of(name)
+    if path is None:
+        return
+    try:
+        _write(path, hashlib.sha256(payload).digest() + payload)
+    except OSError as error:
+        _log().debug("cannot keep %s in %r: %s", what, str(path), error)
+
+
+def _path_of(name: str) -> Path | None:
+    directory = cache_directory()
+    return None if directory is None else directory / name
+
+
+def _log() -> logging.Logger:
+    import logging  # only when there is something to say
+
+    return logging.getLogger(__name__)
+
+
+def _read_own(path: Path) -> bytes:
+    """Return a file's bytes, if nobody but the user could have written them."""
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise PermissionError("others could have written it")
+        return file.read()
+
+
+def _payload(data: bytes) -> memoryview:
+    digest, payload = data[:_DIGEST_SIZE], memoryview(data)[_DIGEST_SIZE:]
+    if hashlib.sha256(payload).digest() != digest:
+        raise ValueError("its digest does not fit")
+    return payload
+
+
+def _write(path: Path, data: bytes) -> None:
+    import tempfile
+
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

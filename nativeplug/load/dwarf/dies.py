@@ -1,0 +1,236 @@
+"""
+Debugging information entries (DIEs), as far as they can be trusted: in bounds, and not too many.
+
+pyelftools takes an entry apart; the walk from one to the next is ours, because a damaged file
+can send pyelftools' in circles.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import time
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from nativeplug.load.dwarf.sections import UnreadableError
+
+if TYPE_CHECKING:
+    from elftools.dwarf.dwarfinfo import DWARFInfo
+
+#: An entry, and the unit that holds it, as pyelftools has them.
+Die: TypeAlias = Any
+Unit: TypeAlias = Any
+
+# What a large library needs, ten times over. An entry takes 20 microseconds.
+_MOST_ENTRIES = 500_000
+_MOST_SECONDS = 10.0
+# How far a reference may lead on, and namespaces may be nested.
+_MOST_STEPS = 32
+_CHECK_EVERY = 256
+_WIDE = 0xFFFFFFFF
+_DWARF_5, _DW_UT_TYPE = 5, 2
+_ORIGINS = ("DW_AT_abstract_origin", "DW_AT_specification")
+_RANGES = frozenset({".debug_ranges", ".debug_rnglists"})
+
+
+class OutOfTimeError(UnreadableError):
+    """It takes too long, on this machine and now."""
+
+
+class UntoldError(Exception):
+    """Something is not told, or not in a way that we know; says what."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What may be spent on a file."""
+
+    entries: int = _MOST_ENTRIES
+    deadline: float = field(default_factory=lambda: time.monotonic() + _MOST_SECONDS)
+
+    def spend(self) -> None:
+        """
+        Pay for one entry.
+
+        Raises:
+            UnreadableError: That was too much.
+            OutOfTimeError: Time has run out.
+        """
+        self.entries -= 1
+        if self.entries < 0:
+            raise UnreadableError("more entries than a plugin's exports need")
+        if self.entries % _CHECK_EVERY == 0 and time.monotonic() > self.deadline:
+            raise OutOfTimeError(f"reading it takes more than {_MOST_SECONDS:.0f} s")
+
+
+class Dies:
+    """The entries of a file."""
+
+    def __init__(self, sections: dict[str, bytes], budget: Budget) -> None:
+        self.sections = sections
+        self.budget = budget
+        self.info = _information(sections)
+        #: Where each unit begins in ``.debug_info``, in order.
+        self.offsets: list[int] = []
+        self._type_units: dict[int, tuple[int, int]] = {}  # by signature: a unit and a type in it
+        self._index_units()
+
+    def _index_units(self) -> None:
+        """Find the units, DWARF 5 section 7.5.1."""
+        data, at = self.sections[".debug_info"], 0
+        while at < len(data):
+            length, word, size = *struct.unpack_from("<I", data, at), 4, 4
+            if length == _WIDE:
+                length, word, size = *struct.unpack_from("<Q", data, at + 4), 8, 12
+            version, kind = struct.unpack_from("<HB", data, at + size)
+            if version >= _DWARF_5 and kind == _DW_UT_TYPE:
+                form = "<QI" if word == 4 else "<QQ"  # noqa: PLR2004 - bytes of an offset
+                signature, type_at = struct.unpack_from(form, data, at + size + 4 + word)
+                self._type_units[signature] = at, type_at
+            else:
+                self.offsets.append(at)
+            at += size + length
+
+    def unit_holding(self, offset: int) -> int | None:
+        """Return which unit holds an offset into ``.debug_info``; None for what none does."""
+        index = bisect_right(self.offsets, offset)
+        return self.offsets[index - 1] if index else None
+
+    def unit(self, offset: int) -> Unit:
+        """Return the unit that begins at an offset."""
+        return self.info.get_CU_at(offset)
+
+    def top(self, unit: Unit) -> Die:
+        """Return a unit's own entry."""
+        self.budget.spend()
+        return unit.get_top_DIE()
+
+    def children(self, die: Die) -> Iterator[Die]:
+        """Give an entry's children, in order."""
+        if not die.has_children:
+            return
+        unit, at, depth = die.cu, die.offset + die.size, 0
+        while True:
+            self.budget.spend()
+            child = unit.get_DIE_from_refaddr(at)
+            at += child.size
+            if child.is_null():
+                if not depth:
+                    return
+                depth -= 1
+            elif depth:
+                depth += bool(child.has_children)
+            else:
+                yield child
+                after = _sibling(child)
+                if after is not None and after >= at:
+                    at = after
+                else:
+                    depth += bool(child.has_children)
+
+    def target(self, die: Die, attribute: str) -> Die | None:
+        """
+        Return the entry that an attribute of *die* refers to; None without such an attribute.
+
+        Raises:
+            UntoldError: It is in another file.
+        """
+        reference = die.attributes.get(attribute)
+        if reference is None:
+            return None
+        self.budget.spend()
+        if reference.form == "DW_FORM_ref_sig8" and reference.raw_value in self._type_units:
+            start, offset = self._type_units[reference.raw_value]
+            return self.unit(start).get_DIE_from_refaddr(start + offset)
+        try:
+            return die.get_DIE_from_attribute(attribute)
+        except (KeyError, NotImplementedError):
+            raise UntoldError("it is in another file") from None
+
+    def steps(self, die: Die) -> Iterator[Die]:
+        """Give an entry, and those that say more of what it is about."""
+        found: Die | None = die
+        for _ in range(_MOST_STEPS):
+            if found is None:
+                return
+            yield found
+            current, found = found, None
+            for origin in _ORIGINS:
+                found = found or self.target(current, origin)
+
+    def attribute(self, die: Die, name: str) -> Any:
+        """Return the value of an attribute of *die*, or of what it stems from; None without."""
+        for step in self.steps(die):
+            if name in step.attributes:
+                return step.attributes[name].value
+        return None
+
+    def name(self, die: Die, attribute: str = "DW_AT_name") -> str:
+        """Return the name of *die*; empty when it has none."""
+        value = self.attribute(die, attribute)
+        return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
+
+    def type(self, die: Die) -> Die | None:
+        """Return the type of *die*; None for void."""
+        for step in self.steps(die):
+            found = self.target(step, "DW_AT_type")
+            if found is not None:
+                return found
+        return None
+
+    def ranges(self, die: Die) -> list[tuple[int, int]]:
+        """Return the addresses of *die*: where each part begins and ends."""
+        attributes = die.attributes
+        if "DW_AT_ranges" in attributes and _RANGES & self.sections.keys():
+            return list(self._listed_ranges(die))
+        low, high = attributes.get("DW_AT_low_pc"), attributes.get("DW_AT_high_pc")
+        if low is None:
+            return []
+        if high is None:
+            return [(low.value, low.value + 1)]
+        is_end = high.form.startswith("DW_FORM_addr")
+        return [(low.value, high.value if is_end else low.value + high.value)]
+
+    def _listed_ranges(self, die: Die) -> Iterator[tuple[int, int]]:
+        low = die.cu.get_top_DIE().attributes.get("DW_AT_low_pc")
+        base = low.value if low is not None else 0
+        lists: Any = self.info.range_lists()
+        for entry in lists.get_range_list_at_offset(die.attributes["DW_AT_ranges"].value, die.cu):
+            self.budget.spend()
+            if hasattr(entry, "base_address"):
+                base = entry.base_address
+            else:
+                start = 0 if getattr(entry, "is_absolute", False) else base
+                yield start + entry.begin_offset, start + entry.end_offset
+
+
+def _sibling(die: Die) -> int | None:
+    sibling = die.attributes.get("DW_AT_sibling")
+    if sibling is None or sibling.form == "DW_FORM_ref_addr":
+        return None
+    return int(die.cu.cu_offset + sibling.value)
+
+
+def _information(sections: dict[str, bytes]) -> DWARFInfo:
+    from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo
+
+    def section(name: str) -> Any:
+        data = sections.get(f".{name}")
+        if data is None:
+            return None
+        return DebugSectionDescriptor(io.BytesIO(data), f".{name}", 0, len(data), 0)
+
+    used = ("info", "abbrev", "str", "ranges", "addr", "str_offsets", "line_str", "rnglists")
+    unused = ("aranges", "frame", "loc", "line", "pubtypes", "pubnames", "loclists", "sup")
+    named: dict[str, Any] = {f"debug_{name}_sec": section(f"debug_{name}") for name in used}
+    named |= dict.fromkeys((f"debug_{name}_sec" for name in unused), None)
+    return DWARFInfo(
+        config=DwarfConfig(little_endian=True, machine_arch="", default_address_size=8),
+        eh_frame_sec=None,
+        gnu_debugaltlink_sec=None,
+        debug_types_sec=section("debug_types"),
+        **named,
+    )

@@ -1,0 +1,171 @@
+"""The bytes of a file -> what its debug information tells of its exported symbols."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from nativeplug.load.dwarf import sections, units
+from nativeplug.load.dwarf.ctext import CText
+from nativeplug.load.dwarf.dies import Budget, Dies, OutOfTimeError, UntoldError
+from nativeplug.load.dwarf.direct import Direct
+from nativeplug.load.dwarf.known import Debug, Known
+from nativeplug.load.dwarf.matching import Definitions, tag_of
+from nativeplug.load.dwarf.names import is_name
+from nativeplug.load.dwarf.sections import UnreadableError
+from nativeplug.load.dwarf.spelling import Spelling
+from nativeplug.load.dwarf.types import Types
+from nativeplug.load.facts import find_build_id, find_dynamic
+from nativeplug.load.symbols import FUNCTIONS, GO_RUNTIME, VARIABLES, ExportedSymbol, read_exported
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
+
+# What finishing takes, also when everything else has taken too much.
+_FEW_ENTRIES = 50_000
+
+
+def read(data: bytes) -> Debug:
+    """
+    Read what the debug information of a file tells of the symbols that it exports.
+
+    Never raises, and comes to an end: of damaged or hostile debug information nothing is
+    known, for a reason that the result has. Imports pyelftools, if there is any to read.
+
+    Args:
+        data: The whole file.
+    """
+    if not sections.has_debug(data):
+        return Debug()
+    try:
+        return _Reader(data).read()
+    except UnreadableError as error:
+        return Debug(reason=str(error))
+    except RecursionError:
+        return Debug(reason="nested too deeply")
+    except Exception as error:  # noqa: BLE001 - pyelftools raises whatever its helpers raise
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        return Debug(reason=f"damaged: {words}")
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        found = sections.load(data)
+        file = _elf(data)
+        self._build_id = find_build_id(file)
+        self._symbols = _exported(file)
+        self._dies = Dies(found, Budget())
+        self._plain = Spelling(self._dies)
+        self._types = Types(self._dies, self._plain.spell)
+        self._text = CText(self._dies, self._types)
+        self._direct = Direct(self._dies)
+        self._known: dict[str, Known] = {}
+
+    def read(self) -> Debug:
+        end = Debug(build_id=self._build_id)
+        try:
+            self._find_all()
+        except OutOfTimeError as error:  # what was found holds
+            end = replace(end, reason=str(error), is_final=False)
+        except UnreadableError as error:
+            end = replace(end, reason=str(error))
+        self._dies.budget = Budget(_FEW_ENTRIES)
+        self._text.finish()
+        taken = self._text.typedefs | self._text.enumerators.keys()
+        symbols = {
+            name: known if name not in taken else replace(known, is_c=False)
+            for name, known in sorted(self._known.items())
+        }
+        types = "".join(f"{text};\n" for text in self._text.definitions.values())
+        return replace(end, symbols=symbols, types=types)
+
+    def _find_all(self) -> None:
+        """Find what tells of the symbols: what is found fast first."""
+        places = units.places(self._dies, _addresses(self._symbols))
+        for symbol in self._symbols:
+            self._find_directly(symbol, places.get(symbol.address, ()))
+        missing = self._missing()
+        offsets = (place for symbol in missing for place in places.get(symbol.address, ()))
+        asked = units.holding(self._dies, offsets)
+        self._find_in(asked, missing)
+        missing = self._missing()
+        if missing:
+            self._find_in(units.others(self._dies, _addresses(missing), asked), missing)
+
+    def _missing(self) -> list[ExportedSymbol]:
+        return [symbol for symbol in self._symbols if symbol.name not in self._known]
+
+    def _find_directly(self, symbol: ExportedSymbol, places: Iterable[int]) -> None:
+        """Find the entry that has a symbol's name and address."""
+        for place in places:
+            for unit in units.holding(self._dies, [place]):
+                for die in self._direct.iter_around(unit, place, tag_of(symbol)):
+                    if self._is_of(die, symbol):
+                        self._note(symbol, die)
+                        return
+
+    def _is_of(self, die: Any, symbol: ExportedSymbol) -> bool:
+        try:
+            return Definitions(self._dies).is_of(die, symbol)
+        except UnreadableError:
+            raise
+        except Exception:  # noqa: BLE001 - it was a guess, and pyelftools raises anything
+            return False
+
+    def _find_in(self, asked: Iterable[Any], symbols: list[ExportedSymbol]) -> None:
+        """Find what units tell of symbols."""
+        definitions = Definitions(self._dies)
+        for unit in asked:
+            for die in units.definitions(self._dies, self._dies.top(unit)):
+                definitions.add(die)
+        for symbol in symbols:
+            with contextlib.suppress(UntoldError):
+                self._note(symbol, definitions.of(symbol))
+
+    def _note(self, symbol: ExportedSymbol, die: Any) -> None:
+        with contextlib.suppress(UntoldError):
+            self._known[symbol.name] = self._describe(symbol, die)
+
+    def _describe(self, symbol: ExportedSymbol, die: Any) -> Known:
+        if symbol.kind in FUNCTIONS:
+            type_: Any = self._types.function(die)
+            plain = self._plain.function(die, symbol.name)
+        else:
+            type_ = self._types.of(self._dies.type(die))
+            plain = self._plain.variable(die, symbol.name, is_thread_local=symbol.kind == "tls")
+        if not is_name(symbol.name):
+            return Known(plain, type_, is_c=False)
+        try:
+            return Known(self._write(symbol, die), type_)
+        except UntoldError:
+            return Known(plain, type_, is_c=False)
+
+    def _write(self, symbol: ExportedSymbol, die: Any) -> str:
+        if symbol.kind in FUNCTIONS:
+            return self._text.function(die, symbol.name)
+        return self._text.variable(die, symbol.name, is_thread_local=symbol.kind == "tls")
+
+
+def _addresses(symbols: list[ExportedSymbol]) -> frozenset[int]:
+    return frozenset(symbol.address for symbol in symbols)
+
+
+def _elf(data: bytes) -> ELFFile:
+    from elftools.elf.elffile import ELFFile
+
+    return ELFFile(io.BytesIO(data))
+
+
+def _exported(file: ELFFile) -> list[ExportedSymbol]:
+    """Return the symbols that a file exports at a place in it, and that are not a runtime's."""
+    dynamic = find_dynamic(file)
+    return [
+        symbol
+        for symbol in (read_exported(file, dynamic) if dynamic else [])
+        if symbol.kind in (FUNCTIONS | VARIABLES) - {"ifunc"}
+        and (symbol.address or symbol.kind == "tls")
+        and not GO_RUNTIME.match(symbol.name)
+    ]

@@ -1,0 +1,137 @@
+"""What debug information tells of types: against declarations, libabigail and the clock."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edits import Prototype, declarations, edited, random_prototype, source
+from nativeplug import abi, build, declare, programs
+from nativeplug.declare.abitypes import abi_of
+from nativeplug.load import dwarf
+from soak_abigail import libabigail
+from soaking import Measured, main, times
+from support import PLUGINS_GO
+
+_SEED = 7
+_BATCH = 100  # prototypes in a file
+
+
+def prototypes(scale: float, folder: Path) -> Measured:
+    """Declare 2,000 functions as they are, and each with one edit that the ABI sees."""
+    rng = random.Random(_SEED)  # noqa: S311 - it must be repeatable
+    total, edits = times(2_000, scale), Counter[str]()
+    wrong: list[str] = []
+    compilers = [*filter(None, (programs.c_compiler(), _clang()))]
+    for index, start in enumerate(range(0, total, _BATCH)):
+        made = [random_prototype(rng, at) for at in range(start, min(start + _BATCH, total))]
+        changed = [edited(each, rng) for each in made]
+        edits.update(each.edit for each in changed)
+        compiler = compilers[index % len(compilers)]
+        wrong += _judge(made, changed, _build(folder, source(made), compiler))
+    text = f"{len(wrong)} of {total:,} declared rightly and of {total:,} declared wrongly"
+    return Measured(len(wrong), text, wrong[:20], [f"{name}: {edits[name]}" for name in edits])
+
+
+def _clang() -> list[str] | None:
+    return ["clang"] if shutil.which("clang") else None
+
+
+def _build(folder: Path, text: str, compiler: Sequence[str]) -> Path:
+    written, made = folder / "made.c", folder / "made.so"
+    written.write_text(text, encoding="utf-8")
+    command = [
+        *compiler,
+        "-g",
+        "-w",
+        "-Wno-psabi",
+        "-shared",
+        "-fPIC",
+        "-o",
+        str(made),
+        str(written),
+    ]
+    subprocess.run(command, check=True)
+    return made
+
+
+def _judge(made: list[Prototype], changed: list[Prototype], plugin: Path) -> Iterator[str]:
+    """Give what is accepted or refused wrongly."""
+    known = dwarf.read(plugin.read_bytes())
+    for prototype, found in zip(made, _differences(made, known), strict=True):
+        if found is not None:
+            yield f"refused: {prototype}: {found}"
+    for before, after, found in zip(made, changed, _differences(changed, known), strict=True):
+        if found is None:
+            yield f"accepted ({after.edit}): {before.types()}{before}: {after.types()}{after}"
+    own = declare.read(known.text)
+    for prototype in made:
+        told = abi_of(own.ffi, own.lines[prototype.name])
+        if told is None or abi.differ(told, known.symbols[prototype.name].type):
+            yield f"told wrongly: {prototype}: {known.symbols[prototype.name].text}"
+
+
+def _differences(declared: list[Prototype], known: dwarf.Debug) -> Iterator[str | None]:
+    found = declare.read(declarations(declared))
+    for each in declared:
+        type_ = abi_of(found.ffi, found.lines[each.name])
+        if type_ is None:
+            yield "it cannot be declared"
+        elif each.name not in known.symbols:
+            yield "it is not known"
+        else:
+            yield abi.differ(type_, known.symbols[each.name].type)
+
+
+def debug_cost(scale: float, folder: Path) -> Measured:
+    """
+    Find what the first look at a Go plugin's debug information takes, and further ones.
+
+    The first is in a new process, which has to import what reads it.
+    """
+    toolchain = programs.go_toolchain()
+    if toolchain is None:
+        return Measured(math.inf, "not measured: no Go")
+    plugin = build.build(PLUGINS_GO / "greeter", folder / "greeter.so")
+    os.environ["NATIVEPLUG_CACHE_DIR"] = str(folder / "cache")
+    first, further = [], []
+    for _ in range(max(2, times(10, scale))):
+        shutil.rmtree(folder / "cache", ignore_errors=True)
+        first.append(_find_in_process(plugin))
+        further += [_find_in_process(plugin) for _ in range(3)]
+    slow, fast = statistics.median(first), statistics.median(further)
+    text = f"first {slow:.0f} ms, then {fast:.2f} ms (medians)"
+    problems = [f"first {slow:.0f} ms, of at most {_FIRST_MS}"] if slow > _FIRST_MS else []
+    return Measured(fast, text, problems)
+
+
+_FIRST_MS = 400
+# Opens, and then looks: what comes on top of opening without.
+_FIND = """
+import sys, time
+from nativeplug.load import content
+file = content.read_file(sys.argv[1])
+begun = time.perf_counter()
+from nativeplug.load import debug
+assert debug.find(file).symbols["Add"].type.parameters
+print(time.perf_counter() - begun)
+"""
+
+
+def _find_in_process(plugin: Path) -> float:
+    """Return how long a process looks for a function's type, in milliseconds."""
+    command = [sys.executable, "-c", _FIND, str(plugin)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout) * 1e3
+
+
+if __name__ == "__main__":
+    main(prototypes, debug_cost, libabigail)

@@ -1,0 +1,333 @@
+"""What debug information tells: the same as the header, however the compiler writes it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nativeplug import abi, declare, programs
+from nativeplug.declare.abitypes import abi_of
+from nativeplug.declare.sources import Source
+from nativeplug.load import dwarf
+from support import PLUGINS_C, ROOT, Compile, CPlugin, RunPython, needs_go
+
+FLAVOURS = [
+    "-gdwarf-5",
+    "-gdwarf-4 -O2",
+    "-gdwarf-3",
+    "-gdwarf-2 -gstrict-dwarf",
+    "-g -O2 -flto",
+    "-g -gz",
+    "-g -gz=zlib-gnu",
+    "-gdwarf-5 -fdebug-types-section",
+    "-gdwarf-4 -fdebug-types-section",
+    "-g -gdwarf64",
+]
+THEMES = [path.stem for path in sorted(PLUGINS_C.glob("*.h"))]
+
+
+def told(path: Path) -> dwarf.Debug:
+    """Return what the debug information of a file tells, which must not be damaged."""
+    found = dwarf.read(path.read_bytes())
+    assert found.reason is None
+    return found
+
+
+def opened(found: dwarf.Debug) -> declare.Declarations:
+    """Return the declarations that a plugin has by debug information alone."""
+    source = Source(found.text, "greeter.so (debug information)")
+    return declare.extend(declare.Declarations(), source)
+
+
+def differences(found: dwarf.Debug, header: declare.Declarations) -> list[str]:
+    """Compare debug information with a header, and with what it is itself as C text."""
+    wrong, own = [], opened(found)
+    for name, line in header.lines.items():
+        if name not in own.lines:
+            wrong.append(f"{name} is not told")
+            continue
+        declared, told_type = abi_of(header.ffi, line), abi_of(own.ffi, own.lines[name])
+        assert declared is not None
+        assert told_type is not None
+        pairs = [(declared, found.symbols[name].type), (told_type, found.symbols[name].type)]
+        pairs.append((declared, told_type))
+        wrong += [f"{name}: {words}" for pair in pairs if (words := abi.differ(*pair)) is not None]
+    return wrong
+
+
+@pytest.mark.parametrize("flags", FLAVOURS)
+def test_as_in_the_headers(flags: str, tmp_path: Path) -> None:
+    """The project's plugins can be opened by debug information alone, as by their headers."""
+    compiler = programs.c_compiler()
+    assert compiler is not None
+    wrong = []
+    for theme in THEMES if flags == FLAVOURS[0] else ("structs", "variables", "numbers"):
+        made, source = tmp_path / f"{theme}.so", PLUGINS_C / f"{theme}.c"
+        command = [*compiler, "-shared", "-fPIC", *flags.split(), "-o", str(made), str(source)]
+        subprocess.run(command, check=True)
+        wrong += differences(told(made), declare.read(PLUGINS_C / f"{theme}.h"))
+    assert [] == wrong
+
+
+@needs_go
+@pytest.mark.parametrize("theme", ["greeter", "structs", "strings"])
+def test_go(theme: str, go_plugin: CPlugin) -> None:
+    """A Go plugin tells of its exports as the header does that cgo wrote, and of no others."""
+    plugin = go_plugin(theme)
+    header = declare.find(str(plugin))
+    assert header is not None
+    found = told(plugin)
+    assert [] == differences(found, header)
+    assert set(header.lines) == set(found.symbols)
+    assert found.build_id is not None
+
+
+class TestText:
+    """The C text of what is told."""
+
+    def check(self, compile_c: Compile, text: str, *expected: str) -> dwarf.Debug:
+        """Check that the text of a plugin is as expected, and can be read as C."""
+        found = told(compile_c(text, "-g"))
+        assert "".join(f"{line};\n" for line in expected) == found.text
+        assert len(found.symbols) == len(opened(found).lines)
+        return found
+
+    def test_typedefs(self, compile_c: Compile) -> None:
+        """Prototypes keep typedefs and names; what <stdint.h> has is not defined."""
+        self.check(
+            compile_c,
+            "#include <stdint.h>\ntypedef int64_t number; typedef const char *text;\n"
+            "number add(number a, uint8_t b, text c) { return a + b; }",
+            "typedef int64_t number",
+            "typedef const char *text",
+            "number add(number a, uint8_t b, text c)",
+        )
+
+    def test_order(self, compile_c: Compile) -> None:
+        """A record stands before what has it as a part, and what is pointed to at the end."""
+        self.check(
+            compile_c,
+            "struct in { int x; }; struct list { struct list *next; struct in in[2]; };\n"
+            "struct out { struct in in; struct list *list; };\n"
+            "int f(struct out o) { return o.in.x; }",
+            "struct in { int x; }",
+            "struct out { struct in in; struct list *list; }",
+            "struct list { struct list *next; struct in in[2]; }",
+            "int f(struct out o)",
+        )
+
+    def test_nameless(self, compile_c: Compile) -> None:
+        """Records without names stand where they are used, or have a typedef's name."""
+        self.check(
+            compile_c,
+            "typedef struct { union { int i; float f; }; struct { char c; } in; } Value, *Values;\n"
+            "Value f(Values v, Value *w) { return *v; }",
+            "typedef struct { union { int i; float f; }; struct { char c; } in; } Value",
+            "typedef Value *Values",
+            "Value f(Values v, Value *w)",
+        )
+
+    def test_enumerations(self, compile_c: Compile) -> None:
+        """Enumerations have their enumerators, but each has those that none had before."""
+        self.check(
+            compile_c,
+            "enum color { RED = -1, BLUE = 7 }; typedef enum { ON = 1 } Switch;\n"
+            "enum color f(Switch s) { return s; }",
+            "typedef enum { ON = 1 } Switch",
+            "enum color { RED = -1, BLUE = 7 }",
+            "enum color f(Switch s)",
+        )
+
+    def test_declarators(self, compile_c: Compile) -> None:
+        """Pointers to functions and arrays, and const at any place, are written as C has them."""
+        self.check(
+            compile_c,
+            "typedef int (*visit)(void *, ...); int g(int a) { return a; }\n"
+            "const char *const names[2][3]; int (*hook)(int) = g; int (*rows)[3];\n"
+            "visit f(int (*a)(void), const volatile int *restrict b, char *const c) { return 0; }\n"
+            "int (*chosen(int x))(int) { return g; }",
+            "typedef int (*visit)(void *, ...)",
+            "int (*chosen(int x))(int)",
+            "visit f(int (*a)(void), const int *b, char *const c)",
+            "int g(int a)",
+            "extern int (*hook)(int)",
+            "extern const char *const names[2][3]",
+            "extern int (*rows)[3]",
+        )
+
+    def test_layouts(self, compile_c: Compile) -> None:
+        """A record that C would lay out otherwise is packed, or has no members."""
+        found = self.check(
+            compile_c,
+            "struct __attribute__((packed)) p { char c; int i; };\n"
+            "struct far { char c; int i __attribute__((aligned(32))); };\n"
+            "struct bits { unsigned a : 3, b : 30, c : 2; };\n"
+            "struct gap { int a : 3, : 7, b : 2; };\n"
+            "int f(struct p p, struct far *far, struct bits b, struct gap *g) { return p.i; }",
+            "struct __attribute__((packed)) p { char c; int i; }",
+            "struct bits { unsigned int a : 3; unsigned int b : 30; unsigned int c : 2; }",
+            "int f(struct p p, struct far *far, struct bits b, struct gap *g)",
+        )
+        own = opened(found)
+        told_type = abi_of(own.ffi, own.lines["f"])
+        assert told_type is not None
+        assert abi.differ(told_type, found.symbols["f"].type) is None
+
+    def test_what_c_cannot_say(self, compile_c: Compile) -> None:
+        """What cannot be said is known all the same, and not in the text."""
+        found = told(
+            compile_c(
+                "struct far { char c; int i __attribute__((aligned(32))); };\n"
+                "int f(struct far far) { return far.i; } int Value; typedef int v;\n"
+                "_Complex long double g(v a) { return a; }",
+                "-g",
+            )
+        )
+        assert {"f": False, "g": False, "Value": True} == {
+            name: known.is_c for name, known in found.symbols.items()
+        }
+        assert "int f(struct far far)" == found.symbols["f"].text
+        assert ["Value"] == list(opened(found).lines)
+
+    def test_names_that_clash(self, compile_c: Compile) -> None:
+        """Two types of one name are told from each other, and one of them is not named."""
+        found = told(
+            compile_c(
+                "int f(int a) { struct s { int x; } s = {a}; return s.x; }\n"
+                "struct s { double d; }; double g(struct s s) { return s.d; }",
+                "-g",
+            )
+        )
+        assert "struct s { double d; };\nint f(int a);\ndouble g(struct s s);\n" == found.text
+
+    def test_file(self, compile_c: Compile) -> None:
+        """FILE is opaque: cffi has its own idea of it."""
+        found = told(compile_c("#include <stdio.h>\nint f(FILE *file) { return !file; }", "-g"))
+        assert "int f(FILE *file)" == found.symbols["f"].text
+        assert ["f"] == list(opened(found).lines)
+
+    def test_va_list(self, compile_c: Compile) -> None:
+        """A va_list can be declared, if not passed."""
+        found = told(compile_c("#include <stdarg.h>\nint f(va_list *list) { return !list; }", "-g"))
+        assert ["f"] == list(opened(found).lines)
+
+
+class TestSymbols:
+    """Which entry is about which symbol."""
+
+    def test_aliases(self, compile_c: Compile) -> None:
+        """Other names of one place have its type, unless they are of another size."""
+        text = """
+            int f(char a) { return a; }
+            int g(char a) __attribute__((alias("f")));
+            __attribute__((weak, alias("f"))) int h(char a);
+            long v = 3; extern long w __attribute__((alias("v")));
+            int renamed(int a) __asm__("label"); int renamed(int a) { return a; }
+        """
+        found = told(compile_c(text, "-g"))
+        assert {
+            "f": "int f(char a)",
+            "g": "int g(char a)",
+            "h": "int h(char a)",
+            "label": "int label(int a)",
+            "v": "extern long int v",
+            "w": "extern long int w",
+        } == {name: known.text for name, known in found.symbols.items()}
+
+    def test_thread_local(self, compile_c: Compile) -> None:
+        """A thread-local variable is known as such."""
+        found = told(compile_c("__thread int x = 3; int y = 4;", "-g"))
+        assert "extern _Thread_local int x" == found.symbols["x"].text
+        with pytest.raises(declare.DeclarationError, match="thread-local"):
+            declare.served(opened(found).lines["x"])
+
+    def test_chosen_at_load(self, compile_c: Compile) -> None:
+        """Of a function that is chosen when the file is loaded, nothing is known."""
+        text = """
+            static int one(int a) { return a; }
+            static void *choose(void) { return one; }
+            int f(int a) __attribute__((ifunc("choose")));
+        """
+        assert [] == list(told(compile_c(text, "-g")).symbols)
+
+    def test_old_style(self, compile_c: Compile) -> None:
+        """Of a function without a prototype only the result is known."""
+        found = told(compile_c("int f(a) char a; { return a; }", "-g", "-std=gnu11", "-w"))
+        assert (
+            abi.FunctionType(abi.Scalar("integer", 4, signed=True), None) == found.symbols["f"].type
+        )
+
+    def test_static_namesake(self, compile_c: Compile, tmp_path: Path) -> None:
+        """A function of the same name in another file, which is not exported, is not meant."""
+        other = tmp_path / "other.c"
+        other.write_text("static double f(double a) { return a; } double g(void) { return f(1); }")
+        found = told(compile_c("int f(int a) { return a; }", "-g", str(other)))
+        assert "int f(int a)" == found.symbols["f"].text
+
+    def test_folded(self, compile_c: Compile) -> None:
+        """A function that GCC makes call another one of the same body keeps its type."""
+        text = """
+            int f(int a, int b) { return a * b + a; }
+            unsigned g(unsigned a, unsigned b) { return a * b + a; }
+        """
+        found = told(compile_c(text, "-g", "-O2"))
+        assert {
+            "f": "int f(int a, int b)",
+            "g": "unsigned int g(unsigned int a, unsigned int b)",
+        } == {name: known.text for name, known in found.symbols.items()}
+
+    def test_in_parts(self, compile_c: Compile) -> None:
+        """A function whose seldom run part lies elsewhere is known."""
+        text = """
+            #include <stdlib.h>
+            int f(int *a, long b) {
+                if (__builtin_expect(b > 3, 0)) { for (long i = 0; i < b; i++) a[i]++; abort(); }
+                return *a;
+            }
+        """
+        for version in ("-gdwarf-4", "-gdwarf-5"):
+            found = told(compile_c(text, version, "-O2", "-freorder-blocks-and-partition"))
+            assert "int f(int *a, long int b)" == found.symbols["f"].text
+
+    def test_split(self, compile_c: Compile) -> None:
+        """Of what is in a file beside it, nothing is known."""
+        found = told(compile_c("int f(int a) { return a; }", "-g", "-gsplit-dwarf"))
+        assert {} == found.symbols
+
+
+class TestOtherCompilers:
+    """What GCC does not write."""
+
+    def test_clang(self, compile_c: Compile) -> None:
+        """Clang writes addresses and strings by index."""
+        found = told(compile_c("", "-x", "assembler", str(ROOT / "tests" / "clang_debug.s")))
+        assert (
+            "struct point { int x; double y; };\nint f(int a, struct point *p);\n"
+            "extern struct point here;\nextern _Thread_local long t;\nextern int v;\n"
+        ) == found.text
+
+
+class TestNothing:
+    """Files without debug information."""
+
+    def test_none(self, compile_c: Compile) -> None:
+        """Nothing is known, for no reason."""
+        assert dwarf.Debug() == dwarf.read(compile_c("int f(void) { return 1; }").read_bytes())
+
+    @pytest.mark.parametrize("data", [b"", b"\x7fELF", b"#!/bin/sh\n" * 9, bytes(200)])
+    def test_other_files(self, data: bytes) -> None:
+        """Other files have none."""
+        assert dwarf.Debug() == dwarf.read(data)
+
+    def test_cheap(self, compile_c: Compile, run_python: RunPython) -> None:
+        """Pyelftools is not imported where there is nothing to read."""
+        code = """
+            import pathlib, sys
+            from nativeplug.load import dwarf
+            dwarf.read(pathlib.Path(sys.argv[1]).read_bytes())
+            print("elftools" in sys.modules)
+        """
+        plugins = [compile_c("int f;"), compile_c("int f;", "-g")]
+        assert ["False\n", "True\n"] == [run_python(code, each).stdout for each in plugins]

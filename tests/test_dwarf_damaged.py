@@ -1,0 +1,73 @@
+"""Damaged and hostile debug information."""
+
+from __future__ import annotations
+
+import pytest
+
+from batches import run_batch
+from nativeplug.load import dwarf
+from nativeplug.load.dwarf import dies, sections
+from nativeplug.load.dwarf.dies import Budget
+from support import Compile
+
+_SEED, _FILES = 20261127, 50
+_SOURCE = "typedef struct { int x; } T; T f(T *t) { return *t; } int v;"
+
+
+def test_random_damage() -> None:
+    """Whatever is damaged, reading ends, raises nothing, and its text ends no process."""
+    assert run_batch("damaged_debug", _SEED, _FILES) is None
+
+
+def overwritten(data: bytes, name: bytes, content: bytes) -> bytes:
+    """Return a file with another beginning of a section."""
+    (section,) = (each for each in sections.find(data) if each.name == name)
+    return data[: section.offset] + content + data[section.offset + len(content) :]
+
+
+def test_reason(compile_c: Compile) -> None:
+    """Of damaged debug information nothing is known, and it is said why."""
+    data = compile_c(_SOURCE, "-g").read_bytes()
+    found = dwarf.read(overwritten(data, b".debug_info", b"\xff" * 12))
+    assert {} == found.symbols
+    assert found.reason is not None
+    assert found.reason.startswith("damaged: ")
+
+
+def test_without_abbreviations(compile_c: Compile) -> None:
+    """Entries that nothing explains are damage too."""
+    data = compile_c(_SOURCE, "-g").read_bytes()
+    assert dwarf.read(overwritten(data, b".debug_abbrev", bytes(40))).reason is not None
+
+
+class TestBudget:
+    """What may be spent on a file."""
+
+    def test_entries(self, compile_c: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+        """More entries than that are not read, now or later."""
+        monkeypatch.setattr(dies.Budget, "__init__", _poor)
+        found = dwarf.read(compile_c(_SOURCE, "-g").read_bytes())
+        assert ("more entries than a plugin's exports need", True) == (
+            found.reason,
+            found.is_final,
+        )
+
+    def test_time(self, compile_c: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+        """When time runs out, it may be enough another day."""
+        monkeypatch.setattr(dies, "_MOST_SECONDS", -1.0)
+        monkeypatch.setattr(dies, "_CHECK_EVERY", 1)
+        found = dwarf.read(compile_c(_SOURCE, "-g").read_bytes())
+        assert found.reason is not None
+        assert (True, False) == ("takes more than" in found.reason, found.is_final)
+
+
+def _poor(self: Budget, *_: object) -> None:
+    self.entries, self.deadline = 3, float("inf")
+
+
+def test_nested(compile_c: Compile) -> None:
+    """Types within types are not followed without end."""
+    text = f"int f(int {'*' * 200}p) {{ return !p; }} int g(int {'*' * 20}p) {{ return !p; }}"
+    found = dwarf.read(compile_c(text, "-g").read_bytes())
+    assert found.reason is None
+    assert ["g"] == list(found.symbols)
