@@ -14,6 +14,7 @@ import nativeplug
 from interfaces import Greeter, Louder, make
 from nativeplug import Interface
 from nativeplug.interface import find_mismatch, interface_version
+from nativeplug.load.told import InterfaceVersion
 from support import RunPython
 
 
@@ -68,7 +69,8 @@ class TestVersions:
             pass
 
         assert None is interface_version(Greeter)
-        assert ("louder", 2, 10) == interface_version(Louder) == interface_version(More)
+        expected = InterfaceVersion("louder", 2, 10)
+        assert expected == interface_version(Louder) == interface_version(More)
 
     @pytest.mark.parametrize(
         ("told", "expected"),
@@ -84,13 +86,10 @@ class TestVersions:
     )
     def test_mismatch(self, told: Any, expected: str | None) -> None:
         """The major version must be the same, the minor at least the same."""
-        found = find_mismatch(("greeter", 1, 2), told)
-        if expected is None:
-            assert None is found
-        else:
-            name, major, minor = told
-            first = f"it has interface '{name} {major}.{minor}', and 'greeter 1.2' is wanted"
-            assert f"{first}: {expected}" == found
+        version = None if told is None else InterfaceVersion(*told)
+        found = find_mismatch(InterfaceVersion("greeter", 1, 2), version)
+        first = f"it has interface '{version}', and 'greeter 1.2' is wanted"
+        assert (None if expected is None else f"{first}: {expected}") == found
 
 
 def test_stands_alone(run_python: RunPython) -> None:

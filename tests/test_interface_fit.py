@@ -17,7 +17,7 @@ import nativeplug
 from interfaces import PLUGIN, Greeter, Louder, refusal
 from nativeplug import CType, Interface, InterfaceError, int_
 from nativeplug.errors import DeclarationError
-from nativeplug.interface import check_exports
+from nativeplug.interface import check_file
 from support import BuildC, Compile, OpenPlugin
 
 # It says that its code has run.
@@ -104,7 +104,7 @@ class TestOpen:
         def check(*arguments: Any) -> None:
             refusing.set()
             assert waiting.wait(20)
-            check_exports(*arguments)
+            check_file(*arguments)
 
         def second() -> int:
             assert refusing.wait(20)
@@ -117,7 +117,7 @@ class TestOpen:
                 waiting.set()
             return wait(event, timeout)
 
-        monkeypatch.setattr("nativeplug.interface.check_exports", check)
+        monkeypatch.setattr("nativeplug.interface.check_file", check)
         with ThreadPoolExecutor(2) as pool:
             later = pool.submit(second)
             monkeypatch.setattr(threading.Event, "wait", noticed)

@@ -88,7 +88,7 @@ class TestRequired:
         for declared, name in (("int add(int, int);", "add"), ("extern int calls;", "calls")):
             error = mismatch(path, declared, name, require_checked=True)
             assert error.known is None
-            assert "the file does not tell its type, which require_checked demands" in str(error)
+            assert "the plugin does not tell its type, which require_checked demands" in str(error)
 
     def test_not_required(self, path: Path) -> None:
         """Without it they are used, and say that nobody has checked them."""

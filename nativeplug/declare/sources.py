@@ -90,6 +90,17 @@ def told_by(plugin: str, text: str) -> Source:
     return Source(text, f"{plugin} (.nativeplug)", is_brought=True)
 
 
+def debugged_by(plugin: str, text: str) -> Source:
+    """
+    Return what a plugin's debug information tells as a source.
+
+    Args:
+        plugin: The plugin's path.
+        text: What `nativeplug.load.debug` has found.
+    """
+    return Source(text, f"{plugin} (debug information)", is_brought=True)
+
+
 def _places(plugin: str) -> Iterator[Path]:
     place = Path(plugin)
     yield place

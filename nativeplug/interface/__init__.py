@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nativeplug.interface.ctype import CType, optional
-from nativeplug.interface.fit import check_exports, check_names, conform
+from nativeplug.interface.fit import check_file, check_names, check_version, conform
 from nativeplug.interface.interface import (
     Interface,
     contents_of,
@@ -46,8 +46,9 @@ __all__ = [
     "CType",
     "Interface",
     "char",
-    "check_exports",
+    "check_file",
     "check_names",
+    "check_version",
     "conform",
     "contents_of",
     "declarations_of",

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from nativeplug.errors import InterfaceError, PluginError, SymbolNotFoundError
 from nativeplug.interface.header import Contents
 from nativeplug.interface.interface import Interface, contents_of
 from nativeplug.interface.members import Member, error_about
-from nativeplug.load.symbols import FUNCTIONS
+from nativeplug.interface.versions import find_mismatch
+from nativeplug.load.symbols import FUNCTIONS, VARIABLES
+from nativeplug.load.told import InterfaceVersion
 
 _Symbol = TypeVar("_Symbol")
+# The kinds that a member of a kind is not.
+_OTHERS = {"function": VARIABLES, "variable": FUNCTIONS}
+
+
+class Exported(Protocol):
+    """What a file exports."""
+
+    @property
+    def exports(self) -> Mapping[str, str]:
+        """The names, each with its kind."""
+
+    @property
+    def untyped(self) -> Container[str]:
+        """Those whose kind the file does not tell."""
 
 
 def _words_of(error: PluginError, member: Member, exports: Mapping[str, str]) -> str:
@@ -74,16 +90,53 @@ def check_names(interface: type[Interface], own: type) -> None:
             )
 
 
-def check_exports(
-    interface: type[Interface], path: str, exports: Mapping[str, str], untyped: Container[str]
+def check_file(
+    interface: type[Interface],
+    path: str,
+    file: Exported,
+    told: InterfaceVersion | None,
+    check: Callable[[str], object],
 ) -> None:
     """
-    Refuse a file that does not export what an interface demands; see `find_missing`.
+    Refuse a file that is not what an interface demands; nothing of it has to run for that.
+
+    Args:
+        interface: The interface.
+        path: The plugin's path, for words.
+        file: What the file exports.
+        told: The interface that the file tells that it has.
+        check: Compares a member's type with what the file tells of it, and raises.
 
     Raises:
-        InterfaceError: It does not; with all that is missing.
+        InterfaceError: It is not that; with all findings.
     """
-    _refuse(interface, path, [*find_missing(contents_of(interface), exports, untyped)])
+    contents = contents_of(interface)
+    findings = [*_find_other_version(contents, told)]
+    findings += find_missing(contents, file.exports, file.untyped)
+    for member in _exported_members(contents):
+        if file.exports.get(member.name) in {None, *_OTHERS[member.kind]}:
+            continue
+        try:
+            check(member.name)
+        except PluginError as error:
+            findings.append(str(error))
+    _refuse(interface, path, findings)
+
+
+def check_version(interface: type[Interface], path: str, told: InterfaceVersion | None) -> None:
+    """
+    Refuse a plugin that tells that it has another interface.
+
+    Raises:
+        InterfaceError: It does.
+    """
+    _refuse(interface, path, [*_find_other_version(contents_of(interface), told)])
+
+
+def _find_other_version(contents: Contents, told: InterfaceVersion | None) -> Iterator[str]:
+    mismatch = None if contents.version is None else find_mismatch(contents.version, told)
+    if mismatch is not None:
+        yield mismatch
 
 
 def conform(

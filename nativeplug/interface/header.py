@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nativeplug.declare.bare import bare_text
 from nativeplug.interface.members import Member
-from nativeplug.interface.versions import Version, shown
+from nativeplug.load.told import InterfaceVersion
 
 # Which of the standard's headers has a type.
 _HEADERS = {
@@ -30,7 +30,7 @@ class Contents:
     title: str
     #: The class's docstring.
     doc: str
-    version: Version | None
+    version: InterfaceVersion | None
     #: C text of the types that members use.
     types: tuple[str, ...]
     members: Mapping[str, Member]
@@ -88,16 +88,16 @@ def _about(contents: Contents) -> str:
     version = contents.version
     hint = ""
     if version is not None:
-        name, major, minor = version
-        macro = f'NATIVEPLUG_INTERFACE("{name}", {major}, {minor})'
+        macro = f'NATIVEPLUG_INTERFACE("{version.name}", {version.major}, {version.minor})'
         hint = f"\n\nTo be told by the plugin: {macro}, of nativeplug.h."
-    title = contents.title if version is None else f"{shown(version)} ({contents.title})"
+    title = contents.title if version is None else f"{version} ({contents.title})"
     doc = inspect.cleandoc(contents.doc)
     return f"Interface {title}{hint}" + (f"\n\n{doc}" if doc else "")
 
 
 def _guard(contents: Contents) -> str:
-    name = contents.title.rpartition(".")[2] if contents.version is None else contents.version[0]
+    version = contents.version
+    name = contents.title.rpartition(".")[2] if version is None else version.name
     word = _NOT_IN_NAMES.sub("_", name).strip("_").upper()
     return f"{word}_H"
 

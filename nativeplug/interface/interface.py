@@ -12,7 +12,7 @@ from nativeplug.errors import DeclarationError
 from nativeplug.interface import header, members, versions
 from nativeplug.interface.header import Contents
 from nativeplug.interface.members import Member
-from nativeplug.interface.versions import Version
+from nativeplug.load.told import InterfaceVersion
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -84,7 +84,7 @@ _read: WeakKeyDictionary[type, Contents] = WeakKeyDictionary()
 _sources: WeakKeyDictionary[type, Source] = WeakKeyDictionary()
 
 
-def _version(cls: type, name: str, version: str) -> Version | None:
+def _version(cls: type, name: str, version: str) -> InterfaceVersion | None:
     if not name and not version:
         return next((_read[base].version for base in cls.__mro__[1:] if base in _read), None)
     try:
@@ -93,7 +93,7 @@ def _version(cls: type, name: str, version: str) -> Version | None:
         raise members.error_about(cls, None, str(error)) from None
 
 
-def _contents(cls: type, version: Version | None, types: str) -> Contents:
+def _contents(cls: type, version: InterfaceVersion | None, types: str) -> Contents:
     """Return what a class has, with what it inherits: the bases' members come first."""
     strangers = [base for base in cls.__mro__ if not issubclass(base, Interface)]
     if strangers != [object]:
@@ -131,7 +131,7 @@ def declarations_of(interface: type[Interface]) -> str:
     return source_of(interface).text
 
 
-def interface_version(interface: type[Interface]) -> Version | None:
+def interface_version(interface: type[Interface]) -> InterfaceVersion | None:
     """Return an interface's name, major and minor version; None when it has no name."""
     return contents_of(interface).version
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
+from nativeplug.load.told import InterfaceVersion
+
 _VERSION = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
-#: An interface's name, its major and its minor version.
-Version = tuple[str, int, int]
 
-
-def parse(name: str, version: str) -> Version:
+def parse(name: str, version: str) -> InterfaceVersion:
     """
     Read an interface's name and version.
 
@@ -23,10 +22,10 @@ def parse(name: str, version: str) -> Version:
         raise ValueError(f"version {version!r} is not written 'MAJOR.MINOR', such as '1.2'")
     if not _NAME.fullmatch(name):
         raise ValueError(f"name {name!r} is not a word of letters, digits, '_', '.' and '-'")
-    return name, int(found[1]), int(found[2])
+    return InterfaceVersion(name, int(found[1]), int(found[2]))
 
 
-def find_mismatch(wanted: Version, told: Version | None) -> str | None:
+def find_mismatch(wanted: InterfaceVersion, told: InterfaceVersion | None) -> str | None:
     """
     Say why a plugin of an interface cannot serve where another is wanted; None when it can.
 
@@ -36,18 +35,14 @@ def find_mismatch(wanted: Version, told: Version | None) -> str | None:
         wanted: What the host was written for.
         told: What the plugin says that it has; None where it says nothing, which will do.
     """
-    if told is None or (told[:2] == wanted[:2] and told[2] >= wanted[2]):
+    if told is None:
         return None
-    if told[0] != wanted[0]:
+    if told.name != wanted.name:
         why = "another interface"
-    elif told[1] != wanted[1]:
+    elif told.major != wanted.major:
         why = "another major version"
-    else:
+    elif told.minor < wanted.minor:
         why = "an older one, which lacks members"
-    return f"it has interface {shown(told)!r}, and {shown(wanted)!r} is wanted: {why}"
-
-
-def shown(version: Version) -> str:
-    """Return an interface's name and version as people write them."""
-    name, major, minor = version
-    return f"{name} {major}.{minor}"
+    else:
+        return None
+    return f"it has interface '{told}', and '{wanted}' is wanted: {why}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,6 +23,7 @@ from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundE
 from nativeplug.load import dynamic, elf, image
 from nativeplug.load.content import Content
 from nativeplug.load.dynamic import Dynamic
+from nativeplug.load.image import Image
 from nativeplug.load.probe import find_death
 from nativeplug.load.structure import Defect
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
@@ -187,6 +188,10 @@ class Generation:
         )
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 def check_file(path: str, content: Content) -> None:
     """
     Refuse what is no plugin for this process.
@@ -202,7 +207,9 @@ def check_file(path: str, content: Content) -> None:
         raise _format_error(path, content.defect, content.data)
 
 
-def load_file(path: str, content: Content, *, probe: bool = False) -> Generation:
+def load_file(
+    path: str, content: Content, *, probe: bool = False, ready: Callable[[], object] = _nothing
+) -> Generation:
     """
     Load a private copy of a plugin's file; its constructors run without the GIL.
 
@@ -210,6 +217,7 @@ def load_file(path: str, content: Content, *, probe: bool = False) -> Generation
         path: The user's path, for words.
         content: What was read of the file.
         probe: Load the copy in a process of its own first; see `find_death`.
+        ready: Called when that has gone well, and it is about to be loaded here.
 
     Raises:
         FormatError: The file is no plugin for this process.
@@ -218,7 +226,12 @@ def load_file(path: str, content: Content, *, probe: bool = False) -> Generation
     check_file(path, content)
     file = content.file
     resident = find_resident_reason(file)
-    handle, text = _load_copy(path, content.path, content.data, content.sha256, probe=probe)
+    with contextlib.closing(image.copy(content.path, content.data, content.sha256)) as copy:
+        death = find_death(path, copy) if probe else None
+        if death is not None:
+            raise FormatError(f"cannot open plugin {path!r}: {death}", path=path, reason=death)
+        ready()
+        handle, text = _open_copy(path, copy)
     if handle == ffi.NULL:
         raise cannot_load(path, text)
     return Generation(path, file.is_go, content.sha256, resident, file, handle)
@@ -260,15 +273,9 @@ def _read_library(path: str) -> bytes:
         return b""
 
 
-def _load_copy(
-    path: str, place: str, data: bytes, sha256: str = "", *, probe: bool = False
-) -> tuple[FFI.CData, str]:
+def _open_copy(path: str, copy: Image) -> tuple[FFI.CData, str]:
     """Return the handle of a private copy, or NULL and the loader's text about the user's."""
-    with contextlib.closing(image.copy(place, data, sha256)) as copy:
-        death = find_death(path, copy) if probe else None
-        if death is not None:
-            raise FormatError(f"cannot open plugin {path!r}: {death}", path=path, reason=death)
-        handle, text = _open(copy.name)
+    handle, text = _open(copy.name)
     return handle, in_users_words(text, copy.name, path)
 
 
@@ -298,8 +305,11 @@ def _text(buffer: FFI.CData) -> str:
 def _format_error(path: str, defect: Defect, data: bytes) -> FormatError:
     message = f"cannot open plugin {path!r}: {defect}"
     if elf.is_refused_by_header(data):
-        with contextlib.suppress(OpenError):  # what we found needs no place for a copy
-            message += f" ({_load_copy(path, path, data[:_HEADER_SIZE])[1]})"
+        with (  # what we found needs no place for a copy
+            contextlib.suppress(OpenError),
+            contextlib.closing(image.copy(path, data[:_HEADER_SIZE])) as copy,
+        ):
+            message += f" ({_open_copy(path, copy)[1]})"
     return FormatError(message, path=path, reason=defect.text, offset=defect.offset)
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from nativeplug import declare, interface
 from nativeplug.cache import ReentrantLoadError
 from nativeplug.declare import Declarations
-from nativeplug.declare.sources import Source, beside
+from nativeplug.declare.sources import Source
 from nativeplug.errors import InterfaceError, OpenError, OriginError, PluginError, UpdateError
 from nativeplug.interface import Interface
 from nativeplug.load.content import FileChangedError, read_file
@@ -37,6 +37,25 @@ class Request:
     options: Options
     updating: Updating
     demands: Demands
+    #: What *source* declares by itself, where that was read.
+    alone: Declarations | None = None
+
+    @property
+    def all_options(self) -> Options:
+        """The options, with what the policy demands."""
+        required = self.options.require_checked or self.demands.effective.require_checked
+        return replace(self.options, require_checked=required)
+
+    def read(self) -> Request:
+        """
+        Return the same with the caller's declarations read.
+
+        Raises:
+            DeclarationError: They cannot be read.
+        """
+        if self.source is None:
+            return self
+        return replace(self, alone=declare.extend(Declarations(), self.source))
 
 
 class _OwnRefusalError(Exception):
@@ -55,27 +74,38 @@ def serve(request: Request, key: Key) -> Plugin:
         FileChangedError: The file is not the one of *key* any more.
         PluginError: As `open` does.
     """
-    name, source, expected = request.name, request.source, request.expected
-    known = _find(name, key)
+    expected = request.expected
+    known = _find(request.name, key)
     if known is not None:
         known._updates.configure(*request.updating)
-    fresh = known is None or not known._symbols.is_declared
-    if source is None and fresh and not isinstance(key, SystemKey):
-        source = beside(name)
     telling = contextlib.nullcontext() if expected is None else interface.telling_members(expected)
     with telling:
-        # Before anything of a fresh plugin is loaded: a mistake in the declarations loses nothing.
-        alone = None
-        if known is None and source is not None:
-            alone = declare.extend(Declarations(), source)
+        if known is None:
+            # Before anything of it is loaded: a mistake in the declarations loses nothing.
+            request = request.read()
         within = known is not None and known._updates.is_mine
         plugin = known if known is not None and within else _get(request, key)
         if known is not None and plugin is not known:  # it was closed meanwhile
             return serve(request, key)
-        conform = () if expected is None else (partial(_conform, expected, plugin),)
-        plugin._updates.demand(request.demands, name)
-        plugin._symbols.add(source, alone, request.options, *conform)
+        plugin._updates.demand(request.demands, request.name)
+        _add(request, plugin)
     return plugin
+
+
+def _add(request: Request, plugin: Plugin) -> None:
+    """Add what is declared, and what is asked for, to what a plugin has."""
+    symbols, expected, source = plugin._symbols, request.expected, request.source
+    known, alone = symbols.loaded.known, request.alone
+    if source is None and not symbols.is_declared:
+        brought = known.brought(request.name)
+        if brought is not None:
+            source, alone = brought.source, brought.alone
+    if expected is None:
+        symbols.add(source, alone, request.all_options)
+        return
+    interface.check_version(expected, request.name, known.interface)
+    symbols.add(source, alone, request.all_options, partial(_conform, expected, plugin))
+    plugin._updates.expect(interface.interface_version(expected))
 
 
 def _conform(expected: type[Interface], plugin: Plugin, binding: Binding) -> Resolved:
@@ -142,9 +172,7 @@ def _load(request: Request, key: Key) -> Plugin:
         if content.key != key:
             raise FileChangedError
         admission = Admission.of(name, content, demands)
-        if request.expected is not None:
-            file = content.file
-            interface.check_exports(request.expected, name, file.exports, file.untyped)
+        _check(request, admission)
         generation = admission.load(probe=settings.probe is True)
         loaded = Loaded(generation, 1, admission.known)
         plugin = Plugin(loaded, _absolute(name), key, settings)
@@ -157,6 +185,23 @@ def _load(request: Request, key: Key) -> Plugin:
     if found._updates.key != key:
         raise FileChangedError
     return found
+
+
+def _check(request: Request, admission: Admission) -> None:
+    """Refuse what can be seen to be wrong with declarations before anything of a plugin runs."""
+    known, expected, alone = admission.known, request.expected, request.alone
+    if request.source is None:
+        known.brought(request.name)
+    if expected is None or alone is None:
+        return
+    lines, ffi, required = alone.lines, alone.ffi, request.all_options.require_checked
+    interface.check_file(
+        expected,
+        request.name,
+        admission.content.file,
+        known.interface,
+        lambda member: known.check(lines[member], ffi, required=required),
+    )
 
 
 def _absolute(name: str) -> str:

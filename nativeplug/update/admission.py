@@ -22,7 +22,7 @@ class Admission:
     content: Content
     #: What was found of its origin.
     verified: Verified
-    #: What it tells of the types of its symbols.
+    #: What it tells of the types of its symbols, and of its interface.
     known: Known
 
     @classmethod
@@ -41,18 +41,20 @@ class Admission:
         """
         verified = demands.check(content)
         check_file(path, content)
-        return cls(path, content, verified, Known(path, content))
+        known = Known(path, content, is_signed=verified.key is not None)
+        return cls(path, content, verified, known)
 
     def load(self, *, probe: bool) -> Generation:
         """
         Load it; its constructors run.
 
         Args:
-            probe: Load it in a process of its own first.
+            probe: Load it in a process of its own first, whatever the policy says.
 
         Raises:
             FormatError: That process died of it.
             OpenError: It cannot be loaded, or not be probed.
+            OriginError: That it runs cannot be noted, or a newer version has run meanwhile.
         """
-        self.verified.note_run()
-        return load_file(self.path, self.content, probe=probe)
+        is_probed = probe or self.verified.policy.probe
+        return load_file(self.path, self.content, probe=is_probed, ready=self.verified.note_run)

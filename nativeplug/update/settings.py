@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nativeplug.load.told import InterfaceVersion
 from nativeplug.trust import UNSAID, Demands
 
 Unload = Literal["never", "when_idle"]
@@ -30,6 +31,8 @@ class Settings:
     probe: bool | None = None
     #: What an update must satisfy as well.
     demands: Demands = UNSAID
+    #: The versions of interfaces that it was opened as, which an update must have.
+    interfaces: frozenset[InterfaceVersion] = frozenset()
 
     def plus(
         self,
@@ -66,4 +69,5 @@ class Settings:
             after_update or self.after_update,  # type: ignore[arg-type]
             self.probe if probe is None else probe,
             self.demands,
+            self.interfaces,
         )

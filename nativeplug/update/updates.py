@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-from nativeplug.declare.sources import beside
 from nativeplug.errors import FormatError, PluginError, UpdateError
 from nativeplug.load.content import Content, FileChangedError, read_file
 from nativeplug.load.key import Key
+from nativeplug.load.told import InterfaceVersion
 from nativeplug.symbols import Given, Loaded, Resolved, Symbols
 from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import check, reaper
@@ -115,6 +115,13 @@ class Updates:
             with self._configuring:
                 demanded = self.settings.demands.plus(demands)
                 self.settings = replace(self.settings, demands=demanded)
+
+    def expect(self, version: InterfaceVersion | None) -> None:
+        """Let updates have an interface of a version, or a later one of the same major version."""
+        if version is not None:
+            with self._configuring:
+                interfaces = self.settings.interfaces | {version}
+                self.settings = replace(self.settings, interfaces=interfaces)
 
     def _judge(self, demands: Demands, name: str) -> None:
         key = None if self.is_mine else self.key
@@ -250,21 +257,29 @@ class Updates:
         """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
         resolved, given = self._symbols.resolved.copy(), self._symbols.given
         generation = self._symbols.generation
-        header = admission = None
-        reasons: list[str] = []
         try:
             admission = Admission.of(generation.path, content, demands)
-            reasons += check.find_defects(content, generation.exports, resolved)
         except PluginError as error:
-            reasons += reasons_of(error)
+            more = check.find_faults_of_header(file, given, resolved)
+            raise self._refusal(*reasons_of(error), *more) from error
+        known = admission.known
+        reasons = [*check.find_other_interfaces(known.interface, self.settings.interfaces)]
+        reasons += check.find_defects(content, generation.exports, resolved)
+        source = None
         try:
-            header = beside(file) if given.brought else None
-            check.given_by(header, given, resolved)
+            brought = known.brought(file) if given.brought else None
+            source = None if brought is None else brought.source
+            after = check.given_by(source, given, resolved)
+            # What it lacks, or has as something else, was told already.
+            rest = resolved.keys() - check.find_changes(
+                generation.exports, content.file.exports, resolved
+            )
+            reasons += check.find_other_types(known, self._symbols.loaded.known, after, rest)
         except PluginError as error:
             reasons += reasons_of(error)
-        if reasons or admission is None:
+        if reasons:
             raise self._refusal(*reasons)
-        return admission, lambda before, resolved: check.given_by(header, before, resolved)
+        return admission, lambda before, resolved: check.given_by(source, before, resolved)
 
     def _derive_returned(self, loaded: Loaded) -> Derive:
         """Say what is declared once a generation serves again, or refuse what contradicts it."""
