@@ -1,9 +1,9 @@
 """
 Make random calls in rounds until something is wrong: ``make fuzz``, ``make fuzz SEED=5``.
 
-A round has a batch of each kind, each in a process of its own, at once. Its seed is the last round's plus
-one, so a round that failed is repeated as the first one of another run. At the end every kind
-of call is made a million times, by each invoker.
+A round has a batch of each kind, each in a process of its own, at once. Its seed is the last
+round's plus one, so a round that failed is repeated as the first one of another run. At the
+end every kind of call is made a million times, by each invoker.
 """
 
 from __future__ import annotations

@@ -64,13 +64,13 @@ class TestDamages:
         assert "" == text_of(parts.with_packed(parts.address("values")).data)
 
     def test_what_linkers_leave_out(self, parts: Parts) -> None:
-        """mold may not tell where in the file what becomes read-only is: nobody needs that."""
+        """Where in the file what becomes read-only is need not be told: mold may not."""
         place = parts.segment(PT_GNU_RELRO) + P_OFFSET
         assert "" == text_of(parts.put(place, "Q", 0)[0])
         assert "not in a writable segment" in text_of(parts.put(place, "Q", 8)[0])
 
     def test_sections_of_thread_local_variables(self, parts: Parts) -> None:
-        """gold names the section of its thread-local variables in their relocations."""
+        """The section of thread-local variables may be named in their relocations: gold does."""
         place = parts.symbol("per_thread") + ST_INFO
         section, data = 3, 1
         assert "" == text_of(parts.put(place, "B", 0x10 | section)[0])
