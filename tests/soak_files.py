@@ -85,7 +85,7 @@ def false_refusals(scale: float, folder: Path) -> Measured:
     """Check what loads: the system's libraries, 30 wheels, plugins by all that makes them."""
     step = round(1 / scale)
     whole = step == 1
-    tally, missing = _Tally(Counter(), Counter(), []), [] if whole else ["wheels, a second go"]
+    tally, missing = _Tally(Counter(), Counter(), [], []), [] if whole else ["wheels, a second go"]
     for path in makers.libraries()[::step]:
         tally.check("the system's directories", path.name, path.read_bytes())
     for name, found in _wheels(folder / "wheels") if whole else ():
@@ -102,7 +102,7 @@ def false_refusals(scale: float, folder: Path) -> Measured:
     lines += [f"not measured: no {name}" for name in (*missing, *tools)]
     lines += [f"cannot make {n} variants: {name}" for name, n in sorted(tally.unmade.items())]
     text = f"{len(tally.wrong)} of {tally.checked.total():,} files"
-    return Measured(len(tally.wrong), text, tally.wrong[:_TOLD], lines)
+    return Measured(len(tally.wrong), text, tally.wrong[:_TOLD], [*lines, *tally.refused])
 
 
 def check_cost(scale: float, folder: Path) -> Measured:
@@ -128,6 +128,8 @@ class _Tally:
     checked: Counter[str]
     unmade: Counter[str]
     wrong: list[str]
+    #: What does not load either, or not alone.
+    refused: list[str]
 
     def check(self, group: str, name: str, data: bytes) -> None:
         """Check a file that nobody has damaged; one that does not load may be refused."""
@@ -135,8 +137,10 @@ class _Tally:
             return
         found = elf.find_defect(data)
         self.checked[group] += 1
-        if found is not None and loading.load(data) == "loaded":
-            self.wrong.append(f"{group}, {name}: {found}")
+        if found is not None:
+            outcome = loading.load(data)
+            told = self.wrong if outcome == "loaded" else self.refused
+            told.append(f"{outcome}: {group}, {name}: {found}")
 
     def make(self, maker: makers.Maker, folder: Path) -> None:
         """Make a plugin, and check it; not each linker has each option."""

@@ -10,10 +10,21 @@ import pytest
 import damages
 from batches import run_batch
 from damages import Parts
-from elf_parts import ABSENT, P_OFFSET, PT_GNU_RELRO, ST_INFO, ST_SHNDX, ST_VALUE, SYMBOL_SIZE, TAGS
+from elf_parts import (
+    ABSENT,
+    P_OFFSET,
+    PT_GNU_EH_FRAME,
+    PT_GNU_RELRO,
+    PT_PHDR,
+    ST_INFO,
+    ST_SHNDX,
+    ST_VALUE,
+    SYMBOL_SIZE,
+    TAGS,
+)
 from nativeplug._dl import lib
 from nativeplug.load import elf, layout, structure
-from support import E_MACHINE, EXPORTS_C, Compile, patched
+from support import E_MACHINE, E_PHOFF, EXPORTS_C, Compile, patched
 
 HOST = layout.host_target()
 X86_64, AARCH64 = layout.Target(62, 64, "<"), layout.Target(183, 64, "<")
@@ -82,10 +93,27 @@ class TestDamages:
         assert "not in a writable segment" in text_of(data)
         assert "" == text_of(Parts(data).add(TAGS["TEXTREL"])[0])
 
-    def test_nothing_is_read_before_its_time(self) -> None:
-        """A few bytes of a header are not taken for one."""
+    def test_it_relies_on_nothing(self, parts: Parts) -> None:
+        """What is found before by others is found here as well."""
+        place = parts.segment(layout.PT_DYNAMIC)
         assert "truncated: the ELF header ends at byte 64 (byte 0x0)" == text_of(b"\x7fELF")
         assert "not an ELF file (byte 0x0)" == text_of(bytes(64))
+        assert "a little-endian file of 64 bit (byte 0x4)" in text_of(parts.put(4, "B", 1)[0])
+        assert "headers of 7 bytes each (byte 0x36)" in text_of(parts.put(54, "H", 7)[0])
+        assert "truncated: a segment ends after the file" in text_of(parts.data[:4096])
+        assert "no dynamic section (byte 0x38)" in text_of(parts.put(place, "I", 0)[0])
+
+    def test_own_place(self, parts: Parts) -> None:
+        """Program headers that say where they are, and are there, are as they should be."""
+        place, size = parts.word(E_PHOFF), 56 * len(parts.segments)
+        said = (PT_PHDR, 4, place, place, place, size, size, 8)
+        assert "" == text_of(parts.put(parts.segment(PT_GNU_EH_FRAME), "IIQQQQQQ", *said)[0])
+
+    def test_fewer_versions(self, parts: Parts) -> None:
+        """Each symbol has a version: the table may not end before."""
+        last = max(each.address + each.size for each in parts.segments if each.kind == 1)
+        assert "damaged: a symbol has the version" in text_of(parts.set("VERSYM", last - 64)[0])
+        assert "damaged: there are fewer versions" in text_of(parts.set("VERSYM", last - 2)[0])
 
 
 class TestHashTable:
