@@ -169,7 +169,7 @@ def _go(folder: Path, *, download: bool) -> Iterator[Maker | str]:
         return
     other = _download_go(folder) if download else None
     if other is None:
-        yield "a second go"
+        yield "second go"
     for found in filter(None, (toolchain, other)):
         for package in ("greeter", "strings"):
             for flags in ("", "-s -w"):

@@ -85,7 +85,7 @@ def false_refusals(scale: float, folder: Path) -> Measured:
     """Check what loads: the system's libraries, 30 wheels, plugins by all that makes them."""
     step = round(1 / scale)
     whole = step == 1
-    tally, missing = _Tally(Counter(), Counter(), [], []), [] if whole else ["wheels, a second go"]
+    tally, missing = _Tally(Counter(), Counter(), [], []), [] if whole else ["wheels"]
     for path in makers.libraries()[::step]:
         tally.check("the system's directories", path.name, path.read_bytes())
     for name, found in _wheels(folder / "wheels") if whole else ():
