@@ -96,11 +96,8 @@ def find(folder: Path, *, download: bool) -> tuple[list[Maker], list[str]]:
     return made, missing
 
 
-def _linkers(*, cross: str = "") -> Iterator[str]:
-    for linker in LINKERS:
-        program = f"{cross}ld.{linker}" if linker in {"bfd", "gold"} else f"ld.{linker}"
-        if shutil.which(program):
-            yield linker
+def _linkers() -> Iterator[str]:
+    return (linker for linker in LINKERS if shutil.which(f"ld.{linker}"))
 
 
 def _c() -> Iterator[Maker | str]:
@@ -172,7 +169,7 @@ def _go(folder: Path, *, download: bool) -> Iterator[Maker | str]:
         return
     other = _download_go(folder) if download else None
     if other is None:
-        yield "a second go"
+        yield "second go"
     for found in filter(None, (toolchain, other)):
         for package in ("greeter", "strings"):
             for flags in ("", "-s -w"):
@@ -198,7 +195,7 @@ def _by_go(toolchain: programs.GoToolchain, package: str, flags: str) -> Make:
         plugin = folder / "made.so"
         command = [str(toolchain.command), "build", "-buildmode=c-shared", f"-ldflags={flags}"]
         shutil.copytree(PLUGINS_GO / package, folder / "source")
-        (folder / "source" / "go.mod").write_text("module made\n")
+        (folder / "source" / "go.mod").write_text("module made\n\ngo 1.21\n")
         subprocess.run(
             [*command, "-o", str(plugin), "."],
             cwd=folder / "source",
@@ -217,15 +214,19 @@ def _others() -> Iterator[Maker | str]:
         yield Maker("musl-gcc", _by_c(["musl-gcc"], []), said="built for musl, this process has")
     else:
         yield "musl-gcc"
-    cross = "aarch64-linux-gnu-"
-    if not shutil.which(f"{cross}gcc"):
-        yield f"{cross}gcc"
+    yield from _aarch64("aarch64-linux-gnu-gcc", [], ("bfd", "gold"))
+    yield from _aarch64("clang", ["--target=aarch64-linux-gnu"], ("lld", "mold"))
+
+
+def _aarch64(compiler: str, options: list[str], linkers: Sequence[str]) -> Iterator[Maker | str]:
+    if not (shutil.which(compiler) and shutil.which("aarch64-linux-gnu-gcc")):
+        yield f"{compiler} for AArch64"
         return
-    for linker in _linkers(cross=cross):
+    for linker in linkers:
         for variant in _VARIANTS:
-            flags = [f"-fuse-ld={linker}", *variant.split()]
-            make = _by_c([f"{cross}gcc"], flags)
-            yield Maker(f"{cross}gcc, {linker}", make, for_aarch64=True)
+            flags = [*options, f"-fuse-ld={linker}", *variant.split()]
+            make = _by_c([compiler], flags)
+            yield Maker(f"{compiler} for AArch64, {linker}", make, for_aarch64=True)
 
 
 def libraries() -> list[Path]:

@@ -85,7 +85,7 @@ def false_refusals(scale: float, folder: Path) -> Measured:
     """Check what loads: the system's libraries, 30 wheels, plugins by all that makes them."""
     step = round(1 / scale)
     whole = step == 1
-    tally, missing = _Tally(Counter(), [], []), [] if whole else ["wheels, a second go"]
+    tally, missing = _Tally(Counter(), Counter(), [], []), [] if whole else ["wheels"]
     for path in makers.libraries()[::step]:
         tally.check("the system's directories", path.name, path.read_bytes())
     for name, found in _wheels(folder / "wheels") if whole else ():
@@ -100,8 +100,9 @@ def false_refusals(scale: float, folder: Path) -> Measured:
         tally.make(maker, place)
     lines = [f"{name}: {count:,}" for name, count in sorted(tally.checked.items())]
     lines += [f"not measured: no {name}" for name in (*missing, *tools)]
+    lines += [f"cannot make {n} variants: {name}" for name, n in sorted(tally.unmade.items())]
     text = f"{len(tally.wrong)} of {tally.checked.total():,} files"
-    return Measured(len(tally.wrong), text, tally.wrong[:_TOLD], [*lines, *tally.unmade])
+    return Measured(len(tally.wrong), text, tally.wrong[:_TOLD], [*lines, *tally.refused])
 
 
 def check_cost(scale: float, folder: Path) -> Measured:
@@ -125,8 +126,10 @@ class _Tally:
     """What was checked, and what went wrong."""
 
     checked: Counter[str]
+    unmade: Counter[str]
     wrong: list[str]
-    unmade: list[str]
+    #: What does not load either, or not alone.
+    refused: list[str]
 
     def check(self, group: str, name: str, data: bytes) -> None:
         """Check a file that nobody has damaged; one that does not load may be refused."""
@@ -134,16 +137,17 @@ class _Tally:
             return
         found = elf.find_defect(data)
         self.checked[group] += 1
-        if found is not None and loading.load(data) == "loaded":
-            self.wrong.append(f"{group}, {name}: {found}")
+        if found is not None:
+            outcome = loading.load(data)
+            told = self.wrong if outcome == "loaded" else self.refused
+            told.append(f"{outcome}: {group}, {name}: {found}")
 
     def make(self, maker: makers.Maker, folder: Path) -> None:
         """Make a plugin, and check it; not each linker has each option."""
         try:
             data = maker.make(folder)
-        except subprocess.CalledProcessError as error:
-            said = (error.stderr or b"").decode(errors="replace").strip()
-            self.unmade.append(f"not made by {maker.name}: {said.splitlines()[-1:]}")
+        except subprocess.CalledProcessError:
+            self.unmade[maker.name] += 1
             return
         if maker.for_aarch64 or maker.said:
             target = _AARCH64 if maker.for_aarch64 else layout.host_target()

@@ -43,9 +43,9 @@ def path(build_c: BuildC) -> Iterator[Path]:
 class TestDeclarations:
     """Each open may add declarations."""
 
-    def test_none(self, path: Path) -> None:
+    def test_none(self, build_c: BuildC) -> None:
         """Without declarations there are no names, and the plugin is open."""
-        plg = nativeplug.open(path)
+        plg = nativeplug.open(build_c(TEXT, "plugin", "-g0"))
         assert [] == list(plg)
         assert not plg.closed
 

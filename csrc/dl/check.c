@@ -298,7 +298,8 @@ check_tls(struct np_check *check, const Elf64_Phdr *segment, uint64_t at)
 }
 
 /* Check what ld.so makes read-only after relocation: whole pages, which may
- * reach to the end of the last page of their segment. */
+ * reach to the end of the last page of their segment. mold may leave their
+ * place in the file out; nobody needs it. */
 static bool
 check_relro(struct np_check *check, const Elf64_Phdr *segment, uint64_t at)
 {
@@ -306,7 +307,8 @@ check_relro(struct np_check *check, const Elf64_Phdr *segment, uint64_t at)
     const struct np_load *load = np_load_at(check, segment->p_vaddr, 0);
 
     if (load == NULL || (load->flags & PF_W) == 0 ||
-        segment->p_vaddr - load->start + load->offset != segment->p_offset ||
+        (segment->p_offset != 0 &&
+         segment->p_offset - load->offset != segment->p_vaddr - load->start) ||
         segment->p_memsz >
             ((load->end + in_page) & ~in_page) - segment->p_vaddr) {
         return np_find(check, at,

@@ -167,8 +167,10 @@ check_symbol(struct np_check *check, const Elf64_Rela *entry, enum kind kind,
     }
     memcpy(&symbol, check->symbols.data + index * sizeof(symbol),
            sizeof(symbol));
-    if ((ELF64_ST_TYPE(symbol.st_info) == STT_TLS) != is_tls &&
-        symbol.st_shndx != SHN_UNDEF) {
+    if (symbol.st_shndx != SHN_UNDEF &&
+        is_tls != (ELF64_ST_TYPE(symbol.st_info) == STT_TLS) &&
+        /* gold names the section of its thread-local variables. */
+        !(is_tls && ELF64_ST_TYPE(symbol.st_info) == STT_SECTION)) {
         return np_find(check, at,
                        "damaged: a relocation is for another kind of symbol");
     }
