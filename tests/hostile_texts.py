@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,11 @@ PLUGIN_C = """
 #include <nativeplug.h>
 NATIVEPLUG_INTERFACE("greeter", 1, 2);
 NATIVEPLUG_TYPE(typedef struct Point { double x, y; struct Point *next; char name[8]; } Point);
+NATIVEPLUG_TYPE(enum Color { RED = 1, BLUE = 7 });
+NATIVEPLUG_TYPE(typedef union { Point point; enum Color color; struct { int x : 3, y; } bits; } U;)
 NATIVEPLUG_CONSTANT(LIMIT, 12);
+NATIVEPLUG_CONSTANT(LOWEST, -1);
+NATIVEPLUG_FUNCTION(enum Color, paint, (U u, enum Color color)) { return u.color; }
 NATIVEPLUG_VARIABLE(int, calls) = 7;
 NATIVEPLUG_FUNCTION(double, length, (const Point *p, int n)) { return p[n].x; }
 NATIVEPLUG_DECLARE(int (*handlers[4])(int code));
@@ -43,7 +48,8 @@ WORDS = [
     *[b'extern "C" {', b"static_assert(1, 2);", b"_Pragma", b"sizeof", b"1 << 99", b"1 / 0"],
     *[b"/* Start of preamble", b"/* End of boilerplate cgo prologue.  */", b"__int128 ", b"..."],
 ]
-# As one case in so many, a part is repeated so often.
+_WORD = re.compile(rb"\w+")
+# In one case of so many, a part is repeated so often.
 _SELDOM, _OFTEN = 50, 3000
 
 
@@ -51,13 +57,27 @@ def damaged(rng: random.Random, data: bytes) -> bytes:
     """Return *data* with a few random changes."""
     made = bytearray(data)
     for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(made) + 1)
-        end = min(len(made), at + rng.choice([0, 1, 1, 4, 40]))
-        word = rng.choice([b"", rng.choice(WORDS), rng.choice(WORDS), rng.randbytes(1)])
-        if not rng.randrange(_SELDOM):
-            word *= _OFTEN
-        made[at:end] = rng.choice([word, word, made[end : 2 * end - at] + made[at:end]])
+        start, end = _span(rng, made)
+        made[start:end] = _instead(rng, made, start, end)
     return bytes(made)
+
+
+def _span(rng: random.Random, data: bytearray) -> tuple[int, int]:
+    """Return where to change something: a word, or anything."""
+    words = [*_WORD.finditer(data)]
+    if words and rng.random() < 1 / 2:
+        return rng.choice(words).span()
+    start = rng.randrange(len(data) + 1)
+    return start, min(len(data), start + rng.choice([0, 1, 1, 4, 40]))
+
+
+def _instead(rng: random.Random, data: bytearray, start: int, end: int) -> bytes:
+    """Return what to put in the place of something: words, bytes, or another part of the data."""
+    other, other_end = _span(rng, data)
+    word = rng.choice([b"", rng.choice(WORDS), bytes(data[other:other_end]), rng.randbytes(1)])
+    if not rng.randrange(_SELDOM):
+        return word * _OFTEN
+    return rng.choice([word, bytes(data[start:end]) + word, bytes(data[start:]) + word])
 
 
 @dataclass(frozen=True, slots=True)

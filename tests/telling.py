@@ -15,9 +15,13 @@ from prototypes import COMMON_C, Prototype
 
 INCLUDE = f"-I{nativeplug.get_include()}"
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fvisibility=hidden", INCLUDE]
-# Every macro, and what it tells.
-MACROS = r"""
+# Every macro, and what it tells. One text is longer than ISO C lets literals be.
+_LONG = f"struct Long {{ {' '.join(f'int member_{number};' for number in range(300))} }}"
+MACROS = f"""
 #include <nativeplug.h>
+NATIVEPLUG_TYPE({_LONG});
+"""
+MACROS += r"""
 #include <stdbool.h>
 #include <stdint.h>
 #define WIDTH 8
@@ -39,8 +43,8 @@ NATIVEPLUG_FUNCTION(int, seven, (void)) { return calls; }
 NATIVEPLUG_DECLARE(int (*handlers[4])(int code));
 int (*handlers[4])(int code);
 """
-MACROS_TELL = r"""
-typedef struct { double x, y; char name[8]; } Point;
+MACROS_TELL = f"\n{_LONG};\n"
+MACROS_TELL += r"""typedef struct { double x, y; char name[8]; } Point;
 struct Node { int value; struct Node *next; };
 enum { LIMIT = 8 + 4 };
 enum { QUOTE = '"' };

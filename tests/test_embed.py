@@ -159,6 +159,14 @@ class TestRefused:
         with pytest.raises(FormatError, match="'nativeplug 9'"):
             embed(plugin, header)
 
+    def test_unreadable(self, plugin: Path, header: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What could not be read again is not put there."""
+        monkeypatch.setattr("nativeplug.build.embed._type_text", lambda _: "typedef struct Q")
+        before = plugin.read_bytes()
+        with pytest.raises(DeclarationError, match=r"plugin\.so \(\.nativeplug\):8:13: "):
+            embed(plugin, header)
+        assert before == plugin.read_bytes()
+
     def test_no_room(
         self, plugin: Path, header: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:

@@ -46,14 +46,6 @@ def test_linked_otherwise(compile_c: Compile, flags: list[str]) -> None:
     assert 7 == call_int(load_generation(path), "seven")
 
 
-def test_long(compile_c: Compile) -> None:
-    """A text that is longer than ISO C lets literals be brings no warning."""
-    members = " ".join(f"int member_{number};" for number in range(1000))
-    text = f"#include <nativeplug.h>\nNATIVEPLUG_TYPE(struct Long {{ {members} }});\nextern int x;"
-    path = compile_c(text, "-std=c99", *STRICT)
-    assert 1000 == len(declared_by(path).ffi.typeof("struct Long").fields)
-
-
 def test_several_files(tmp_path: Path) -> None:
     """What a header of two files tells counts once."""
     folder = tmp_path / "several"

@@ -166,8 +166,8 @@ def _tell(made: Path, header: Path, target: Path) -> None:
     from nativeplug.build.embed import embed_source  # the parser: only Go needs it
     from nativeplug.declare.sources import from_caller
 
-    source = replace(from_caller(header), name=str(target.with_suffix(".h")))
     try:
+        source = replace(from_caller(header), name=str(target.with_suffix(".h")))
         embed_source(made, str(target), source, keep=True)
     except PluginError as error:
         _log.warning("%s will not tell of itself: %s", target, error)
