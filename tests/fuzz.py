@@ -1,7 +1,7 @@
 """
 Make random calls in rounds until something is wrong: ``make fuzz``, ``make fuzz SEED=5``.
 
-A round has a batch of each kind, in two processes at once. Its seed is the last round's plus
+A round has a batch of each kind, in as many processes at once. Its seed is the last round's plus
 one, so a round that failed is repeated as the first one of another run. At the end every kind
 of call is made a million times, by each invoker.
 """
@@ -23,6 +23,7 @@ CALLS = 1_000_000
 BATCHES = {
     "differential": ("prototypes", 250),
     "hostile_calls": ("calls with hostile arguments", 10_000),
+    "damaged_debug": ("files with damaged debug information", 500),
 }
 
 

@@ -42,6 +42,9 @@ ROWS = (
     Row("soak_costs", "follow", "from a new file to its first call", 150, "150 ms (worst)"),
     Row("soak_costs", "retired", "memory of a retired generation", 160, "160 KiB, 8 mappings"),
     Row("soak_costs", "unloading", "growth while what is retired is unloaded", 5, "5 %"),
+    Row("soak_types", "prototypes", "prototypes judged wrongly by debug information", 0, "0"),
+    Row("soak_types", "libabigail", "symbols that libabigail sees otherwise", 0, "0"),
+    Row("soak_types", "debug_cost", "debug information of a Go plugin", 3, "400 ms, then 3 ms"),
 )
 
 
