@@ -25,6 +25,7 @@ BATCHES = {
     "hostile_calls": ("calls with hostile arguments", 10_000),
     "hostile_texts": ("damaged texts of plugins and headers", 2_000),
     "check_fuzz": ("damaged files", 50_000),
+    "damaged_debug": ("files with damaged debug information", 500),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ from support import PLUGINS_C, PLUGINS_GO
 
 # The class of a type, its size, and its sign or how many items there are.
 Shape = tuple[str, int, Any]
+# Files at full size, at most, and at any size.
+_FILES, _FEWEST = 1_000, 5
 _POINTERS = {"pointer-type-def", "reference-type-def", "function-type"}
 _THROUGH = {"typedef-decl", "qualified-type-def"}
 
@@ -26,11 +29,11 @@ def libabigail(scale: float, folder: Path) -> Measured:
     """Compare functions and variables of the project's plugins and of the system's libraries."""
     if shutil.which("abidw") is None:
         return Measured(math.inf, "not measured: no abidw")
-    files = [*_project(folder), *_system()]
+    files = itertools.chain(_project(folder), _system())
     compared, explained = 0, 0
     wrong: list[str] = []
     details: list[str] = []
-    for path in files[: max(5, times(len(files), scale))]:
+    for path in itertools.islice(files, max(_FEWEST, times(_FILES, scale))):
         found = dwarf.read(path.read_bytes())
         other = _Abidw(path).symbols()
         both = found.symbols.keys() & other.keys()

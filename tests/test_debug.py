@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nativeplug import abi
-from nativeplug.load import content, debug
+from nativeplug.load import content, debug, dwarf
 from nativeplug.load.dwarf import Debug, Known
 from support import Compile, RunPython
 
@@ -37,13 +37,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Give a function that tells how often debug information was read."""
     calls = []
-    read = debug.dwarf.read
+    read = dwarf.read
 
     def note(data: bytes) -> Debug:
         calls.append(data)
         return read(data)
 
-    monkeypatch.setattr(debug.dwarf, "read", note)
+    monkeypatch.setattr(dwarf, "read", note)
     return lambda: len(calls)
 
 
@@ -68,7 +68,7 @@ def test_no_debug_information(compile_c: Compile, cache: Path, counted: Callable
 
 def test_not_final(compile_c: Compile, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What time has not sufficed for is not kept."""
-    monkeypatch.setattr(debug.dwarf, "read", lambda _: Debug(reason="late", is_final=False))
+    monkeypatch.setattr(dwarf, "read", lambda _: Debug(reason="late", is_final=False))
     file = content.read_file(str(compile_c(SOURCE, "-g")))
     assert ("late", False) == (debug.find(file).reason, cache.exists())
 

@@ -10,6 +10,7 @@ import pytest
 from nativeplug import abi, declare, programs
 from nativeplug.declare.abitypes import abi_of
 from nativeplug.declare.sources import Source
+from nativeplug.errors import DeclarationError
 from nativeplug.load import dwarf
 from support import PLUGINS_C, ROOT, Compile, CPlugin, RunPython, needs_go
 
@@ -240,7 +241,7 @@ class TestSymbols:
         """A thread-local variable is known as such."""
         found = told(compile_c("__thread int x = 3; int y = 4;", "-g"))
         assert "extern _Thread_local int x" == found.symbols["x"].text
-        with pytest.raises(declare.DeclarationError, match="thread-local"):
+        with pytest.raises(DeclarationError, match="thread-local"):
             declare.served(opened(found).lines["x"])
 
     def test_chosen_at_load(self, compile_c: Compile) -> None:
@@ -325,7 +326,8 @@ class TestNothing:
         """Pyelftools is not imported where there is nothing to read."""
         code = """
             import pathlib, sys
-            from nativeplug.load import dwarf
+            from nativeplug.errors import DeclarationError
+from nativeplug.load import dwarf
             dwarf.read(pathlib.Path(sys.argv[1]).read_bytes())
             print("elftools" in sys.modules)
         """

@@ -107,6 +107,7 @@ def test_every_room_has_a_rule(sources: dict[str, str]) -> None:
     [
         ("nativeplug.errors", "import os, nativeplug.load.key"),
         ("nativeplug.errors", "import nativeplug"),
+        ("nativeplug.abi.types", "from nativeplug.load import dwarf"),
         ("nativeplug.load.elf", "from nativeplug.declare import Declarations"),
         ("nativeplug.load.elf", "from nativeplug import plugin"),
         ("nativeplug.declare.ctext", "def f():\n    from nativeplug.call import Function"),

@@ -127,6 +127,23 @@ def test_told_builds() -> None:
     check("told_builds")
 
 
+def test_prototypes() -> None:
+    """Debug information refuses every wrong prototype, and no right one."""
+    check("prototypes")
+
+
+def test_libabigail() -> None:
+    """Debug information is understood as libabigail does, where that is there."""
+    run("libabigail")
+
+
+@needs_go
+def test_debug_cost() -> None:
+    """What a Go plugin's debug information tells is read, and kept."""
+    measured = soaking.measure("soak_types", "debug_cost", SCALE)
+    assert "first" in measured.text, measured.text
+
+
 class TestRow:
     """When a row is reached."""
 

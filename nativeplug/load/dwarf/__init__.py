@@ -2,12 +2,28 @@
 What a file's debug information (DWARF) tells of the types of what it exports.
 
 A pure function of the file's bytes. It takes some tenths of a second and trusts nothing in
-them, so `load.debug` calls it in a process of its own and keeps what it has found. pyelftools
-is imported when there is something to read.
+them, so `load.debug` calls it in a process of its own and keeps what it has found. What reads it
+is imported when there is something to read, and pyelftools with it.
 """
 
 from nativeplug.load.dwarf.known import Debug, Known
-from nativeplug.load.dwarf.reader import read
 from nativeplug.load.dwarf.sections import has_debug
 
 __all__ = ["Debug", "Known", "has_debug", "read"]
+
+
+def read(data: bytes) -> Debug:
+    """
+    Read what the debug information of a file tells of the symbols that it exports.
+
+    Never raises, and comes to an end: of damaged or hostile debug information nothing is
+    known, or not all, for a reason that the result has.
+
+    Args:
+        data: The whole file.
+    """
+    if not has_debug(data):
+        return Debug()
+    from nativeplug.load.dwarf import reader
+
+    return reader.read(data)

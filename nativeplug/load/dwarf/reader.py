@@ -30,16 +30,11 @@ _FEW_ENTRIES = 50_000
 
 def read(data: bytes) -> Debug:
     """
-    Read what the debug information of a file tells of the symbols that it exports.
-
-    Never raises, and comes to an end: of damaged or hostile debug information nothing is
-    known, for a reason that the result has. Imports pyelftools, if there is any to read.
+    Read the debug information of a file that has some; see the package.
 
     Args:
         data: The whole file.
     """
-    if not sections.has_debug(data):
-        return Debug()
     try:
         return _Reader(data).read()
     except UnreadableError as error:

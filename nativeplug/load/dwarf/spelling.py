@@ -70,7 +70,7 @@ class Spelling:
             return self._const(self.dies.type(die), inner, depth, pointed=pointed)
         if die.tag in QUALIFIERS:
             return self.spell(self.dies.type(die), inner, depth + 1, pointed=pointed)
-        if die.tag in _DERIVED:
+        if die.tag in _DERIVED and "DW_AT_GNU_vector" not in die.attributes:
             return self.spell(self.dies.type(die), inner + self._suffix(die, depth), depth + 1)
         return _joined(self.named(die, depth, pointed=pointed), inner)
 
@@ -122,9 +122,11 @@ class Spelling:
         """Return what a parameter is called."""
         return name
 
-    def named(self, die: Die, depth: int, *, pointed: bool) -> str:  # noqa: ARG002 - see `CText`
+    def named(self, die: Die, depth: int, *, pointed: bool) -> str:  # noqa: ARG002 - see CText
         """Return what a type is called that is not made of others by C's syntax."""
         name = self.dies.name(die)
+        if die.tag == "DW_TAG_array_type":
+            return f"{self.spell(self.dies.type(die), '', depth + 1)} __attribute__((vector_size))"
         keyword = _KEYWORDS.get(die.tag)
         if keyword is None:
             return name or str(die.tag)
@@ -132,4 +134,5 @@ class Spelling:
 
 
 def _joined(first: str, rest: str) -> str:
-    return f"{first} {rest}" if rest else first
+    space = "" if not rest or first.endswith("*") else " "
+    return f"{first}{space}{rest}"

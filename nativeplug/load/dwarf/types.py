@@ -23,6 +23,7 @@ _DW_CC_NORMAL = 1
 _EM_386, _EM_X86_64 = 3, 62
 # What is as long as the x87's 80 bits are with their padding, and is not them.
 _QUADS = ("float128", "f128", "Float128")
+_MOST_BYTES, _NO_ITEMS = 1 << 62, 1 << 64
 _LONG = frozenset({16, 32})
 _ADDRESSES = frozenset({"intptr_t", "uintptr_t"})
 
@@ -175,22 +176,28 @@ def array_lengths(dies: Dies, die: Die) -> list[int | None]:
     for child in dies.children(die):
         if child.tag != "DW_TAG_subrange_type":
             raise UntoldError(f"C has no array by {child.tag}")
-        count, last = (child.attributes.get(f"DW_AT_{name}") for name in ("count", "upper_bound"))
-        length = count.value if count is not None else last.value + 1 if last is not None else None
-        if length is not None and not (isinstance(length, int) and 0 <= length < 1 << 63):
-            length = None if length == 1 << 64 else _unusual()
-        found.append(length)
+        found.append(_length(child))
     return found or [None]
 
 
-def _unusual() -> int:
-    raise UntoldError("its length is worked out at run time")
+def _length(die: Die) -> int | None:
+    for name, more in (("DW_AT_count", 0), ("DW_AT_upper_bound", 1)):
+        attribute = die.attributes.get(name)
+        if attribute is None:
+            continue
+        value = attribute.value
+        if value == _NO_ITEMS - more:  # as an unsigned number
+            return 0
+        if not isinstance(value, int) or not -1 <= value < _MOST_BYTES or value + more < 0:
+            raise UntoldError("its length is worked out at run time")
+        return value + more
+    return None
 
 
 def _number(die: Die, name: str, otherwise: int | None = None) -> int:
     attribute = die.attributes.get(name)
     value: Any = otherwise if attribute is None else attribute.value
-    if not isinstance(value, int) or not 0 <= value < 1 << 62:
+    if not isinstance(value, int) or not 0 <= value < _MOST_BYTES:
         raise UntoldError(f"{die.tag} without {name}")
     return value
 
