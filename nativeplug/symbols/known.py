@@ -190,7 +190,7 @@ class Known:
         """
         pattern, name, _ = line
         if self._file is not None:
-            self._check_kind(line, ffi)
+            self.check_kind(line, ffi)
         if self.told is not None and self.own.lines.get(name) == line:
             return "plugin"  # which is where the declaration comes from
         known = self.find(name)
@@ -228,8 +228,14 @@ class Known:
                 )
         return changes
 
-    def _check_kind(self, line: Line, ffi: Any) -> None:
-        """Compare a declaration with the file's table of symbols."""
+    def check_kind(self, line: Line, ffi: Any) -> None:
+        """
+        Compare a symbol's declaration with the file's table of symbols; see `check`.
+
+        Raises:
+            SignatureMismatchError: It is a function there and not here, or the reverse, or a
+                variable that is larger here.
+        """
         file, (pattern, name, _) = self._file, line
         kind = None if file is None or name in file.untyped else file.exports.get(name)
         is_function = pattern.startswith(_FUNCTION_PATTERN)
