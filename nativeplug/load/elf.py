@@ -69,7 +69,7 @@ def find_defect(
     Args:
         data: The whole file.
         target: The kind of process; None for this one.
-        libc: What that has, one of `structure.LIBCS`, or `structure.ANY_LIBC`; None for this process's.
+        libc: What that has, as `structure.find_defect` takes it; None for this process's.
 
     Returns:
         The first finding; None when there is none.

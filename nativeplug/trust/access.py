@@ -17,9 +17,7 @@ _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _MOST_LINKS: Final = 40  # path_resolution(7)
 
 
-def find_writable(
-    path: str, trusted: Collection[int], *, is_there: bool = True
-) -> Iterator[str]:
+def find_writable(path: str, trusted: Collection[int], *, is_there: bool = True) -> Iterator[str]:
     """
     Say by which directories somebody else could make a path lead elsewhere, a reason each.
 
