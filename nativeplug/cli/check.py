@@ -13,9 +13,8 @@ import click
 
 from nativeplug import checking
 from nativeplug.checking import HARDENING, Report, SymbolCheck, Wanted
-from nativeplug.cli.console import Failure, console, printable, table
+from nativeplug.cli.console import Failure, console, printable, read_plugin, table
 from nativeplug.cli.interfaces import find_interface
-from nativeplug.load.content import FileChangedError, read_file
 from nativeplug.trust import Demands, Policy
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -96,10 +95,7 @@ def check(plugin: str, declarations: Path | None, *, as_json: bool, **options: A
     if "/" not in plugin and not os.path.exists(plugin):
         raise Failure(f"no file {plugin!r} here: check reads a file, so name a library by its path")
     wanted = _wanted(declarations, **options)
-    try:
-        report = checking.check(read_file(plugin), wanted)
-    except FileChangedError:
-        raise Failure(f"cannot check {plugin!r}: it changes while it is read") from None
+    report = checking.check(read_plugin(plugin), wanted)
     if as_json:
         click.echo(json.dumps(_as_json(report), indent=2))
     else:
@@ -171,8 +167,10 @@ def _describe(symbol: SymbolCheck) -> Iterator[str]:
         yield "the same, by the plugin" if symbol.by == "plugin" else "the same, by DWARF"
     elif symbol.known is not None:
         yield symbol.known
+    elif not symbol.is_exported:
+        yield "not exported"
     else:
-        yield "not exported" if not symbol.is_exported else symbol.text
+        yield "not told" if symbol.verdict == "finding" else symbol.text
 
 
 def _describe_undeclared(names: tuple[str, ...]) -> str:
