@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from nativeplug import declare
-from nativeplug.checking.report import Check, SymbolCheck, judged, not_checked, ok
+from nativeplug.checking.report import Check, SymbolCheck, Verdict, judged, not_checked, ok
 from nativeplug.checking.types import OTHER_MACHINE, Types, text_of
 from nativeplug.declare import Declarations
 from nativeplug.errors import DeclarationError, SignatureMismatchError
@@ -56,23 +56,18 @@ def check_symbols(types: Types, declared: Declarations) -> Iterator[SymbolCheck]
 
 def _check_symbol(types: Types, declared: Declarations, name: str) -> SymbolCheck:
     symbol, text = declared.symbols[name], text_of(declared, name)
-    missing = _find_export_problem(name, types.content.file.exports.get(name))
-    if missing is not None:
-        return SymbolCheck(name, "finding", text, symbol.place, is_exported=False, text=missing)
+    kind = types.content.file.exports.get(name)
+    if kind is None:
+        why = f"{name!r} is declared, and not exported"
+        return SymbolCheck(name, "finding", text, symbol.place, text=why, is_exported=False)
     try:
         by = types.check(declared.lines[name], declared.ffi)
     except SignatureMismatchError as error:
         return SymbolCheck(name, "finding", text, symbol.place, known=error.known, text=str(error))
-    why = "" if symbol.problem is None else f"it cannot be used: {symbol.problem}"
-    return SymbolCheck(name, "ok" if by else "not checked", text, symbol.place, by, text=why)
-
-
-def _find_export_problem(name: str, kind: str | None) -> str | None:
-    if kind is None:
-        return f"{name!r} is declared, and not exported"
-    if kind == "tls":
-        return f"{name!r} is declared, and a variable of each thread, which cannot be used"
-    return None
+    problem = "it is a variable of each thread" if kind == "tls" else symbol.problem
+    why = "" if problem is None else f"it cannot be used: {problem}"
+    verdict: Verdict = "not checked" if by is None or problem is not None else "ok"
+    return SymbolCheck(name, verdict, text, symbol.place, by, text=why)
 
 
 def check_exports(symbols: Sequence[SymbolCheck]) -> Check:

@@ -55,7 +55,7 @@ class SymbolCheck:
     known: str | None = None
     #: What is wrong, or why nothing was compared.
     text: str = ""
-    #: The file exports it, for all threads.
+    #: The file exports it.
     is_exported: bool = True
 
 

@@ -163,14 +163,16 @@ def _describe(symbol: SymbolCheck) -> Iterator[str]:
     yield symbol.name
     yield symbol.verdict
     yield symbol.declared
-    if symbol.by is not None:
+    if symbol.verdict == "not checked":
+        yield symbol.text
+    elif symbol.by is not None:
         yield "the same, by the plugin" if symbol.by == "plugin" else "the same, by DWARF"
     elif symbol.known is not None:
         yield symbol.known
     elif not symbol.is_exported:
         yield "not exported"
     else:
-        yield "not told" if symbol.verdict == "finding" else symbol.text
+        yield "not told"
 
 
 def _describe_undeclared(names: tuple[str, ...]) -> str:
