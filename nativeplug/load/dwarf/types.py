@@ -23,7 +23,7 @@ _DW_CC_NORMAL = 1
 _EM_386, _EM_X86_64 = 3, 62
 # What is as long as the x87's 80 bits are with their padding, and is not them.
 _QUADS = ("float128", "f128", "Float128")
-_MOST_BYTES, _NO_ITEMS = 1 << 62, 1 << 64
+_MOST_BYTES = 1 << 62
 _LONG = frozenset({16, 32})
 _ADDRESSES = frozenset({"intptr_t", "uintptr_t"})
 
@@ -186,8 +186,6 @@ def _length(die: Die) -> int | None:
         if attribute is None:
             continue
         value = attribute.value
-        if value == _NO_ITEMS - more:  # as an unsigned number
-            return 0
         if not isinstance(value, int) or not -1 <= value < _MOST_BYTES or value + more < 0:
             raise UntoldError("its length is worked out at run time")
         return value + more
