@@ -326,6 +326,15 @@ class TestSymbols:
             found = told(compile_c(text, version, "-O2", "-freorder-blocks-and-partition"))
             assert "int f(int *a, long int b)" == found.symbols["f"].text
 
+    def test_declared_only(self, compile_c: Compile) -> None:
+        """What a file merely declares, and is defined without debug information, is not known."""
+        text = """
+            __asm__(".globl g\\n.type g, %function\\ng: .zero 4\\n.size g, 4");
+            int g(int a);
+            int f(int a) { return g(a) + 1; }
+        """
+        assert ["f"] == list(told(compile_c(text, "-g", "-O2")).symbols)
+
     def test_split(self, compile_c: Compile) -> None:
         """Of what is in a file beside it, nothing is known."""
         found = told(compile_c("int f(int a) { return a; }", "-g", "-gsplit-dwarf"))

@@ -223,9 +223,12 @@ def _information(sections: dict[str, bytes]) -> DWARFInfo:
             return None
         return DebugSectionDescriptor(io.BytesIO(data), f".{name}", 0, len(data), 0)
 
-    used = ("info", "abbrev", "str", "ranges", "addr", "str_offsets", "line_str", "rnglists")
-    unused = ("aranges", "frame", "loc", "line", "pubtypes", "pubnames", "loclists", "sup")
-    named: dict[str, Any] = {f"debug_{name}_sec": section(f"debug_{name}") for name in used}
+    used = ("info", "abbrev", "str", "ranges", "addr", "str_offsets", "line_str")
+    listed = ("rnglists", "loclists")  # entries refer to these by index
+    unused = ("aranges", "frame", "loc", "line", "pubtypes", "pubnames", "sup")
+    named: dict[str, Any] = {
+        f"debug_{name}_sec": section(f"debug_{name}") for name in used + listed
+    }
     named |= dict.fromkeys((f"debug_{name}_sec" for name in unused), None)
     return DWARFInfo(
         config=DwarfConfig(little_endian=True, machine_arch="", default_address_size=8),
