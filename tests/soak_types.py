@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import random
@@ -23,6 +24,8 @@ from support import PLUGINS_GO
 
 _SEED = 7
 _BATCH = 100  # prototypes in a file
+# Optimised, a function may call one of the same body, or take its place.
+_LEVELS = ("-O0", "-O2")
 
 
 def prototypes(scale: float, folder: Path) -> Measured:
@@ -30,13 +33,13 @@ def prototypes(scale: float, folder: Path) -> Measured:
     rng = random.Random(_SEED)  # noqa: S311 - it must be repeatable
     total, edits = times(2_000, scale), Counter[str]()
     wrong: list[str] = []
-    compilers = [*filter(None, (programs.c_compiler(), _clang()))]
+    compilers = [*itertools.product(filter(None, (programs.c_compiler(), _clang())), _LEVELS)]
     for index, start in enumerate(range(0, total, _BATCH)):
         made = [random_prototype(rng, at) for at in range(start, min(start + _BATCH, total))]
         changed = [edited(each, rng) for each in made]
         edits.update(each.edit for each in changed)
-        compiler = compilers[index % len(compilers)]
-        wrong += _judge(made, changed, _build(folder, source(made), compiler))
+        compiler, level = compilers[index % len(compilers)]
+        wrong += _judge(made, changed, _build(folder, source(made), [*compiler, level]))
     text = f"{len(wrong)} of {total:,} declared rightly and of {total:,} declared wrongly"
     return Measured(len(wrong), text, wrong[:20], [f"{name}: {edits[name]}" for name in edits])
 
