@@ -249,6 +249,28 @@ class TestText:
         assert ["f"] == list(opened(found).lines)
 
 
+@pytest.mark.parametrize(
+    ("before", "name", "after"),
+    [("struct s", "struct s", ""), ("union u", "union u", ""), ("typedef struct", "T", "T")],
+)
+def test_pointed_to(before: str, name: str, after: str, compile_c: Compile) -> None:
+    """A record that is only pointed to must be laid out as it is declared."""
+
+    def text(members: str) -> str:
+        return f"{before} {{ {members} }} {after}; int f({name} *p)"
+
+    known = told(compile_c(f"{text('int x, y;')} {{ return !p; }}", "-g")).symbols["f"].type
+    found = []
+    for members in ("int a, b;", "int x[3];"):
+        declared = declare.read(f"{text(members)};")
+        type_ = abi_of(declared.ffi, declared.lines["f"])
+        assert type_ is not None
+        found.append(abi.differ(type_, known))
+    size = 4 if name == "union u" else 8
+    assert found[0] is None
+    assert f"they point to records of 12 and {size} bytes" in str(found[1])
+
+
 class TestSymbols:
     """Which entry is about which symbol."""
 

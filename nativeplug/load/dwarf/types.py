@@ -130,15 +130,18 @@ class Types:
     def _target(self, die: Die) -> abi.Record | None:
         """Return what a pointer leads to, if that is a record whose members are told."""
         try:
-            target, _ = peel(self._dies, self._dies.type(die))
+            target, typedefs = peel(self._dies, self._dies.type(die))
             while target is not None and target.tag == "DW_TAG_array_type":
-                target, _ = peel(self._dies, self._dies.type(target))
+                target, typedefs = peel(self._dies, self._dies.type(target))
             if target is None or target.tag not in RECORDS:
                 return None
             found = self.of(target)
         except UntoldError:
             return None
-        return found if isinstance(found, abi.Record) else None
+        if not isinstance(found, abi.Record):
+            return None
+        is_nameless = typedefs and not self._dies.name(target)
+        return replace(found, name=typedefs[-1]) if is_nameless else found
 
     def _enumeration_size(self, die: Die) -> int:
         die = whole(self._dies, die)
