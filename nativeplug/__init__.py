@@ -23,11 +23,44 @@ TYPE_CHECKING = False  # as type checkers know it; importing typing costs more t
 if TYPE_CHECKING:
     from nativeplug._core import get_errno
     from nativeplug.call import Callback, Function, Signature, Variable
+    from nativeplug.directories import get_include
+    from nativeplug.interface import (
+        CType,
+        Interface,
+        char,
+        float32,
+        float64,
+        int8,
+        int16,
+        int32,
+        int64,
+        int_,
+        intptr,
+        long,
+        longlong,
+        optional,
+        schar,
+        short,
+        size,
+        ssize,
+        uchar,
+        uint,
+        uint8,
+        uint16,
+        uint32,
+        uint64,
+        uintptr,
+        ulong,
+        ulonglong,
+        ushort,
+    )
     from nativeplug.plugin import Pin, Plugin, open
+    from nativeplug.trust import Policy, get_policy, set_policy
     from nativeplug.update import GenerationInfo
 
 __all__ = [
     "BuildError",
+    "CType",
     "Callback",
     "ClosedError",
     "DeclarationError",
@@ -35,19 +68,50 @@ __all__ = [
     "FormatError",
     "Function",
     "GenerationInfo",
+    "Interface",
     "InterfaceError",
     "OpenError",
     "OriginError",
     "Pin",
     "Plugin",
     "PluginError",
+    "Policy",
     "Signature",
     "SignatureMismatchError",
     "SymbolNotFoundError",
     "UpdateError",
     "Variable",
+    "char",
+    "float32",
+    "float64",
     "get_errno",
+    "get_include",
+    "get_policy",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "int_",
+    "intptr",
+    "long",
+    "longlong",
     "open",
+    "optional",
+    "schar",
+    "set_policy",
+    "short",
+    "size",
+    "ssize",
+    "uchar",
+    "uint",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "uintptr",
+    "ulong",
+    "ulonglong",
+    "ushort",
 ]
 
 __version__ = "0.1.0"
@@ -57,9 +121,9 @@ def __getattr__(name: str) -> object:
     """Import what opens plugins, when a public name of it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nativeplug import _core, call, plugin, update
+    from nativeplug import _core, call, directories, interface, plugin, trust, update
 
-    rooms = (plugin, call, update, _core)
+    rooms = (plugin, call, update, trust, interface, _core, directories)
     room = next(room for room in rooms if hasattr(room, name))
     value: object = getattr(room, name)
     globals()[name] = value

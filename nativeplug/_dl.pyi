@@ -1,6 +1,6 @@
 # ruff: noqa: PYI021 - C has no docstrings: this file is the contract
 """
-The dynamic loader's calls: csrc/dl, compiled by cffi.
+The dynamic loader's calls, the check of a file before them, and posix_spawn(3): csrc/dl, by cffi.
 
 Each function runs without the GIL, is safe to call from several threads, and raises
 nothing: failures are results. Texts are written to buffers of the caller, cut to their size.
@@ -90,6 +90,58 @@ class _Lib:
 
     def np_dl_free_address(self) -> FFI.CData:
         """Return the address of libc's free."""
+
+    #: Which libc a process or a file has.
+    NP_LIBC_GNU: int
+    NP_LIBC_MUSL: int
+
+    def np_check(
+        self, data: FFI.CData, size: int, machine: int, libc: int, found: FFI.CData, /
+    ) -> bool:
+        """
+        Look for what would harm or mislead the dynamic loader in a file.
+
+        Nothing outside of *data* is read, and the time is linear in *size*, whatever the
+        bytes are.
+
+        Args:
+            data: The whole file, borrowed.
+            size: How many bytes it has.
+            machine: e_machine of the process that it is for: x86-64 or AArch64.
+            libc: One of ``NP_LIBC_*``.
+            found: A ``struct np_finding *`` for what is found, and where in the file.
+
+        Returns:
+            True when nothing is found.
+        """
+
+    def np_check_libc(self) -> int:
+        """Return which libc this process has, one of ``NP_LIBC_*``."""
+
+    def np_dl_spawn(
+        self,
+        program: bytes,
+        argv: FFI.CData,
+        envp: FFI.CData,
+        descriptors: FFI.CData,
+        count: int,
+        pid: FFI.CData,
+        /,
+    ) -> int:
+        """
+        Start a program in a session of its own, with default signals; it has to be reaped.
+
+        Args:
+            program: Its path.
+            argv: Its arguments, a ``char *[]`` that ends with NULL.
+            envp: Its environment, the same.
+            descriptors: An ``int[]``: what the child has as 0, 1, 2 ...; it has no others.
+            count: How many those are; at most 8.
+            pid: An ``int *`` for the child's process number.
+
+        Returns:
+            0, or the operating system's error number.
+        """
 
 ffi: FFI
 lib: _Lib

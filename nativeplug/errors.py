@@ -53,7 +53,7 @@ class OpenError(PluginError, OSError):
 
 
 class FormatError(OpenError):
-    """The file is not a loadable plugin; found before any of its code ran."""
+    """The file is not a loadable plugin; found before any of its code ran in this process."""
 
     _details = ("path", "reason", "offset")
 

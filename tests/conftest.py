@@ -18,6 +18,7 @@ from following import SETTLE, Calls, Follow, threads, wait_until_watched
 from nativeplug import build, programs
 from nativeplug.update.follow import Follower
 from samples import MORE_VARIABLES, MORE_VARIABLES_DECLARED, PAIRS, PAIRS_DECLARED
+from signing import Signer
 from support import (
     EXPORTS_C,
     KINDS_C,
@@ -51,8 +52,9 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep parsed declarations apart from the user's."""
+    """Keep parsed declarations, and the versions that were run, apart from the user's."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NATIVEPLUG_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         patch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield
 
@@ -114,7 +116,8 @@ def open_plugin(
         folder = tmp_path_factory.mktemp("copy")
         for file in path.parent.glob(f"{path.stem}.*"):
             shutil.copy(file, folder)
-        return nativeplug.open(folder / path.name, *args, **options)
+        opened: nativeplug.Plugin = nativeplug.open(folder / path.name, *args, **options)
+        return opened
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NATIVEPLUG_INVOKER", request.param)
@@ -281,6 +284,13 @@ def followed(tmp_path: Path) -> Path:
 def versions(tmp_path: Path) -> Versions:
     """Give a plugin's file, and what puts versions of it in place."""
     return Versions(tmp_path)
+
+
+@pytest.fixture
+def signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signer:
+    """Give a fresh key, and a ledger that knows of no version."""
+    monkeypatch.setenv("NATIVEPLUG_STATE_DIR", str(tmp_path / "state"))
+    return Signer()
 
 
 @pytest.fixture(params=["core", "cffi"])

@@ -1,9 +1,9 @@
 """
 Make random calls in rounds until something is wrong: ``make fuzz``, ``make fuzz SEED=5``.
 
-A round has a batch of each kind, in as many processes at once. Its seed is the last round's plus
-one, so a round that failed is repeated as the first one of another run. At the end every kind
-of call is made a million times, by each invoker.
+A round has a batch of each kind, each in a process of its own, at once. Its seed is the last
+round's plus one, so a round that failed is repeated as the first one of another run. At the
+end every kind of call is made a million times, by each invoker.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ CALLS = 1_000_000
 BATCHES = {
     "differential": ("prototypes", 250),
     "hostile_calls": ("calls with hostile arguments", 10_000),
+    "hostile_texts": ("damaged texts of plugins and headers", 2_000),
+    "check_fuzz": ("damaged files", 50_000),
     "damaged_debug": ("files with damaged debug information", 500),
 }
 

@@ -45,7 +45,7 @@ static int private_one(void) { return 2; }
 int (*const pointer)(void) = private_one;
 """
 # Offsets in the ELF header of 64 bit files, elf(5).
-E_TYPE, E_MACHINE, E_PHOFF, E_SHOFF, E_PHENTSIZE, E_PHNUM = 16, 18, 32, 40, 54, 56
+E_TYPE, E_MACHINE, E_PHOFF, E_SHOFF, E_PHENTSIZE, E_PHNUM, E_SHNUM = 16, 18, 32, 40, 54, 56, 60
 # A plugin for the command line, with values of every kind.
 KINDS_H = """
 #include <stdint.h>
@@ -148,13 +148,13 @@ def go_build_info(version: str, flags: int = 2) -> str:
     return f'char info[] = "{text}" "\\x{size:02x}" "{version}";\n'
 
 
-def run(*arguments: str | Path) -> Result:
-    """Run a command in this process."""
+def run(*arguments: str | Path, typed: str | None = None) -> Result:
+    """Run a command in this process, of a user who types something."""
     from click.testing import CliRunner
 
     from nativeplug.cli.app import app
 
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed)
 
 
 def refused(result: Result) -> str:

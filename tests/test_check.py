@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +27,19 @@ def plg(versions: Versions) -> Iterator[nativeplug.Plugin]:
         yield plugin
 
 
+#: A constructor that says goodbye, and leaves a mark in the file that $TRIES names.
+_DEADLY = """
+#include <stdio.h>
+__attribute__((constructor)) static void start(void) {
+    FILE *tries = fopen(getenv("TRIES"), "a");
+    fputc('x', tries);
+    fclose(tries);
+    fputs("sorry\\n", stderr);
+    abort();
+}
+"""
+
+
 class TestRefusal:
     """A bad version changes nothing."""
 
@@ -32,12 +47,7 @@ class TestRefusal:
         """What is in use must be exported; all that is missing is told."""
         plg.version()
         plg.number  # noqa: B018 - reading it is a lookup
-        versions.path.write_bytes(
-            versions.build(2)
-            .read_bytes()
-            .replace(b"\0version\0", b"\0verzion\0")
-            .replace(b"\0number\0", b"\0nunber\0")
-        )
+        versions.put(2, 'asm(".hidden version, number");')
 
         error = refused(plg)
 
@@ -94,6 +104,47 @@ class TestRefusal:
 
         assert f"{versions.path}: undefined symbol: nowhere" == reason
         assert 1 == len(plg.generations)
+
+    def test_deadly(
+        self,
+        plg: nativeplug.Plugin,
+        versions: Versions,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A version whose constructor kills is refused; the next to open does not try again."""
+        tries = tmp_path / "tries"
+        monkeypatch.setenv("TRIES", str(tries))
+        versions.put(2, _DEADLY)
+        reason = "loading it in a process of its own ended that: killed by SIGABRT (Aborted): sorry"
+
+        assert (reason,) == refused(plg).reasons
+        with pytest.raises(nativeplug.UpdateError, match="killed by SIGABRT"):
+            nativeplug.open(versions.path)
+        assert 1 == plg.version() == len(tries.read_text())
+        assert (reason,) == refused(plg).reasons
+        assert (2, 1) == (len(tries.read_text()), len(plg.generations))
+
+        versions.put(3)
+
+        assert "updated" == plg.update()
+        assert 3 == plg.version()
+
+    def test_no_probe(
+        self, plg: nativeplug.Plugin, versions: Versions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where no probe can be made, that is said; it can be done without."""
+        monkeypatch.setattr(sys, "executable", "")
+        monkeypatch.delitem(sys.modules, "multiprocessing.spawn", raising=False)
+        versions.put(2)
+
+        (reason,) = refused(plg).reasons
+
+        assert reason.startswith("cannot probe it: there is no Python to start: ")
+        assert reason.endswith("; probe=False does without")
+        assert 1 == plg.version()
+        assert plg is nativeplug.open(versions.path, probe=False)
+        assert 2 == plg.version() == plg.generation
 
     def test_hook(self, plg: nativeplug.Plugin, versions: Versions) -> None:
         """A version that is not ready is refused, and unloaded again."""

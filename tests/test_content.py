@@ -29,6 +29,26 @@ class TestReading:
         expected = content.Content(str(path), FileKey.of(path.stat()), data, sha256)
         assert expected == content.read_file(str(path))
 
+    def test_place(self, tmp_path: Path) -> None:
+        """Where it was read is the place of the file itself, with its owner and permissions."""
+        path, link = tmp_path / "plugin.so", tmp_path / "link.so"
+        path.touch()
+        path.chmod(0o640)
+        link.symlink_to("plugin.so")
+        place = content.read_file(str(link)).place
+        assert place is not None
+        assert (str(path.resolve()), os.getuid()) == (place.path, place.owner)
+        assert 0o640 == place.mode & 0o777
+
+    def test_no_proc(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without /proc its path is not known."""
+        path = tmp_path / "plugin.so"
+        path.touch()
+        monkeypatch.setattr(os, "readlink", refuse(errno.ENOENT))
+        place = content.read_file(str(path)).place
+        assert place is not None
+        assert None is place.path
+
     def test_file_without_a_size(self) -> None:
         """A file of /proc, which says that it is empty, is read to its end."""
         descriptor = os.open("/proc/self/status", os.O_RDONLY)

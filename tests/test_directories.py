@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.directories import cache_directory
+import nativeplug
+from nativeplug.directories import cache_directory, get_include, state_directory
+from support import ROOT
 
 
 class TestCache:
@@ -44,3 +46,32 @@ class TestCache:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr("os.path.expanduser", lambda path: path)
         assert None is cache_directory()
+
+
+class TestState:
+    """The directory for what must be remembered."""
+
+    @pytest.mark.parametrize(
+        ("environment", "expected"),
+        [
+            ({"NATIVEPLUG_STATE_DIR": "/own", "XDG_STATE_HOME": "/xdg"}, "/own"),
+            ({"XDG_STATE_HOME": "/xdg", "HOME": "/home/me"}, "/xdg/nativeplug"),
+            ({"XDG_STATE_HOME": "relative", "HOME": "/me"}, "/me/.local/state/nativeplug"),
+        ],
+    )
+    def test_environment(
+        self, environment: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The environment says it, by names of its own."""
+        for name in ("NATIVEPLUG_STATE_DIR", "XDG_STATE_HOME", "HOME"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        assert Path(expected) == state_directory()
+
+
+def test_include() -> None:
+    """The header that is installed is the one of the sources."""
+    assert nativeplug.get_include() == get_include()
+    header, source = Path(get_include(), "nativeplug.h"), ROOT / "csrc" / "include" / "nativeplug.h"
+    assert source.read_bytes() == header.read_bytes()

@@ -9,17 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.load import dynamic, elf, layout
+from nativeplug.load import dynamic, elf, layout, structure
 from support import (
     E_MACHINE,
     E_PHENTSIZE,
     E_PHNUM,
     E_PHOFF,
+    E_SHNUM,
+    E_SHOFF,
     E_TYPE,
     EXPORTS_C,
     Compile,
     patched,
 )
+
+
+def words(data: bytes | memoryview) -> str:
+    """Return what is said of a defect; nothing when there is none."""
+    found = elf.find_defect(data)
+    return found.text if found else ""
 
 
 def loads(path: Path) -> bool:
@@ -64,10 +72,10 @@ class TestFindDefect:
     )
     def test_foreign(self, data: bytes, reason: str) -> None:
         """A file of another format is called by its name."""
-        assert reason == elf.find_defect(data)
+        assert reason == words(data)
 
     @pytest.mark.parametrize(
-        ("data", "words"),
+        ("data", "remedy"),
         [
             (b"!<arch>\nplugin.o/", "link its objects with -shared"),
             (b"!<thin>\nplugin.o/", "link its objects with -shared"),
@@ -75,42 +83,42 @@ class TestFindDefect:
             (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         ],
     )
-    def test_remedy(self, data: bytes, words: str) -> None:
+    def test_remedy(self, data: bytes, remedy: str) -> None:
         """Where there is a remedy, the reason names it."""
-        assert words in (elf.find_defect(data) or "")
+        assert remedy in words(data)
 
     def test_other_machine(self, elf_bytes: bytes) -> None:
         """A file for another machine is refused with the names of both."""
         other = 183 if layout.host_target().machine != 183 else 62
-        found = elf.find_defect(patched(elf_bytes, E_MACHINE, "<H", other))
+        found = words(patched(elf_bytes, E_MACHINE, "<H", other))
         name = {183: "AArch64", 62: "x86-64"}[other]
         assert f"built for {name}, this process is {layout.host_target()}" == found
 
     def test_unknown_machine(self, elf_bytes: bytes) -> None:
         """A machine without a name is called by its number."""
-        found = elf.find_defect(patched(elf_bytes, E_MACHINE, "<H", 4242))
+        found = words(patched(elf_bytes, E_MACHINE, "<H", 4242))
         assert f"built for machine 4242, this process is {layout.host_target()}" == found
 
     def test_other_word_size(self, elf_bytes: bytes) -> None:
         """A file of another word size is refused with both sizes."""
-        found = elf.find_defect(patched(elf_bytes, 4, "B", 1)) or ""
+        found = words(patched(elf_bytes, 4, "B", 1))
         assert " 32 bit, " in found
         assert found.endswith(" 64 bit")
 
     def test_other_byte_order(self, elf_bytes: bytes) -> None:
         """A file of another byte order is refused with both orders."""
-        found = elf.find_defect(patched(elf_bytes, 5, "B", 2)) or ""
+        found = words(patched(elf_bytes, 5, "B", 2))
         assert " big-endian, " in found
         assert found.endswith(" little-endian")
 
     def test_damaged_class(self, elf_bytes: bytes) -> None:
         """A header without a valid word size is damaged."""
         expected = "damaged: the ELF header gives no word size or byte order"
-        assert expected == elf.find_defect(patched(elf_bytes, 4, "B", 9))
+        assert expected == words(patched(elf_bytes, 4, "B", 9))
 
     def test_object_file(self, compile_c: Compile) -> None:
         """A relocatable object file is told to be linked with -shared."""
-        found = elf.find_defect(compile_c(EXPORTS_C, "-c", shared=False).read_bytes())
+        found = words(compile_c(EXPORTS_C, "-c", shared=False).read_bytes())
         expected = "not a shared object but a relocatable object file: link it with -shared"
         assert expected == found
 
@@ -118,7 +126,7 @@ class TestFindDefect:
     def test_executable(self, compile_c: Compile, flags: list[str]) -> None:
         """An executable is refused, position-independent or not."""
         program = compile_c("int main(void) { return 0; }", *flags, shared=False)
-        found = elf.find_defect(program.read_bytes()) or ""
+        found = words(program.read_bytes())
         assert found.startswith("not a shared object but a")
         assert found.endswith("executable: link it with -shared")
 
@@ -128,27 +136,27 @@ class TestFindDefect:
     )
     def test_other_kinds(self, elf_bytes: bytes, kind: int, reason: str) -> None:
         """Core dumps and unknown kinds of ELF files are refused."""
-        assert reason == elf.find_defect(patched(elf_bytes, E_TYPE, "<H", kind))
+        assert reason == words(patched(elf_bytes, E_TYPE, "<H", kind))
 
     def test_no_dynamic_section(self, elf_bytes: bytes) -> None:
         """A file without program headers is no shared object."""
-        found = elf.find_defect(patched(elf_bytes, E_PHNUM, "<H", 0)) or ""
+        found = words(patched(elf_bytes, E_PHNUM, "<H", 0))
         assert "it has no dynamic section" in found
 
     def test_debug_information_only(self, compile_c: Compile) -> None:
         """A file of separate debug information is refused: dlopen would read nonsense."""
         path = compile_c(EXPORTS_C, "-g")
         subprocess.run(["objcopy", "--only-keep-debug", path], check=True)
-        assert "only debug information?" in (elf.find_defect(path.read_bytes()) or "")
+        assert "only debug information?" in words(path.read_bytes())
 
     def test_odd_program_headers(self, elf_bytes: bytes) -> None:
         """Program headers of a wrong size are damage."""
         expected = "damaged: program headers of 7 bytes each"
-        assert expected == elf.find_defect(patched(elf_bytes, E_PHENTSIZE, "<H", 7))
+        assert expected == words(patched(elf_bytes, E_PHENTSIZE, "<H", 7))
 
     def test_program_headers_outside(self, elf_bytes: bytes) -> None:
         """Program headers that end after the file are found, at any offset."""
-        found = elf.find_defect(patched(elf_bytes, E_PHOFF, "<Q", 2**64 - 1)) or ""
+        found = words(patched(elf_bytes, E_PHOFF, "<Q", 2**64 - 1))
         assert found.startswith("truncated: the program headers end at byte 1844674407")
 
     def test_segment_outside(self, elf_bytes: bytes) -> None:
@@ -158,13 +166,16 @@ class TestFindDefect:
             s.end for s in layout.read_segments(elf_bytes, header) if s.kind == layout.PT_LOAD
         )
         expected = f"truncated: a segment ends at byte {last}, the file has {last - 1}"
-        assert expected == elf.find_defect(elf_bytes[: last - 1])
+        assert expected == words(elf_bytes[: last - 1])
+        assert structure.Defect(expected, last - 1, is_cut=True) == elf.find_defect(
+            elf_bytes[: last - 1]
+        )
         assert None is elf.find_defect(elf_bytes[:last])
 
     def test_short_header(self, elf_bytes: bytes) -> None:
         """A file that ends within the ELF header is truncated."""
         expected = "truncated: the ELF header ends at byte 64, the file has 40"
-        assert expected == elf.find_defect(elf_bytes[:40])
+        assert expected == words(elf_bytes[:40])
 
     def test_every_truncation(self, elf_bytes: bytes, tmp_path: Path) -> None:
         """A truncated plugin either has a defect or can be loaded; none kills the process."""
@@ -203,9 +214,27 @@ class TestUnfinished:
 
     def test_room_made_before(self, elf_bytes: bytes) -> None:
         """So is one that has its final size before it has its bytes."""
-        for length in (0, 2048):  # within the header, and before the dynamic section
+        for length in range(0, len(elf_bytes) - 64, 512):
             data = elf_bytes[:length] + bytes(len(elf_bytes) - length)
-            assert elf.is_unfinished(data), elf.find_defect(data)
+            assert elf.is_unfinished(data), words(data)
+        damaged = elf_bytes[:2048] + bytes(len(elf_bytes) - 2048)
+        assert words(damaged).endswith(" (an unfinished copy?)")
+
+    def test_section_headers_come_last(self, elf_bytes: bytes) -> None:
+        """A file that could be loaded, but lacks its last bytes, is unfinished."""
+        assert None is elf.find_defect(elf_bytes[:-1])
+        assert elf.is_unfinished(elf_bytes[:-1])
+
+    @pytest.mark.parametrize("field", [(E_SHOFF, "<Q"), (E_SHNUM, "<H")])
+    def test_without_sections(self, elf_bytes: bytes, field: tuple[int, str]) -> None:
+        """A file that has no section headers needs none."""
+        assert not elf.is_unfinished(patched(elf_bytes, *field, 0))
+
+    def test_damaged(self, elf_bytes: bytes) -> None:
+        """A file that is all there, and damaged, is not unfinished."""
+        damaged = patched(elf_bytes, 12, "B", 9)
+        assert "damaged: the ELF header's padding is not zero (byte 0x8)" == words(damaged)
+        assert not elf.is_unfinished(damaged)
 
 
 class TestIsGo:

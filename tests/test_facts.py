@@ -86,7 +86,7 @@ class TestFacts:
         """What is not an ELF file is a FormatError that says what it is."""
         with pytest.raises(FormatError) as caught:
             facts.read(io.BytesIO(data))
-        assert elf.find_defect(data) == caught.value.reason
+        assert str(elf.find_defect(data)) == caught.value.reason
 
     def test_every_truncation(self, elf_bytes: bytes) -> None:
         """A truncated file is either read or a FormatError of one line, and nothing else."""

@@ -18,7 +18,7 @@ from support import BuildC, CPlugin, RunPython, error_of, load_generation
 NUMBER = "int number(void) { return 7; }"
 
 # Offsets in the ELF header, elf(5).
-EI_CLASS, EI_DATA, E_TYPE, E_MACHINE, E_PHENTSIZE = 4, 5, 16, 18, 54
+EI_CLASS, EI_DATA, EI_VERSION, E_TYPE, E_MACHINE, E_PHENTSIZE = 4, 5, 6, 16, 18, 54
 
 
 @pytest.fixture
@@ -104,6 +104,13 @@ class TestFormat:
         error = error_of(path)
         assert reason in str(error)
         assert f"cannot open plugin '{path}': {error.reason}" == str(error)
+
+    def test_place(self, patched: Callable[[int, str, int], Path]) -> None:
+        """The error tells where in the file the damage is."""
+        error = error_of(patched(EI_VERSION, "B", 3))
+        assert isinstance(error, FormatError)
+        assert "damaged: ELF version 3 (byte 0x6)" == error.reason
+        assert 6 == error.offset
 
     def test_no_room_for_words(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Our finding does not need the loader's words."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nativeplug import declare
+from nativeplug.declare import Declarations
 from nativeplug.declare.goheader import clean, is_go_header
+from nativeplug.declare.sources import Source
 from nativeplug.errors import DeclarationError
 from support import PLUGINS_GO, CPlugin
 
@@ -170,3 +175,13 @@ def test_included_by_another(tmp_path: Path) -> None:
         '#include "greeter.h"\nvoid f(GoInt a);\n'
     )
     assert "long" == declare.read(outer).ffi.typeof("GoInt").cname
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, len(HEADER)), st.integers(0, 60), st.text(max_size=30))
+def test_damaged(start: int, count: int, text: str) -> None:
+    """Whatever is done to a header of cgo, it is read or refused; `hostile_texts` does more."""
+    damaged = HEADER[:start] + text + HEADER[start + count :]
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(DeclarationError):
+        patch.setenv("CC", "none")  # a preprocessor would take its time
+        declare.extend(Declarations(), Source(damaged, "damaged.h"))

@@ -18,6 +18,12 @@ from nativeplug.load import image
 from support import BuildC, descriptors, names, refuse
 
 
+def place_of(copy: image.Image) -> Path:
+    """Return the directory in which a copy has its own."""
+    assert copy.temporary is not None
+    return Path(copy.temporary).parent
+
+
 class TestMemory:
     """The copy is a sealed memfd."""
 
@@ -146,7 +152,8 @@ class TestFiles:
         copy = image.copy(str(tmp_path / "plugin.so"), b"bytes")
         (directory,) = tmp_path.iterdir()
         assert directory.name.startswith(".plugin.so.")
-        assert (str(directory), str(directory / "plugin.so")) == (copy.temporary, copy.name)
+        assert str(directory) == copy.temporary
+        assert (directory / "plugin.so").samefile(copy.name)
         modes = [path.stat().st_mode & 0o777 for path in (directory, directory / "plugin.so")]
         assert [0o700, 0o600] == modes
         assert b"bytes" == os.pread(copy.descriptor, 100, 0)
@@ -156,6 +163,16 @@ class TestFiles:
             os.fstat(copy.descriptor)
 
     @pytest.mark.usefixtures("_no_memfd")
+    def test_replaced(self, tmp_path: Path) -> None:
+        """Who may write beside the user's file cannot put another copy in the place of ours."""
+        copy = image.copy(str(tmp_path / "plugin.so"), b"bytes")
+        (directory,) = tmp_path.iterdir()
+        directory.rename(tmp_path / "moved")
+        directory.mkdir()
+        (directory / "plugin.so").write_bytes(b"other")
+        assert b"bytes" == Path(copy.name).read_bytes()
+
+    @pytest.mark.usefixtures("_no_memfd")
     def test_beside_the_file_itself(self, tmp_path: Path) -> None:
         """A symlink is followed: its own directory is not the file's."""
         (tmp_path / "real").mkdir()
@@ -163,14 +180,14 @@ class TestFiles:
         (tmp_path / "link.so").symlink_to("real/plugin.so")
         copy = image.copy(str(tmp_path / "link.so"), b"bytes")
         copy.close()
-        assert tmp_path / "real" == Path(copy.name).parent.parent
+        assert tmp_path / "real" == place_of(copy)
 
     @pytest.mark.usefixtures("_no_memfd")
     def test_cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The cache directory serves where the user's cannot be written to."""
         monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path / "cache"))
         copy = image.copy("/nowhere/plugin.so", b"bytes")
-        assert tmp_path / "cache/copies" == Path(copy.name).parent.parent
+        assert tmp_path / "cache/copies" == place_of(copy)
         assert b"bytes" == Path(copy.name).read_bytes()
         copy.close()
         copy.close()  # somebody else may have done it
@@ -185,7 +202,7 @@ class TestFiles:
         monkeypatch.setattr(image, "cache_directory", lambda: cache and Path(cache))
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         copy = image.copy("/nowhere/plugin.so", b"bytes")
-        assert tmp_path == Path(copy.name).parent.parent
+        assert tmp_path == place_of(copy)
 
     @pytest.mark.usefixtures("_no_memfd")
     @pytest.mark.parametrize(
@@ -247,7 +264,7 @@ class TestFiles:
         monkeypatch.setattr(mmap, "mmap", forbid_once)
         count = descriptors()
         copy = image.copy(str(tmp_path / "plugin.so"), b"bytes")
-        assert tmp_path == Path(copy.name).parent.parent
+        assert tmp_path == place_of(copy)
         copy.close()
         assert count == descriptors()
 

@@ -6,7 +6,7 @@ import pytest
 
 from support import CPlugin, RunPython
 
-HEAVY = {"pycparser", "elftools", "click", "rich"}
+HEAVY = {"pycparser", "elftools", "cryptography", "click", "rich"}
 CODE = """
     import sys
     before = set(sys.modules)

@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from nativeplug.errors import OpenError
-from nativeplug.load.key import FileKey, SystemKey, cannot_open, file_key, key_of, quick_key_of
+from nativeplug.load.key import (
+    FileKey,
+    SystemKey,
+    cannot_open,
+    file_key,
+    key_of,
+    quick_key_of,
+    real_path,
+)
+from support import refuse
 
 
 @pytest.fixture
@@ -184,3 +193,20 @@ class TestRefusals:
     def test_reason_of_an_error_without_words(self) -> None:
         """An error without the system's words has its own."""
         assert "cannot open plugin 'p': odd" == str(cannot_open("p", ValueError("odd")))
+
+
+class TestRealPath:
+    """Where a path leads to."""
+
+    def test_link(self, file: Path) -> None:
+        """Links are followed."""
+        link = file.with_name("link.so")
+        link.symlink_to(file)
+        assert os.path.realpath(file) == real_path(str(link))
+
+    def test_replaced(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A link that becomes a file between two looks at it is no error."""
+        link = file.with_name("link.so")
+        link.symlink_to(file)
+        monkeypatch.setattr(os, "readlink", refuse(errno.EINVAL))
+        assert str(link) == real_path(str(link))

@@ -88,7 +88,7 @@ class TestRequired:
         for declared, name in (("int add(int, int);", "add"), ("extern int calls;", "calls")):
             error = mismatch(path, declared, name, require_checked=True)
             assert error.known is None
-            assert "the file does not tell its type, which require_checked demands" in str(error)
+            assert "the plugin does not tell its type, which require_checked demands" in str(error)
 
     def test_not_required(self, path: Path) -> None:
         """Without it they are used, and say that nobody has checked them."""
@@ -98,4 +98,4 @@ class TestRequired:
     def test_wrong_type(self, path: Path) -> None:
         """It is true or false."""
         with pytest.raises(TypeError, match="require_checked must be bool, not list"):
-            nativeplug.open(path, require_checked=["add"])  # type: ignore[arg-type]
+            nativeplug.open(path, require_checked=["add"])  # type: ignore[call-overload]

@@ -32,7 +32,7 @@ class TestPaths:
             *(path, str(path), Path("greeter.so"), "greeter.so", "./greeter.so", "link.so"),
             *(f"../{tmp_path.name}/greeter.so", tmp_path / "hard.so", os.fsencode(path)),
         ]
-        assert 1 == len({nativeplug.open(spelling) for spelling in spellings})  # type: ignore[arg-type]
+        assert 1 == len({nativeplug.open(spelling) for spelling in spellings})  # type: ignore[call-overload]
         assert str(path) == nativeplug.open("link.so").path
 
     def test_relative_to_the_time_of_the_call(
@@ -177,10 +177,10 @@ class TestRefusals:
     def test_always_changing(self, c_plugin: CPlugin, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that others go on writing is an error, after some attempts."""
 
-        def change(*_args: object) -> None:
+        def change(*_args: object, **_options: object) -> None:
             raise FileChangedError
 
-        monkeypatch.setattr("nativeplug.plugin.opening.load_file", change)
+        monkeypatch.setattr("nativeplug.update.admission.load_file", change)
         with pytest.raises(OpenError, match=r"the file changes while it is read$"):
             nativeplug.open(c_plugin("variables"))
 
@@ -193,14 +193,14 @@ class TestRefusals:
             build_c(EIGHT)
             return read_file(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("nativeplug.plugin.opening.read_file", change)
+        monkeypatch.setattr("nativeplug.plugin.serving.read_file", change)
         assert 8 == nativeplug.open(path, NUMBER).number()
 
     @pytest.mark.parametrize("path", [None, 3, ["greeter.so"]])
     def test_no_path(self, path: object) -> None:
         """What is no path is a TypeError."""
         with pytest.raises(TypeError, match="expected str"):
-            nativeplug.open(path)  # type: ignore[arg-type]
+            nativeplug.open(path)  # type: ignore[call-overload]
 
     def test_wrong_declarations_load_nothing(self, slow: Callable[[int], Path]) -> None:
         """A mistake in the declarations is found before any of the plugin's code runs."""

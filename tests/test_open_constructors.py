@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,12 +126,12 @@ class TestConstructors:
         """A load that opens the plugin itself is refused, not waited for."""
         path = build_c(SEVEN)
 
-        def reenter(*args: object) -> object:
+        def reenter(*args: Any, **options: Any) -> object:
             with pytest.raises(OpenError, match="its own constructor, or a signal handler"):
                 nativeplug.open(path)
-            return load_file(*args)  # type: ignore[arg-type]
+            return load_file(*args, **options)
 
-        monkeypatch.setattr("nativeplug.plugin.opening.load_file", reenter)
+        monkeypatch.setattr("nativeplug.update.admission.load_file", reenter)
         assert 7 == nativeplug.open(path, NUMBER).number()
 
     def test_interrupt(self, slow: Callable[[int], Path], run_python: RunPython) -> None:

@@ -95,7 +95,9 @@ class TestNotPlain:
             ("#ifdef __cplusplus\n", 2, "an #if without #endif"),
             ("#undef X\n", 1, "#undef X"),
             ("#error no \\\n way\n", 1, "#error no way"),
-            ("#define 5\n#define\n", 2, "#define"),
+            ("#define X\n#define\n", 2, "#define"),
+            ("#define 5 7\n", 1, "#define 5 7"),
+            ("#define \u00e9 7\n", 1, "#define \u00e9 7"),
             ("#define X 1\n#define X 2\n", 2, "#define X 2"),
         ],
     )

@@ -102,7 +102,7 @@ class TestTypes:
                 "typedef int t; typedef long t;",
                 "1:29: 'typedef long t' contradicts 'typedef int t'",
             ),
-            ("enum a { X = 1 }; enum b { X = 2 };", "1:19: multiple declarations of constant: X"),
+            ("enum a { X = 1 }; enum b { X = 2 };", "1:19: the enumerator 'X' is 2"),
             ("int f(int); int f(long);", "1:17: 'int f(long)' contradicts 'int f(int)'"),
             ("int f(int); extern int f;", "1:24: 'int f' contradicts 'int f(int)'"),
             ("int f(__int128); int f(int);", "1:22: 'int f(int)' contradicts 'int f(__int128)'"),
@@ -131,3 +131,35 @@ class TestTypes:
     def test_repetitions(self, text: str) -> None:
         """The same may be declared again."""
         assert declare.read(text).origins
+
+
+class TestEnumerators:
+    """One name has one value, and belongs to the type that defines it."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "enum color { RED = 1, BLUE = 7 }; enum { RED = 1 }; enum { BLUE = 7 };",
+            "enum { RED = 1 }; enum color { RED = 1, BLUE = 7 };",
+        ],
+    )
+    def test_repeated(self, text: str) -> None:
+        """What a type has and the text repeats is the type's; cffi took the process down."""
+        found = declare.read(f"{text} enum color f(enum color c);")
+        assert {"RED": 1, "BLUE": 7} == found.constants
+        assert {1: "RED", 7: "BLUE"} == found.ffi.typeof("enum color").elements
+
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            ("enum color { RED = 1 };\nenum { RED = 2 };", "2:1"),
+            ("enum { RED = 1 }; enum { RED = 2 };", "1:19"),
+            ("enum a { RED = 1 }; enum b { RED = 2 };", "1:21"),
+        ],
+    )
+    def test_contradiction(self, text: str, place: str) -> None:
+        """Another value is refused at its place."""
+        with pytest.raises(DeclarationError) as caught:
+            declare.read(text)
+        said = f"<declarations>:{place}: the enumerator 'RED' is 2, but was 1 before"
+        assert said == str(caught.value)

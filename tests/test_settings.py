@@ -13,16 +13,17 @@ from support import CPlugin
 
 def test_nothing_said() -> None:
     """Nothing is unloaded, and a hundred generations may be mapped."""
-    assert Settings("never", DEFAULT_MAX_GENERATIONS, None, None) == Settings().plus()
+    assert Settings("never", DEFAULT_MAX_GENERATIONS, None, None, None) == Settings().plus()
     assert 100 == DEFAULT_MAX_GENERATIONS
 
 
 def test_adding_up() -> None:
     """What is said later counts; what is not said stays."""
-    settings = Settings().plus("when_idle", 7, print, None).plus(None, 8, None, repr)
+    settings = Settings().plus("when_idle", 7, print, None, probe=True).plus(None, 8, None, repr)
 
-    assert Settings("when_idle", 8, print, repr) == settings
+    assert Settings("when_idle", 8, print, repr, probe=True) == settings
     assert "never" == settings.plus("never").unload
+    assert settings.plus(probe=False).probe is False
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,7 @@ def test_adding_up() -> None:
         ({"max_generations": 0}, ValueError, "max_generations must be at least 1, not 0"),
         ({"before_update": 7}, TypeError, "before_update must be callable, not int"),
         ({"after_update": "x"}, TypeError, "after_update must be callable, not str"),
+        ({"probe": 1}, TypeError, "probe must be bool or None, not int"),
     ],
 )
 def test_wrong(c_plugin: CPlugin, given: dict[str, Any], kind: type[Exception], text: str) -> None:

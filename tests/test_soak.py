@@ -78,6 +78,55 @@ def test_unloading() -> None:
     check("unloading")
 
 
+@needs_go
+def test_truncations() -> None:
+    """No truncated file that is accepted kills a process."""
+    check("truncations")
+
+
+@needs_go
+def test_mutants() -> None:
+    """Hardly any file with damaged tables that is accepted kills a process."""
+    check("mutants")
+
+
+@needs_go
+def test_false_refusals() -> None:
+    """No file that can be loaded is refused."""
+    check("false_refusals")
+
+
+@needs_go
+def test_check_cost() -> None:
+    """The check of a large plugin takes a time that nobody feels."""
+    run("check_cost")
+
+
+def test_bit_flips() -> None:
+    """No bit of what is signed can be another one."""
+    check("bit_flips")
+
+
+def test_attacker() -> None:
+    """Nothing that is put in a file's place at any step runs."""
+    check("attacker")
+
+
+def test_interop() -> None:
+    """The program minisign, where there is one, sees signatures as we do."""
+    run("interop")
+
+
+def test_told_prototypes() -> None:
+    """What macros tell of prototypes agrees with these, and with no edit of them."""
+    check("told_prototypes")
+
+
+def test_told_builds() -> None:
+    """The macros tell the same, whatever builds the plugin."""
+    check("told_builds")
+
+
 def test_prototypes() -> None:
     """Debug information refuses every wrong prototype, and no right one."""
     check("prototypes")
@@ -105,12 +154,25 @@ class TestRow:
             (Measured(1, "1 of 10 calls"), False),
             (Measured(0, "0 of 10 calls", ["but"]), False),
             (Measured(float("inf"), "not measured"), False),
-            (Measured(float("nan"), "not measured"), False),
+            (Measured(float("nan"), "not measured: no program"), False),
         ],
     )
     def test_is_met(self, measured: Measured, *, met: bool) -> None:
         """It is when the figure is small enough and nothing else is wrong."""
         assert met is ROWS["c_updates"].is_met(measured)
+
+    @pytest.mark.parametrize(
+        ("measured", "verdict"),
+        [
+            (Measured(0, "0"), "met"),
+            (Measured(1, "1"), "missed"),
+            (Measured(float("nan"), "no program"), "not measured"),
+            (Measured(float("nan"), "no program", ["but"]), "missed"),
+        ],
+    )
+    def test_verdict(self, measured: Measured, verdict: str) -> None:
+        """What could not be measured is neither met nor missed."""
+        assert verdict == soak._verdict(ROWS["c_updates"], measured)
 
     def test_crash(self) -> None:
         """A process that fails is a problem, with what it has said."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from nativeplug.declare.sources import CALLERS_TEXT, Source, beside, from_caller
+from nativeplug.declare.sources import CALLERS_TEXT, Source, beside, from_caller, told_by
 from nativeplug.errors import DeclarationError
+from support import refuse
 
 
 class TestFromCaller:
@@ -132,6 +134,16 @@ class TestBeside:
         expected = [str(there / "real.h"), str(here / "link.h")]
         assert expected == [source.name for source in found if source is not None]
 
+    def test_symlink_that_is_replaced(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A link that becomes a file between two looks at it has its own directory alone."""
+        (tmp_path / "link.so").symlink_to("real.so")
+        monkeypatch.setattr(os, "readlink", refuse(errno.EINVAL))
+        assert beside(str(tmp_path / "link.so")) is None
+        (tmp_path / "link.h").write_text("")
+        assert beside(str(tmp_path / "link.so")) is not None
+
     def test_loop(self, tmp_path: Path) -> None:
         """A symlink that leads to itself has no header, and is no error here."""
         (tmp_path / "x.so").symlink_to(tmp_path / "x.so")
@@ -152,3 +164,9 @@ class TestBeside:
         monkeypatch.setattr(Path, "read_bytes", refuse)
         with pytest.raises(DeclarationError, match=r"Permission denied$"):
             beside(str(tmp_path / "greeter.so"))
+
+
+def test_told_by() -> None:
+    """What a plugin tells has the plugin's name, and changes with the plugin."""
+    source = told_by("lib/greeter.so", "int f(void);\n")
+    assert Source("int f(void);\n", "lib/greeter.so (.nativeplug)", None, is_brought=True) == source

@@ -43,9 +43,9 @@ def path(build_c: BuildC) -> Iterator[Path]:
 class TestDeclarations:
     """Each open may add declarations."""
 
-    def test_none(self, path: Path) -> None:
+    def test_none(self, build_c: BuildC) -> None:
         """Without declarations there are no names, and the plugin is open."""
-        plg = nativeplug.open(path)
+        plg = nativeplug.open(build_c(TEXT, "plugin", "-g0"))
         assert [] == list(plg)
         assert not plg.closed
 
@@ -267,13 +267,13 @@ class TestOptions:
     def test_free(self, path: Path, free: object) -> None:
         """free= is a mapping of names to names."""
         with pytest.raises(TypeError, match="free must map names of functions to names"):
-            nativeplug.open(path, free=free)  # type: ignore[arg-type]
+            nativeplug.open(path, free=free)  # type: ignore[call-overload]
 
     @pytest.mark.parametrize("allowed", ["Name", 3, None, [3], {"Name": 1, 3: 4}])
     def test_go_results(self, path: Path, allowed: object) -> None:
         """allow_go_results= is a bool or a collection of names, never one name."""
         with pytest.raises(TypeError, match="allow_go_results must be a bool or a collection"):
-            nativeplug.open(path, allow_go_results=allowed)  # type: ignore[arg-type]
+            nativeplug.open(path, allow_go_results=allowed)  # type: ignore[call-overload]
 
     @pytest.mark.parametrize(
         ("first", "second", "expected"),

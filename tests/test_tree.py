@@ -43,6 +43,7 @@ class TestPlaces:
             ("int g;\n struct S {\n int x;", 2, 2, "cannot read this as C: at end of input"),
             ("int g;\nextern;\nint f(void);", 2, 1, "cannot read this as C: invalid declaration"),
             ("int a @ b;", 1, 7, "cannot read this as C: illegal character '@'"),
+            ("int a;\n\x1d int b;", 2, 1, "cannot read this as C: illegal character '\\x1d'"),
             ("}", 1, 1, "cannot read this as C"),
             ("int f(void); #define X 1", 1, 14, "cannot read this as C: a directive needs a line"),
             ('int g;\nextern "C" { int f(void); }', 2, 1, 'extern "C" is C++'),

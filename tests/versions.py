@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,9 +59,9 @@ class Versions:
         """Put a header beside the plugin."""
         self.path.with_suffix(".h").write_text(DECLARED + more)
 
-    def open(self, more: str = "", **options: object) -> nativeplug.Plugin:
+    def open(self, more: str = "", **options: Any) -> nativeplug.Plugin:
         """Open the plugin, declared by the caller."""
-        return nativeplug.open(self.path, DECLARED + more, **options)  # type: ignore[arg-type]
+        return nativeplug.open(self.path, DECLARED + more, **options)
 
 
 def refused(plg: nativeplug.Plugin) -> nativeplug.UpdateError:

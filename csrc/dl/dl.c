@@ -19,6 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
+#include "np_spawn.h"
+
 enum {
     NP_DL_FOUND = 0,     /* *address is the symbol's; it may be NULL */
     NP_DL_ABSENT = 1,    /* no such symbol; *error has the loader's text */

@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nativeplug.directories import get_include
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,6 +39,9 @@ def environment(toolchain: GoToolchain, compiler: Sequence[str]) -> dict[str, st
         **os.environ,
         **toolchain.environment,
         "CC": shlex.join(compiler),
+        # Compilers look there last. Go's own variables for flags would take the place of what
+        # ``go env -w`` has noted, and be part of the key of all that Go keeps.
+        "CPATH": os.pathsep.join(filter(None, (os.environ.get("CPATH"), get_include()))),
         "CGO_ENABLED": "1",
         "GOTOOLCHAIN": "local",  # never download another Go
     }

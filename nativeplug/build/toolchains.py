@@ -12,12 +12,14 @@ import os
 import shlex
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nativeplug import programs
 from nativeplug.build import goenv
-from nativeplug.errors import BuildError
+from nativeplug.directories import get_include
+from nativeplug.errors import BuildError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,7 +127,7 @@ def _build_c(source: Path, files: list[Path], target: Path, flags: Sequence[str]
     compiler = _require_c_compiler(source)
     with _workshop(target) as room:
         made = Path(room, target.name)
-        options = [*compiler, *_C_FLAGS, *_words("CFLAGS"), "-o"]
+        options = [*compiler, *_C_FLAGS, f"-I{get_include()}", *_words("CFLAGS"), "-o"]
         # The user's flags come last: they override ours, and a "-l" works only after the files.
         _run(source, [*options, made, *files, *_words("LDFLAGS"), *flags])
         made.replace(target)
@@ -150,10 +152,25 @@ def _build_go(source: Path, target: Path, flags: Sequence[str]) -> Path:
         _run(source, [toolchain.command, *options], folder=source, environment=environment)
         header = made.with_suffix(".h")
         if header.exists():  # a package that exports nothing has none
+            _tell(made, header, target)
             # Before the plugin: whoever sees the new plugin finds its declarations with it.
             header.replace(target.with_suffix(".h"))
         made.replace(target)
     return target
+
+
+def _tell(made: Path, header: Path, target: Path) -> None:
+    """
+    Put what cgo's *header* declares into the plugin, which otherwise serves without it.
+    """
+    from nativeplug.build.embed import embed_source  # the parser: only Go needs it
+    from nativeplug.declare.sources import from_caller
+
+    try:
+        source = replace(from_caller(header), name=str(target.with_suffix(".h")))
+        embed_source(made, str(target), source, keep=True)
+    except PluginError as error:
+        _log.warning("%s will not tell of itself: %s", target, error)
 
 
 def _require_c_compiler(source: Path) -> list[str]:

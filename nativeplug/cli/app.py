@@ -12,7 +12,13 @@ from nativeplug.cli.build import build
 from nativeplug.cli.call import call
 from nativeplug.cli.console import Failure
 from nativeplug.cli.demo import demo
+from nativeplug.cli.embed import embed
+from nativeplug.cli.header import header
 from nativeplug.cli.inspect import inspect
+from nativeplug.cli.keygen import keygen
+from nativeplug.cli.sign import sign
+from nativeplug.cli.stubs import stubs
+from nativeplug.cli.verify import verify
 from nativeplug.errors import PluginError
 
 
@@ -29,8 +35,9 @@ class _Commands(click.Group):
 @click.group(cls=_Commands)
 @click.version_option(nativeplug.__version__, message="%(prog)s %(version)s")
 def app() -> None:
-    """Look into, call and build compiled plugins (C, Go, Rust)."""
+    """Look into, call, build and sign compiled plugins (C, Go, Rust)."""
 
 
-for command in (inspect, call, bench, build, demo):
+_COMMANDS = (inspect, call, bench, build, embed, stubs, header, keygen, sign, verify, demo)
+for command in _COMMANDS:
     app.add_command(command)

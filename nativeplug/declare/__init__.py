@@ -6,6 +6,7 @@ import os
 from functools import partial
 
 from nativeplug.declare import compiled, sources
+from nativeplug.declare.abitypes import abi_of
 from nativeplug.declare.declarations import (
     Declarations,
     FunctionDeclaration,
@@ -27,6 +28,7 @@ __all__ = [
     "SymbolDeclaration",
     "TypeDeclaration",
     "VariableDeclaration",
+    "abi_of",
     "extend",
     "find",
     "from_line",

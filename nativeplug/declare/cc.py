@@ -22,7 +22,7 @@ from nativeplug.errors import DeclarationError
 from nativeplug.programs import c_compiler
 
 _OWN, _MACROS = "<text>", "<macros>"
-_DEFINED = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(?!\w|\()", re.MULTILINE)
+_DEFINED = re.compile(r"^[ \t]*#[ \t]*define[ \t]+([A-Za-z_]\w*)(?!\w|\()", re.MULTILINE | re.ASCII)
 _EXPANSION = re.compile(r'"(\w+)" (.+)')
 _ERROR = re.compile(r"^(.*?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)$", re.MULTILINE)
 _SECONDS = 120

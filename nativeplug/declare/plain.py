@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _DIRECTIVE = re.compile(r"^[ \t]*#[ \t]*(\w*)((?:\\\n|[^\n])*)", re.MULTILINE)
-_DEFINE = re.compile(r"(\w+)(\()?(.*)")
+_DEFINE = re.compile(r"([A-Za-z_]\w*)(?=[\s(]|$)(\()?(.*)", re.ASCII)
 _CONDITION = re.compile(
     r"if(?P<not>n)?def (?P<name>\w+)|if (?P<no>!)?defined ?\(? ?(?P<it>\w+) ?\)?"
 )

@@ -14,6 +14,7 @@ from pycparser import c_ast
 
 from nativeplug.declare import cffitypes, syntax
 from nativeplug.declare.constants import Constants
+from nativeplug.declare.containment import check_containment
 from nativeplug.declare.declarations import same_type
 from nativeplug.declare.extensions import NOTE, THREAD_LOCAL
 from nativeplug.declare.places import contradiction
@@ -57,6 +58,7 @@ class Reader:
         self.names: dict[c_ast.Node, list[str]] = {}  # of every node that declares types
         self.notes: dict[c_ast.Node, list[str]] = {}  # see `extensions`
         self.enumerators: dict[str, int | None] = {}  # the value of those without a named type
+        self.values: dict[str, int] = {}  # of all enumerators
         for node in self._parts(tree):
             syntax.tidy(node)
             if node.coord.file != CONTEXT_FILE:  # whose enumerators are among the constants
@@ -101,9 +103,20 @@ class Reader:
                 if self._is_own(node):  # what a system header says matters only where it is used
                     raise
                 continue
-            self.enumerators |= dict.fromkeys(found)
-            if self._is_own(node) and not syntax.defined_names(node):
-                self.enumerators |= found
+            self._note_enumerators(node, found)
+
+    def _note_enumerators(self, node: c_ast.Node, found: dict[str, int]) -> None:
+        """Note which enumerators are constants of the text, and which belong to a type."""
+        is_nameless = self._is_own(node) and not syntax.defined_names(node)
+        for name, value in found.items():
+            if self.values.setdefault(name, value) != value:
+                raise syntax.error_at(
+                    node, f"the enumerator {name!r} is {value}, but was {self.values[name]} before"
+                )
+            if not is_nameless:
+                self.enumerators[name] = None
+            else:
+                self.enumerators.setdefault(name, value)
 
     def own_constants(self) -> dict[str, int]:
         """Return the text's macros, and its enumerators that belong to no type with a name."""
@@ -127,6 +140,7 @@ class Reader:
                     waiting.append(by_name[name])
                 elif not name.startswith("typedef "):
                     opaque.setdefault(name, node)
+        check_containment(needed)
         forward = [self._forward(name, node) for name, node in opaque.items()]
         defined = [self._type(node) for node in self.names if node in needed]
         return _distinct([*forward, *defined])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -54,8 +55,8 @@ def from_caller(declarations: str | os.PathLike[str]) -> Source:
     if isinstance(declarations, os.PathLike):
         return _read(Path(os.fsdecode(declarations)))
     raise TypeError(
-        "declarations must be C text (str) or a header (os.PathLike), "
-        f"not {type(declarations).__name__}"
+        "declarations must be C text (str), a header (os.PathLike) or an interface (a class that "
+        f"derives from nativeplug.Interface), not {type(declarations).__name__}"
     )
 
 
@@ -78,12 +79,35 @@ def beside(plugin: str) -> Source | None:
     return None
 
 
+def told_by(plugin: str, text: str) -> Source:
+    """
+    Return what a plugin's file tells of itself as a source.
+
+    Args:
+        plugin: The plugin's path.
+        text: What `nativeplug.load.told` has read.
+    """
+    return Source(text, f"{plugin} (.nativeplug)", is_brought=True)
+
+
+def debugged_by(plugin: str, text: str) -> Source:
+    """
+    Return what a plugin's debug information tells as a source.
+
+    Args:
+        plugin: The plugin's path.
+        text: What `nativeplug.load.debug` has found.
+    """
+    return Source(text, f"{plugin} (debug information)", is_brought=True)
+
+
 def _places(plugin: str) -> Iterator[Path]:
     place = Path(plugin)
     yield place
-    real = Path(os.path.realpath(plugin))
-    if real != place:
-        yield real
+    with contextlib.suppress(OSError):  # a link that is replaced in this moment
+        real = Path(os.path.realpath(plugin))
+        if real != place:
+            yield real
 
 
 def _read(header: Path) -> Source:

@@ -39,7 +39,9 @@ _TAG = re.compile(r"\b(?:struct|union|enum)\s+$")
 _CPLUSPLUS = re.compile(r'\s*extern\s*"C')
 _REWORDED = {"Directives not supported yet": "a directive needs a line of its own"}
 _DIRECTIVE = re.compile(r"^#[^\n]*", re.MULTILINE)
-_SPACE = re.compile(r"(?:\s|^#[^\n]*)*", re.MULTILINE)
+# What the parser passes over; other characters that are blank to Python are illegal to it.
+_BLANK = " \t\n\f\v"
+_SPACE = re.compile(rf"(?:[{_BLANK}]|^#[^\n]*)*", re.MULTILINE)
 # A name in the place of a type: before another name or a pointer, or as a whole parameter.
 _TYPE_PLACE = re.compile(
     r"(?<![\w.])(?P<first>[A-Za-z_]\w*)(?=\s+\**\s*[A-Za-z_]|\s*\*)"
@@ -155,7 +157,7 @@ def _declarations(body: str) -> Iterator[tuple[int, int]]:
         if token[0] == ";" and depth == 0:
             yield _after_space(body, start), token.end()
             start = token.end()
-    if start == 0 or body[start:].strip():
+    if start == 0 or body[start:].strip(_BLANK):
         yield _after_space(body, start), len(body)
 
 
@@ -170,7 +172,9 @@ def _offset(body: str, at: re.Match[str]) -> int | None:
     for line in body.split("\n"):
         if mark := MARKER.fullmatch(line):
             file, number = mark[2], int(mark[1]) - 1
-        elif (file, number) == (at["file"], int(at["line"])) and line[column - 1 : column].strip():
+        elif (file, number) == (at["file"], int(at["line"])) and line[column - 1 : column].strip(
+            _BLANK
+        ):
             return offset + column - 1
         number += 1
         offset += len(line) + 1

@@ -7,14 +7,16 @@ hashed without it, and never copied.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from nativeplug.load import dynamic
+from nativeplug.load import dynamic, elf
 from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.key import FileKey, cannot_open, file_key
+from nativeplug.load.structure import Defect
 
 # Not to wait for a writer, where the path has become a pipe.
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -31,6 +33,27 @@ class FileChangedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file was when it was read, and who could write it."""
+
+    #: The path that leads to it without symlinks; None where there is no /proc to ask.
+    path: str | None
+    #: The user that owns it.
+    owner: int
+    #: Its permissions, as in st_mode.
+    mode: int
+
+    @classmethod
+    def of(cls, descriptor: int, status: os.stat_result) -> Place:
+        """Return the place of the very file that a descriptor stands for."""
+        path = None
+        with contextlib.suppress(OSError):
+            # Of one that was replaced since, the name is followed by " (deleted)", proc(5).
+            path = os.readlink(f"/proc/self/fd/{descriptor}")
+        return cls(path, status.st_uid, status.st_mode)
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What a file had in it when it was read."""
 
@@ -41,7 +64,15 @@ class Content:
     data: bytes
     #: The data's SHA-256, in hexadecimal digits: what two equal contents have in common.
     sha256: str
+    #: Where that was; None where nobody has asked the file itself.
+    place: Place | None = field(default=None, compare=False)
+    #: Why it cannot be loaded into this process; None when nothing was found.
+    defect: Defect | None = field(init=False, repr=False, compare=False)
     _file: Dynamic | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Look for a defect, once."""
+        object.__setattr__(self, "defect", elf.find_defect(self.data))
 
     @property
     def file(self) -> Dynamic:
@@ -80,9 +111,11 @@ def _read_settled(path: str, descriptor: int) -> Content:
     key = file_key(descriptor)
     _let_settle(key)
     data = _read(descriptor, key.size)
-    if file_key(descriptor) != key:
+    status = os.fstat(descriptor)
+    if FileKey.of(status) != key:
         raise FileChangedError
-    return Content(path, key, data, hashlib.sha256(data).hexdigest())
+    place = Place.of(descriptor, status)
+    return Content(path, key, data, hashlib.sha256(data).hexdigest(), place)
 
 
 def _let_settle(key: FileKey) -> None:

@@ -1,35 +1,35 @@
 """
-What a plugin's file is, found in its first bytes before the dynamic loader sees it.
+What a plugin's file is, found before the dynamic loader sees it.
 
 ``dlopen`` of a damaged file does not fail, it kills: a truncated file ends in SIGBUS,
 because the loader touches pages that the file does not have. `find_defect` therefore
-runs before it, on the path of ``open``; it costs microseconds. The full account of a
-file is in `facts`.
+runs before it, on the path of ``open``; it costs microseconds. What kind of file it is
+and whether all of it is there is told here, what is in it by `structure`. The full
+account of a file is in `facts`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nativeplug.load import layout
+from nativeplug.load import layout, structure
+from nativeplug.load.structure import Defect
 
 if TYPE_CHECKING:
-    from nativeplug.load.layout import Bytes, Header, Segment
+    from nativeplug.load.layout import Bytes, Header, Segment, Target
 
+# Where these are in every ELF header.
+_EI_CLASS, _E_TYPE, _E_MACHINE = 4, 16, 18
 _ET_REL, _ET_EXEC, _ET_DYN, _ET_CORE = 1, 2, 3, 4
 _NOT_SHARED = {
     _ET_REL: "not a shared object but a relocatable object file: link it with -shared",
     _ET_EXEC: "not a shared object but an executable: link it with -shared",
     _ET_CORE: "not a shared object but a core dump",
 }
-_DT_STRTAB, _DT_SYMTAB, _DT_FLAGS_1 = 5, 6, 0x6FFFFFFB
+_DT_FLAGS_1 = 0x6FFFFFFB
 _DF_1_PIE = 0x08000000
 
-# What is said of a file of which only a part is there.
-_EMPTY = "the file is empty"
-_TRUNCATED = "truncated: "
-_ZEROS = "not an ELF file: it begins with zero bytes (an unfinished copy?)"
-_NO_TABLES = "damaged: its dynamic section leads nowhere (an unfinished copy?)"
+_UNFINISHED = " (an unfinished copy?)"
 
 # What people pass by mistake, by its first bytes; the first match counts.
 _LOOKS = (
@@ -57,7 +57,7 @@ _LONGEST_CHARACTER = 4
 _GO_BUILD_INFO = b"\xff Go buildinf:"
 
 
-def find_defect(data: Bytes) -> str | None:
+def find_defect(data: Bytes) -> Defect | None:
     """
     Say why a file cannot be loaded into this process.
 
@@ -68,35 +68,33 @@ def find_defect(data: Bytes) -> str | None:
         data: The whole file.
 
     Returns:
-        The reason, one line; None when there is no finding.
+        The first finding; None when there is none.
     """
-    if bytes(data[:4]) != layout.MAGIC:
-        return _describe_foreign(data)
-    if len(data) < layout.TARGET_SIZE:
-        return f"{_TRUNCATED}the file has only {len(data)} bytes"
-    target = layout.Target.of(data)
-    if target is None:
-        return "damaged: the ELF header gives no word size or byte order"
     host = layout.host_target()
-    if target != host:
-        return f"built for {target.describe(host)}, this process is {host.describe(target)}"
-    if len(data) < target.header_size:
-        return _say_truncated("the ELF header ends", target.header_size, data)
-    return _find_header_defect(data, layout.read_header(data, target))
+    found = _find_other_target(data, host)
+    if found is not None:
+        return found
+    header = layout.read_header(data, host)
+    found = _find_header_defect(data, header) or structure.find_defect(data, host)
+    if found is None or found.is_cut or not _lacks_sections(data, header):
+        return found
+    return Defect(found.text + _UNFINISHED, found.offset, is_cut=True)
 
 
 def is_unfinished(data: Bytes) -> bool:
     """
     Tell whether a file looks like one that is still being written.
 
-    Never raises. Of a file whose room was made before its bytes came, what lies after the
-    tables of the dynamic section is not seen.
+    Never raises. The section headers tell, which linkers put at the end of a file: nobody
+    needs them to load it, but they come last.
 
     Args:
         data: The whole file.
     """
-    defect = find_defect(data) or ""
-    return defect.startswith(_TRUNCATED) or defect in {_EMPTY, _ZEROS, _NO_TABLES}
+    defect = find_defect(data)
+    if defect is not None:
+        return defect.is_cut
+    return _lacks_sections(data, layout.read_header(data, layout.host_target()))
 
 
 def is_refused_by_header(data: Bytes) -> bool:
@@ -144,20 +142,36 @@ def find_go_build_info(data: bytes) -> int | None:
     return None
 
 
-def _describe_foreign(data: Bytes) -> str:
+def _find_other_target(data: Bytes, host: Target) -> Defect | None:
+    """Say why a file is not for this process; of one that is, all of the header is there."""
+    if bytes(data[:4]) != layout.MAGIC:
+        return _describe_foreign(data)
+    if len(data) < layout.TARGET_SIZE:
+        return _cut(f"the file has only {len(data)} bytes")
+    target = layout.Target.of(data)
+    if target is None:
+        return Defect("damaged: the ELF header gives no word size or byte order", _EI_CLASS)
+    if target != host:
+        text = f"built for {target.describe(host)}, this process is {host.describe(target)}"
+        return Defect(text, _E_MACHINE)
+    if len(data) < host.header_size:
+        return _cut_at("the ELF header ends", host.header_size, data)
+    return None
+
+
+def _describe_foreign(data: Bytes) -> Defect:
     start = bytes(data[:_LOOK_SIZE])
     if not start:
-        return _EMPTY
+        return Defect("the file is empty", is_cut=True)
     if layout.MAGIC.startswith(start):
-        return f"{_TRUNCATED}the file has only {len(data)} bytes"
+        return _cut(f"the file has only {len(data)} bytes")
     for magic, look in _LOOKS:
         if start.startswith(magic):
-            return f"not an ELF file but {look}"
+            return Defect(f"not an ELF file but {look}", 0)
     if not any(start):
-        return _ZEROS
-    if _is_text(start):
-        return "not an ELF file but text"
-    return "not an ELF file"
+        text = "not an ELF file: it begins with zero bytes"
+        return Defect(text + _UNFINISHED, 0, is_cut=True)
+    return Defect("not an ELF file but text" if _is_text(start) else "not an ELF file", 0)
 
 
 def _is_text(start: bytes) -> bool:
@@ -170,39 +184,50 @@ def _is_text(start: bytes) -> bool:
     )
 
 
-def _find_header_defect(data: Bytes, header: Header) -> str | None:
+def _find_header_defect(data: Bytes, header: Header) -> Defect | None:
     if header.kind != _ET_DYN:
-        return _NOT_SHARED.get(header.kind, f"not a shared object (ELF type {header.kind})")
+        text = _NOT_SHARED.get(header.kind, f"not a shared object (ELF type {header.kind})")
+        return Defect(text, _E_TYPE)
     if header.segment_size != header.target.segment_size:
-        return f"damaged: program headers of {header.segment_size} bytes each"
+        return Defect(f"damaged: program headers of {header.segment_size} bytes each")
     if header.segments_end > len(data):
-        return _say_truncated("the program headers end", header.segments_end, data)
+        return _cut_at("the program headers end", header.segments_end, data)
     segments = layout.read_segments(data, header)
     last = max((segment.end for segment in segments if segment.kind == layout.PT_LOAD), default=0)
     if last > len(data):
-        return _say_truncated("a segment ends", last, data)
+        return _cut_at("a segment ends", last, data)
     return _find_dynamic_defect(data, header, segments)
 
 
-def _say_truncated(what: str, end: int, data: Bytes) -> str:
-    return f"{_TRUNCATED}{what} at byte {end}, the file has {len(data)}"
+def _cut(text: str) -> Defect:
+    return Defect(f"truncated: {text}", is_cut=True)
 
 
-def _find_dynamic_defect(data: Bytes, header: Header, segments: list[Segment]) -> str | None:
+def _cut_at(what: str, end: int, data: Bytes) -> Defect:
+    found = _cut(f"{what} at byte {end}, the file has {len(data)}")
+    return Defect(found.text, len(data), is_cut=True)
+
+
+def _find_dynamic_defect(data: Bytes, header: Header, segments: list[Segment]) -> Defect | None:
     kinds = {segment.kind: segment for segment in segments}
     dynamic = kinds.get(layout.PT_DYNAMIC)
     if dynamic is None or layout.PT_LOAD not in kinds:
-        return "not a shared object: it has no dynamic section (linked statically?)"
+        return Defect("not a shared object: it has no dynamic section (linked statically?)")
     if not dynamic.size:
-        return "not a shared object: its dynamic section is empty (only debug information?)"
+        return Defect("not a shared object: its dynamic section is empty (only debug information?)")
     if dynamic.end > len(data):
-        return _say_truncated("the dynamic section ends", dynamic.end, data)
+        return _cut_at("the dynamic section ends", dynamic.end, data)
     entries = dict(layout.iter_dynamic(data, header.target, segments))
     if entries.get(_DT_FLAGS_1, 0) & _DF_1_PIE:
-        return "not a shared object but a position-independent executable: link it with -shared"
-    # The loader follows these two without looking: in a file whose room was made before its
-    # bytes came, that kills.
-    tables = [
-        layout.file_offset(segments, entries.get(tag, -1)) for tag in (_DT_STRTAB, _DT_SYMTAB)
-    ]
-    return _NO_TABLES if None in tables else None
+        return Defect(
+            "not a shared object but a position-independent executable: link it with -shared"
+        )
+    return None
+
+
+def _lacks_sections(data: Bytes, header: Header) -> bool:
+    """Tell whether the file ends before its section headers do, or has zeros for the last."""
+    last = header.sections_end - header.section_size
+    if not header.sections_offset or not header.section_count:  # the file needs none
+        return False
+    return len(data) < header.sections_end or not any(data[last : header.sections_end])

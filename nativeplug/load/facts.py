@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from nativeplug.errors import FormatError
 from nativeplug.load import elf, layout, producer
 from nativeplug.load.key import cannot_open
+from nativeplug.load.structure import Defect
 from nativeplug.load.symbols import (
     FUNCTIONS,
     GO_RUNTIME,
@@ -129,18 +130,21 @@ def _load(file: str | os.PathLike[str] | BinaryIO) -> tuple[str, bytes]:
 
 
 def _damaged(path: str, data: bytes, otherwise: str) -> FormatError:
-    reason = " ".join((elf.find_defect(data) or otherwise).split())
-    return FormatError(f"cannot read plugin '{path}': {reason}", path=path, reason=reason)
+    defect = elf.find_defect(data) or Defect(otherwise)
+    reason = " ".join(defect.text.split())
+    message = f"cannot read plugin '{path}': {reason}"
+    return FormatError(message, path=path, reason=reason, offset=defect.offset)
 
 
 def _read(data: bytes, file: ELFFile) -> ElfFacts:
     dynamic = find_dynamic(file)
     tags = _read_tags(dynamic) if dynamic else {}
+    defect = elf.find_defect(data)
     made_by = producer.find(data, file, tags.get("DT_NEEDED", []))
     exported = read_exported(file, dynamic) if dynamic else []
     symbols, runtime_symbols = _split_runtime(exported, is_go=made_by.is_go)
     return ElfFacts(
-        defect=elf.find_defect(data),
+        defect=defect.text if defect else None,
         architecture=str(layout.Target.of(data)),
         word_size=file.elfclass,
         byte_order="little" if file.little_endian else "big",

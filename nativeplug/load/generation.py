@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,6 +23,9 @@ from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundE
 from nativeplug.load import dynamic, elf, image
 from nativeplug.load.content import Content
 from nativeplug.load.dynamic import Dynamic
+from nativeplug.load.image import Image
+from nativeplug.load.probe import find_death
+from nativeplug.load.structure import Defect
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.load.words import cannot_load, in_users_words
@@ -185,25 +188,50 @@ class Generation:
         )
 
 
-def load_file(path: str, content: Content) -> Generation:
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def check_file(path: str, content: Content) -> None:
     """
-    Load a private copy of a plugin's file; its constructors run without the GIL.
+    Refuse what is no plugin for this process.
 
     Args:
         path: The user's path, for words.
         content: What was read of the file.
 
     Raises:
-        FormatError: The file is no plugin for this process.
-        OpenError: It cannot be loaded; with the dynamic loader's text.
+        FormatError: It is none.
     """
-    data = content.data
-    defect = elf.find_defect(data)
-    if defect is not None:
-        raise _format_error(path, defect, data)
+    if content.defect is not None:
+        raise _format_error(path, content.defect, content.data)
+
+
+def load_file(
+    path: str, content: Content, *, probe: bool = False, ready: Callable[[], object] = _nothing
+) -> Generation:
+    """
+    Load a private copy of a plugin's file; its constructors run without the GIL.
+
+    Args:
+        path: The user's path, for words.
+        content: What was read of the file.
+        probe: Load the copy in a process of its own first; see `find_death`.
+        ready: Called when that has gone well, and it is about to be loaded here.
+
+    Raises:
+        FormatError: The file is no plugin for this process.
+        OpenError: It cannot be loaded, with the dynamic loader's text; or not be probed.
+    """
+    check_file(path, content)
     file = content.file
     resident = find_resident_reason(file)
-    handle, text = _load_copy(path, content.path, data, content.sha256)
+    with contextlib.closing(image.copy(content.path, content.data, content.sha256)) as copy:
+        death = find_death(path, copy) if probe else None
+        if death is not None:
+            raise FormatError(f"cannot open plugin {path!r}: {death}", path=path, reason=death)
+        ready()
+        handle, text = _open_copy(path, copy)
     if handle == ffi.NULL:
         raise cannot_load(path, text)
     return Generation(path, file.is_go, content.sha256, resident, file, handle)
@@ -245,10 +273,9 @@ def _read_library(path: str) -> bytes:
         return b""
 
 
-def _load_copy(path: str, place: str, data: bytes, sha256: str = "") -> tuple[FFI.CData, str]:
+def _open_copy(path: str, copy: Image) -> tuple[FFI.CData, str]:
     """Return the handle of a private copy, or NULL and the loader's text about the user's."""
-    with contextlib.closing(image.copy(place, data, sha256)) as copy:
-        handle, text = _open(copy.name)
+    handle, text = _open(copy.name)
     return handle, in_users_words(text, copy.name, path)
 
 
@@ -275,12 +302,15 @@ def _text(buffer: FFI.CData) -> str:
     return os.fsdecode(ffi.string(buffer))
 
 
-def _format_error(path: str, defect: str, data: bytes) -> FormatError:
+def _format_error(path: str, defect: Defect, data: bytes) -> FormatError:
     message = f"cannot open plugin {path!r}: {defect}"
     if elf.is_refused_by_header(data):
-        with contextlib.suppress(OpenError):  # what we found needs no place for a copy
-            message += f" ({_load_copy(path, path, data[:_HEADER_SIZE])[1]})"
-    return FormatError(message, path=path, reason=defect)
+        with (  # what we found needs no place for a copy
+            contextlib.suppress(OpenError),
+            contextlib.closing(image.copy(path, data[:_HEADER_SIZE])) as copy,
+        ):
+            message += f" ({_open_copy(path, copy)[1]})"
+    return FormatError(message, path=path, reason=defect.text, offset=defect.offset)
 
 
 def libc_free() -> int:

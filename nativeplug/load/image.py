@@ -24,7 +24,7 @@ from typing import Final
 from nativeplug.directories import cache_directory
 from nativeplug.errors import OpenError
 from nativeplug.load import origin
-from nativeplug.load.key import cannot_open
+from nativeplug.load.key import cannot_open, real_path
 
 # Of Linux 6.3: without it a host that sets vm.memfd_noexec=1 refuses to map code.
 _MFD_EXEC: Final = 0x10
@@ -48,6 +48,8 @@ class Image:
     descriptor: int
     #: A directory to remove once the image is loaded.
     temporary: str | None = None
+    #: Its name is that of the descriptor, which is what another process needs to find it.
+    by_descriptor: bool = False
     _status: os.stat_result = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -82,7 +84,7 @@ def copy(path: str, data: bytes, sha256: str = "") -> Image:
     Raises:
         OpenError: The copy cannot be written: memory or the disk is full, for one.
     """
-    place = os.path.realpath(path)
+    place = real_path(path)
     source = _Source(path, place, data, origin.levels(place, data))
     kept = os.environ.get("NATIVEPLUG_KEEP_COPIES", "") if sha256 else ""
     if kept:
@@ -111,7 +113,7 @@ class _RefusedError(Exception):
 
 def _memory_image(path: str, data: bytes) -> Image:
     try:
-        descriptor = _memfd_create(_label(path))
+        descriptor = memory_file(_label(path))
     except (OSError, AttributeError) as error:  # Python itself may be built without
         raise _RefusedError from error
     seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -126,10 +128,17 @@ def _memory_image(path: str, data: bytes) -> Image:
     except OSError as error:
         os.close(descriptor)
         raise _RefusedError from error
-    return Image(_unused_spelling("/proc/self/fd", str(descriptor)), descriptor)
+    return Image(_unused_spelling("/proc/self/fd", str(descriptor)), descriptor, by_descriptor=True)
 
 
-def _memfd_create(name: str) -> int:
+def memory_file(name: str) -> int:
+    """
+    Return a descriptor of a new file in memory, which can be sealed, and mapped as code.
+
+    Raises:
+        OSError: The host refuses that.
+        AttributeError: Python is built without.
+    """
     flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
     try:
         return os.memfd_create(name, flags | _MFD_EXEC)
@@ -165,9 +174,15 @@ def _temporary_image(source: _Source) -> Image:
     refused = []
     for directory in _directories(source.place):
         try:
-            return _file_image(source, directory, f".{_label(source.path)}")
+            made = _file_image(source, directory, f".{_label(source.path)}")
         except OSError as error:  # noqa: PERF203 - at most three
             refused.append(f"{directory!r}: {error.strerror}")
+        else:
+            if source.levels is not None:
+                return made
+            # Its place means nothing, so nobody who can write there is to put another one there.
+            name = _unused_spelling("/proc/self/fd", str(made.descriptor))
+            return replace(made, name=name, by_descriptor=True)
     reason = f"{', '.join(refused)}; let NATIVEPLUG_CACHE_DIR name another directory"
     raise _no_place(source.path, reason)
 

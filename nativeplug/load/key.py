@@ -107,6 +107,14 @@ def file_key(file: str | int) -> FileKey:
     return FileKey.of(status)
 
 
+def real_path(path: str) -> str:
+    """Return where a path leads to; the path itself where a link is replaced in this moment."""
+    try:
+        return os.path.realpath(path)
+    except OSError:
+        return path
+
+
 def cannot_open(path: str, error: OSError | ValueError) -> OpenError:
     """Return the error for a *path* that the operating system refuses."""
     reason = getattr(error, "strerror", None) or str(error)

@@ -120,11 +120,22 @@ class Header:
     segment_size: int
     #: How many program headers there are.
     segment_count: int
+    #: Where the section headers begin; 0 when there are none.
+    sections_offset: int
+    #: How many bytes one section header has, as the file says.
+    section_size: int
+    #: How many section headers there are.
+    section_count: int
 
     @property
     def segments_end(self) -> int:
         """Where the program headers end."""
         return self.segments_offset + self.segment_size * self.segment_count
+
+    @property
+    def sections_end(self) -> int:
+        """Where the section headers end."""
+        return self.sections_offset + self.section_size * self.section_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +169,9 @@ def read_header(data: Bytes, target: Target) -> Header:
         segments_offset=fields[4],
         segment_size=fields[8],
         segment_count=fields[9],
+        sections_offset=fields[5],
+        section_size=fields[10],
+        section_count=fields[11],
     )
 
 

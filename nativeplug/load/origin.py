@@ -21,6 +21,11 @@ from nativeplug.load import dynamic
 _ORIGIN = re.compile(r"(?:\$ORIGIN|\$\{ORIGIN\})(?![A-Za-z_])([^:]*)")
 
 
+def is_relative(data: bytes) -> bool:
+    """Tell whether a plugin, given by its bytes, looks for libraries relative to its own place."""
+    return any(True for _ in _levels_of(data))
+
+
 def levels(place: str, data: bytes) -> int | None:
     """
     Tell how far above its own directory a plugin looks for its libraries.

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from nativeplug.cache import Cache
-from nativeplug.load.key import FileKey, Key
+from nativeplug.load.key import FileKey, Key, real_path
 
 if TYPE_CHECKING:
     from nativeplug.plugin.plugin import Plugin
@@ -38,7 +38,7 @@ class Files(Cache[Key, "Plugin"]):
             path: The file's path.
             key: The file.
         """
-        candidates = [self._hints.get(os.path.realpath(path)), self._hints.get(key[:2])]
+        candidates = [self._hints.get(real_path(path)), self._hints.get(key[:2])]
         return next((each for each in [*candidates, *self._linked] if _names(each, key)), None)
 
     def place(self, plugin: Plugin) -> Plugin:
@@ -71,7 +71,7 @@ class Files(Cache[Key, "Plugin"]):
         super().discard(value)
 
     def _put(self, plugin: Plugin, file: str, key: FileKey) -> None:
-        real = os.path.realpath(file)
+        real = real_path(file)
         self._hints[real] = self._hints[key[:2]] = plugin
         if real != file:
             self._linked.add(plugin)

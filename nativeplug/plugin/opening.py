@@ -7,30 +7,59 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, TypedDict, TypeVar, overload
 
-from nativeplug import declare, symbols
-from nativeplug.cache import ReentrantLoadError
-from nativeplug.declare import Declarations
-from nativeplug.declare.sources import Source, beside, from_caller
+from nativeplug import interface, symbols
+from nativeplug.declare.sources import Source, from_caller
 from nativeplug.errors import ClosedError, ForkError, OpenError, PluginError
-from nativeplug.load.content import FileChangedError, read_file
-from nativeplug.load.generation import load_file, load_system
-from nativeplug.load.key import FileKey, Key, SystemKey, key_of, quick_key_of
+from nativeplug.interface import Interface
+from nativeplug.load.content import FileChangedError
+from nativeplug.load.key import key_of, quick_key_of
 from nativeplug.options import Options
 from nativeplug.plugin.files import files
 from nativeplug.plugin.plugin import Plugin
-from nativeplug.symbols import Known, Loaded
+from nativeplug.plugin.serving import Request, Updating, serve
+from nativeplug.trust import UNSAID, Demands, Policy
 from nativeplug.update import Hook, Settings, Unload
 
 _ATTEMPTS = 100  # to read a file that others go on writing
-#: What `Settings.plus` takes.
-_Updating = tuple[Unload | None, int | None, Hook | None, Hook | None]
-_NOTHING: _Updating = (None, None, None, None)
+_NOTHING: Updating = (None, None, None, None, None)
+_Path = str | os.PathLike[str]
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    _Expected = TypeVar("_Expected", bound=Interface)
+
+    class _Options(TypedDict, total=False):
+        """What `open` takes by name."""
+
+        free: Mapping[str, str] | None
+        hold_gil: Collection[str] | bool
+        save_errno: Collection[str] | bool
+        allow_go_results: Collection[str] | bool
+        require_checked: bool
+        follow: bool
+        unload: Unload | None
+        max_generations: int | None
+        before_update: Hook | None
+        after_update: Hook | None
+        probe: bool | None
+        sha256: str | None
+        policy: Policy | None
+
+
+@overload
+def open(path: _Path, declarations: type[_Expected], **options: Unpack[_Options]) -> _Expected: ...
+
+
+@overload
+def open(path: _Path, declarations: _Path | None = None, **options: Unpack[_Options]) -> Plugin: ...
 
 
 def open(  # noqa: PLR0913 - most are options, which are given by name
-    path: str | os.PathLike[str],
-    declarations: str | os.PathLike[str] | None = None,
+    path: _Path,
+    declarations: _Path | type[Interface] | None = None,
     *,
     free: Mapping[str, str] | None = None,
     hold_gil: Collection[str] | bool = (),
@@ -42,7 +71,10 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     max_generations: int | None = None,
     before_update: Hook | None = None,
     after_update: Hook | None = None,
-) -> Plugin:
+    probe: bool | None = None,
+    sha256: str | None = None,
+    policy: Policy | None = None,
+) -> Plugin | Interface:
     """
     Open a plugin.
 
@@ -52,9 +84,10 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
 
     Args:
         path: A file's path; or a soname without a slash (``"libz.so.1"``) for a system library.
-        declarations: C text (``str``) or a header file (``os.PathLike``); None for the header
-            of the same stem beside the file, if there is one. What an open plugin is opened
-            with again is added to what it has.
+        declarations: C text (``str``), a header file (``os.PathLike``) or an interface (a class
+            that derives from `nativeplug.Interface`), all of whose members the plugin must have;
+            None for the header of the same stem beside the file, if there is one. What an open
+            plugin is opened with again is added to what it has.
         free: Functions whose result the caller owns, each with the function that releases it:
             ``"free"`` for libc's, else one that the plugin exports.
         hold_gil: Functions that are called with the GIL held (True: all that can be), which
@@ -74,28 +107,41 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         before_update: Called with the plugin before another version is switched to; what it
             raises refuses the update.
         after_update: Called with the plugin after the switch; what it raises takes it back.
+        probe: Load a file in a process of its own first, where its constructors run with
+            ``NATIVEPLUG_PROBE=1`` in their environment; if that process dies of it, the file
+            is refused. None where nothing was said: each version that comes by an update, but
+            not the first one. True: that, too. False: none. See docs/safety.md.
+        sha256: The SHA-256 that the file must have, 64 hexadecimal digits; updates as well.
+        policy: What is demanded of the file's origin, and of updates, in place of what
+            `nativeplug.set_policy` has set; ``Policy()`` demands nothing.
 
     Returns:
         The open plugin. Dropping it closes nothing.
 
     Raises:
-        OpenError: The file is missing or cannot be loaded; with the dynamic loader's text.
-        FormatError: It is not a plugin that this process could load.
+        OpenError: The file is missing or cannot be loaded, with the dynamic loader's text; or it
+            cannot be probed.
+        FormatError: It is not a plugin that this process could load, or the probe died of it.
+        OriginError: It does not come from where it must; nothing of it has run.
         DeclarationError: The declarations cannot be read, or contradict those of the plugin,
             which stays open then if it was.
+        InterfaceError: The plugin is not what the interface demands; for all of the error's
+            ``findings``. What its file lacks is found before any of its code runs.
         UpdateError: The file has changed, and the plugin cannot be updated: it serves on.
         ForkError: It is a Go library of the system that was loaded before fork().
         TypeError: An argument is of the wrong type.
-        ValueError: *unload* or *max_generations* is none that there is.
+        ValueError: *unload*, *max_generations* or *sha256* is none that there is.
 
     Example:
         >>> plg = nativeplug.open("greeter.so")
         >>> plg.Add(2, 3), plg.Name
         (5, 'world')
     """
-    updating = unload, max_generations, before_update, after_update
+    updating = unload, max_generations, before_update, after_update, probe
+    demands = UNSAID if policy is None and sha256 is None else Demands.of(policy, sha256)
     if (
         declarations is None
+        and demands.are_none
         and updating == _NOTHING
         and not (free or hold_gil or save_errno or allow_go_results or require_checked or follow)
     ):
@@ -111,12 +157,13 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     )
     Settings().plus(*updating)  # a mistake in them is told before anything is loaded
     name = os.fsdecode(path)
-    source = None if declarations is None else from_caller(declarations)
+    source, expected = _given(declarations)
+    request = Request(name, source, expected, options, updating, demands)
     for _ in range(_ATTEMPTS):
         key = key_of(path)
         # Or another thread closed it meanwhile.
         with contextlib.suppress(FileChangedError, ClosedError):
-            plugin = _open(name, key, source, options, updating)
+            plugin = serve(request, key)
             if follow:
                 plugin.follow()
             return plugin
@@ -127,77 +174,14 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     )
 
 
-def _open(
-    name: str, key: Key, source: Source | None, options: Options, updating: _Updating
-) -> Plugin:
-    known = _find(name, key)
-    if known is not None:
-        known._updates.configure(*updating)
-    fresh = known is None or not known._symbols.is_declared
-    if source is None and fresh and not isinstance(key, SystemKey):
-        source = beside(name)
-    # Before anything of a fresh plugin is loaded: a mistake in the declarations loses nothing.
-    alone = None
-    if known is None and source is not None:
-        alone = declare.extend(Declarations(), source)
-    within = known is not None and known._updates.is_mine
-    plugin = known if known is not None and within else _get(name, key, updating)
-    if known is not None and plugin is not known:  # it was closed meanwhile
-        return _open(name, key, source, options, updating)
-    plugin._symbols.add(source, alone, options)
-    return plugin
-
-
-def _find(name: str, key: Key) -> Plugin | None:
-    """Return the open plugin of a file, whether it serves what the file has now or not."""
-    known = files.peek(key)
-    if known is not None and known.closed:  # while it was entered
-        files.discard(known)
-        known = None
-    return files.find(name, key) if known is None and isinstance(key, FileKey) else known
-
-
-def _get(name: str, key: Key, updating: _Updating) -> Plugin:
-    """Return the open plugin that serves what a file has now."""
-    try:
-        plugin = files.get(key, lambda: _load(name, key, updating))
-    except ReentrantLoadError:
-        reason = "its own constructor, or a signal handler meanwhile, opens it"
-        raise OpenError(
-            f"cannot open plugin {name!r}: {reason}", path=name, reason=reason
-        ) from None
-    if plugin.closed:  # while it was entered
-        files.discard(plugin)
-    plugin._updates.configure(*updating)
-    return plugin
-
-
-def _load(name: str, key: Key, updating: _Updating) -> Plugin:
-    """Load a file, or update the plugin that its path has already."""
-    settings = Settings().plus(*updating)
-    if isinstance(key, SystemKey):
-        loaded = Loaded(load_system(key.soname), 1, Known(key.soname, None))
-        return Plugin(loaded, None, key, settings)
-    found = files.find(name, key)
-    if found is None:
-        content = read_file(name)
-        if content.key != key:
-            raise FileChangedError
-        loaded = Loaded(load_file(name, content), 1, Known(name, content.file))
-        plugin = Plugin(loaded, _absolute(name), key, settings)
-        found = files.place(plugin)
-        if found is plugin:
-            return plugin
-        plugin.close()  # another thread has opened what the path named before
-    found._take_up(asked=False)
-    if found._updates.key != key:
-        raise FileChangedError
-    return found
-
-
-def _absolute(name: str) -> str:
-    """Return a path that is right in every working directory; ".." stays, it may follow a link."""
-    return os.path.join(os.getcwd(), name)
+def _given(declarations: object) -> tuple[Source | None, type[Interface] | None]:
+    """Return where the caller's declarations come from, and the interface that they are."""
+    if declarations is None:
+        return None, None
+    if interface.is_interface(declarations):
+        interface.check_names(declarations, Plugin)
+        return interface.source_of(declarations), declarations
+    return from_caller(declarations), None  # type: ignore[arg-type] # it checks that
 
 
 def _after_fork() -> None:

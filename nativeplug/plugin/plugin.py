@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from nativeplug.errors import PluginError, UpdateError
 from nativeplug.load.key import Key
 from nativeplug.plugin.files import files
 from nativeplug.plugin.view import View
 from nativeplug.symbols import Loaded, Symbols
+from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import Following, GenerationInfo, Outcome, Settings, Updates
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-@final
-class Plugin(View):
+
+class Plugin(View):  # not final: for type checkers, interfaces derive from it
     """
     An opened plugin: one object for one file, shared by all who open it.
 
@@ -36,7 +39,7 @@ class Plugin(View):
 
     def __new__(
         cls, loaded: Loaded, file: str | None, key: Key, settings: Settings | None = None
-    ) -> Plugin:
+    ) -> Self:
         """
         Make an open plugin of what was loaded.
 
@@ -84,9 +87,9 @@ class Plugin(View):
         """
         return self._take_up(asked=True)
 
-    def _take_up(self, *, asked: bool) -> Outcome:
+    def _take_up(self, *, asked: bool, demands: Demands = UNSAID) -> Outcome:
         """Update, also without being asked: then a version that was left is not taken up again."""
-        outcome = self._updates.update(self, asked=asked)
+        outcome = self._updates.update(self, asked=asked, demands=demands)
         files.note(self)
         return outcome
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any
 
 from nativeplug._core import PluginBase
 from nativeplug.call import Callback, Function, Variable
 from nativeplug.errors import ClosedError
 from nativeplug.symbols import Symbols
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class View(PluginBase):

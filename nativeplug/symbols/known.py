@@ -2,41 +2,179 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
-from nativeplug.declare import Line, from_line
+from nativeplug import abi, declare
+from nativeplug.declare import Declarations, Line, abi_of, from_line
+from nativeplug.declare.sources import Source, beside, debugged_by, told_by
 from nativeplug.declare.unit import CTYPE, FUNCTION, TEXT
-from nativeplug.errors import SignatureMismatchError
-from nativeplug.load.dynamic import Dynamic
+from nativeplug.errors import DeclarationError, SignatureMismatchError
+from nativeplug.load import debug, told
+from nativeplug.load.content import Content
+from nativeplug.load.dwarf import Debug
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
+from nativeplug.load.told import InterfaceVersion
 
 #: Who has told the type of a symbol: the plugin itself, or its debug information.
 By = Literal["plugin", "dwarf"]
+
+_SAYS: Final = {"plugin": "the plugin itself tells", "dwarf": "its debug information tells"}
+# How the patterns of functions begin (see `to_line`).
+_FUNCTION_PATTERN: Final = f'["{FUNCTION}"'
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one symbol."""
+
+    by: By
+    #: Its declaration in C.
+    text: str
+    type: abi.Type
+    #: The same for all symbols that have this type.
+    key: object
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """The declarations that come with a plugin."""
+
+    source: Source
+    #: What they declare by themselves.
+    alone: Declarations
 
 
 class Known:
     """
     What a plugin's file tells of the types of its symbols.
 
-    Safe to use from several threads.
+    The plugin's own section comes before its debug information, which is read when it is first
+    needed. Safe to use from several threads.
     """
 
-    __slots__ = ("_file", "_path")
+    __slots__ = (
+        "_agreed",
+        "_brought",
+        "_content",
+        "_debug",
+        "_file",
+        "_is_signed",
+        "_own",
+        "_path",
+        "told",
+    )
 
-    def __init__(self, path: str, file: Dynamic | None) -> None:
+    def __init__(self, path: str, content: Content | None, *, is_signed: bool = False) -> None:
         """
         Take a file.
 
         Args:
             path: The user's path, for words.
-            file: What the file tells the dynamic loader; None for a system library.
+            content: What was read of it; None for a system library. It is kept until its debug
+                information is read.
+            is_signed: Its content is signed, and the header beside it is not.
+
+        Raises:
+            FormatError: What it tells about itself is damaged.
         """
         self._path = path
-        self._file = file
+        self._file = None if content is None else content.file
+        #: What it tells about itself.
+        self.told = None if content is None else told.read(content.data, path)
+        self._content = content
+        self._is_signed = is_signed
+        self._debug: Debug | None = None
+        self._own: Declarations | None = None
+        self._brought: tuple[str, Brought | None] | None = None
+        # Pairs of a declaration's pattern and of what is known, which agree.
+        self._agreed: set[tuple[str, object]] = set()
+
+    @property
+    def interface(self) -> InterfaceVersion | None:
+        """The interface that it tells that it has."""
+        return None if self.told is None else self.told.interface
+
+    @property
+    def debug(self) -> Debug:
+        """What its debug information tells."""
+        found = self._debug
+        if found is None:
+            content = self._content
+            found = Debug() if content is None else debug.find(content)
+            if self._debug is None:  # else another thread was faster, and the content is gone
+                self._debug = found
+                self._content = None
+                if found.reason is not None:
+                    _log.warning("no debug information of %r is used: %s", self._path, found.reason)
+        return self._debug or found
+
+    @property
+    def own(self) -> Declarations:
+        """
+        What it declares itself.
+
+        Raises:
+            DeclarationError: That cannot be read.
+        """
+        if self._own is None:
+            text = "" if self.told is None else self.told.text
+            self._own = declare.extend(Declarations(), told_by(self._path, text))
+        return self._own
+
+    def brought(self, file: str) -> Brought | None:
+        """
+        Return the declarations that come with the plugin; None when there are none.
+
+        These are its own, else those of the header beside it, else of its debug information.
+
+        Args:
+            file: The path beside which a header may stand.
+
+        Raises:
+            DeclarationError: They cannot be read.
+        """
+        if self._brought is None or self._brought[0] != file:
+            self._brought = file, self._find_brought(file)
+        return self._brought[1]
+
+    def _find_brought(self, file: str) -> Brought | None:
+        if self._file is None:  # a header in the working directory is not a system library's
+            return None
+        if self.told is not None and self.told.text:
+            return Brought(told_by(self._path, self.told.text), self.own)
+        source = None if self._is_signed else beside(file)
+        if source is not None:
+            return Brought(source, declare.extend(Declarations(), source))
+        source = debugged_by(self._path, self.debug.text)
+        try:  # nobody has written it to be read
+            return Brought(source, declare.extend(Declarations(), source)) if source.text else None
+        except DeclarationError as error:
+            _log.warning("no declarations by the debug information of %r: %s", self._path, error)
+            return None
+
+    def find(self, name: str) -> Evidence | None:
+        """
+        Return what is known of a symbol; None when nothing is.
+
+        Raises:
+            DeclarationError: What the plugin declares cannot be read.
+        """
+        if self.told is not None and (line := self.own.lines.get(name)) is not None:
+            found = abi_of(self.own.ffi, line)
+            return None if found is None else Evidence("plugin", _text(line), found, line[0])
+        known = self.debug.symbols.get(name)
+        if known is None:
+            return None
+        return Evidence("dwarf", known.text, known.type, known.type)
 
     def check(self, line: Line, ffi: Any, *, required: bool) -> By | None:
         """
-        Compare a symbol's declaration with what the file tells of it.
+        Compare a symbol's declaration with what is known of it.
 
         Args:
             line: The declaration.
@@ -48,49 +186,82 @@ class Known:
 
         Raises:
             SignatureMismatchError: They differ in what the ABI sees.
+            DeclarationError: What the plugin declares cannot be read.
         """
+        pattern, name, _ = line
         if self._file is not None:
-            self._check_kind(line, ffi, self._file)
+            self._check_kind(line, ffi)
+        if self.told is not None and self.own.lines.get(name) == line:
+            return "plugin"  # which is where the declaration comes from
+        known = self.find(name)
+        declared = None
+        if known is not None and (pattern, known.key) not in self._agreed:
+            declared = abi_of(ffi, line)
+            difference = None if declared is None else abi.differ(declared, known.type)
+            if difference is not None:
+                words = f"but {_SAYS[known.by]} {known.text!r}: {difference}"
+                raise self._mismatch(line, known.text, words)
+            if declared is not None and _is_whole(known.type):
+                self._agreed.add((pattern, known.key))
+        if known is not None and (pattern, known.key) in self._agreed:
+            return known.by
         if required:
-            raise self._mismatch(
-                line, None, "and the file does not tell its type, which require_checked demands"
-            )
+            words = "and the plugin does not tell its type, which require_checked demands"
+            raise self._mismatch(line, None, f"{words}: build it with -g or by nativeplug.h")
         return None
 
-    def _check_kind(self, line: Line, ffi: Any, file: Dynamic) -> None:
+    def find_changes(self, before: Known, names: Iterable[str]) -> dict[str, str]:
+        """
+        Say which symbols are of another type than in the version before, where both tell it.
+
+        Args:
+            before: What is known of that version.
+            names: The symbols that matter.
+        """
+        changes = {}
+        for name in names:
+            old, new = before.find(name), self.find(name)
+            difference = None if old is None or new is None else abi.differ(old.type, new.type)
+            if difference is not None and old is not None and new is not None:
+                changes[name] = (
+                    f"{name!r} is {new.text!r} in it, and was {old.text!r}: {difference}"
+                )
+        return changes
+
+    def _check_kind(self, line: Line, ffi: Any) -> None:
         """Compare a declaration with the file's table of symbols."""
-        pattern, name, _ = line
-        kind = None if name in file.untyped else file.exports.get(name)
+        file, (pattern, name, _) = self._file, line
+        kind = None if file is None or name in file.untyped else file.exports.get(name)
         is_function = pattern.startswith(_FUNCTION_PATTERN)
+        if file is None or kind is None or (is_function and kind in FUNCTIONS):
+            return
         if is_function and kind in VARIABLES:
             raise self._mismatch(line, "a variable", "but the file has a variable of that name")
-        if is_function or kind is None:
-            return
         if kind in FUNCTIONS:
             raise self._mismatch(line, "a function", "but the file has a function of that name")
-        size = file.sizes.get(name)
-        declared = _size_of(ffi, from_line(line)[CTYPE])
+        size, declared = file.sizes.get(name), _size_of(ffi, from_line(line)[CTYPE])
         if size is not None and declared > size:
-            raise self._mismatch(
-                line,
-                f"a variable of {size} bytes",
-                f"which takes {declared} bytes, but the file has {size} of it",
-            )
+            words = f"which takes {declared} bytes, but the file has {size} of it"
+            raise self._mismatch(line, f"a variable of {size} bytes", words)
 
     def _mismatch(self, line: Line, known: str | None, words: str) -> SignatureMismatchError:
-        row = from_line(line)
-        declared = " ".join(row[TEXT].split())
+        name, declared = line[1], _text(line)
         return SignatureMismatchError(
-            f"symbol {line[1]!r} of plugin {self._path!r} is declared as {declared!r}, {words}",
+            f"symbol {name!r} of plugin {self._path!r} is declared as {declared!r}, {words}",
             path=self._path,
-            symbol=line[1],
+            symbol=name,
             declared=declared,
             known=known,
         )
 
 
-# How the patterns of functions begin (see `to_line`).
-_FUNCTION_PATTERN = f'["{FUNCTION}"'
+def _text(line: Line) -> str:
+    return " ".join(str(from_line(line)[TEXT]).split())
+
+
+def _is_whole(type_: abi.Type) -> bool:
+    """Tell whether all of a type is known; not of the parameters of ``int f()``."""
+    return not isinstance(type_, abi.FunctionType) or type_.parameters is not None
 
 
 def _size_of(ffi: Any, ctype: str) -> int:

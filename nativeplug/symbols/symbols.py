@@ -31,6 +31,10 @@ def after_fork() -> None:
     _lock = threading.RLock()
 
 
+def _resolve_nothing(_binding: Binding) -> Resolved:
+    return {}
+
+
 class Symbols:
     """The functions and variables of a plugin. Safe to use from several threads."""
 
@@ -81,23 +85,44 @@ class Symbols:
         self.check_open()
         return self.declarations.constants
 
-    def add(self, source: Source | None, alone: Declarations | None, options: Options) -> None:
+    def add(
+        self,
+        source: Source | None,
+        alone: Declarations | None,
+        options: Options,
+        conform: Callable[[Binding], Resolved] = _resolve_nothing,
+    ) -> None:
         """
         Add declarations and options; see `Given.plus`.
+
+        Args:
+            source: Where declarations come from; None when there are none to add.
+            alone: What *source* declares by itself, where that is known already.
+            options: What ``open`` was told besides.
+            conform: Resolves what must be there, by what is declared then; what it raises is
+                raised.
 
         Raises:
             DeclarationError: They contradict what the plugin has; nothing is added then.
         """
         while True:
-            before = self.given
+            both = loaded, before = self._both()
+            counts_held = self._counts_held
             after = before.plus(source, alone, options)
             after.check_names()
+            with loaded.uses:
+                if not self._serves(loaded):
+                    continue
+                found = conform(Binding(after, loaded, counts_held))
             with _lock:
                 self.check_open()
-                if self.given is before:  # else another thread was faster
+                # Else another thread was faster.
+                if self._both() is both and self._counts_held is counts_held:
                     self._check_in_time(after.options)
-                    self._serving.cell_contents = self.loaded, after
+                    self._serving.cell_contents = loaded, after
                     self.is_declared = bool(after.declarations.origins)
+                    for name, symbol in found.items():
+                        self.resolved.setdefault(name, symbol)
                     return
 
     def _check_in_time(self, options: Options) -> None:

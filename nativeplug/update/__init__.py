@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from nativeplug.update.admission import Admission
 from nativeplug.update.following import Following
 from nativeplug.update.history import GenerationInfo
 from nativeplug.update.settings import Hook, Settings, Unload
 from nativeplug.update.updates import Outcome, Updates
 
-__all__ = ["Following", "GenerationInfo", "Hook", "Outcome", "Settings", "Unload", "Updates"]
+__all__ = [
+    "Admission",
+    "Following",
+    "GenerationInfo",
+    "Hook",
+    "Outcome",
+    "Settings",
+    "Unload",
+    "Updates",
+]

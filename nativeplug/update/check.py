@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from nativeplug.declare.sources import Source
-from nativeplug.load import elf
+from nativeplug.declare.sources import Source, beside
+from nativeplug.errors import PluginError, SignatureMismatchError
+from nativeplug.interface import find_mismatch
 from nativeplug.load.content import Content
 from nativeplug.load.symbols import FUNCTIONS
-from nativeplug.symbols import Given, Resolved
+from nativeplug.load.told import InterfaceVersion
+from nativeplug.symbols import Given, Known, Resolved
 from nativeplug.update.handover import HOOKS
 
 #: What a file exports: names, each with its kind.
@@ -24,13 +26,41 @@ def find_defects(content: Content, before: Exports, in_use: Iterable[str]) -> It
         before: What the one that serves exports.
         in_use: What the program has looked up.
     """
-    defect = elf.find_defect(content.data)
-    if defect is not None:
-        yield defect
-        return
     found = content.file.exports
     yield from find_changes(before, found, in_use).values()
     yield from find_changes(dict.fromkeys(HOOKS, "function"), found, HOOKS & found.keys()).values()
+
+
+def find_other_types(
+    known: Known, before: Known, given: Given, in_use: Iterable[str]
+) -> Iterator[str]:
+    """
+    Say which symbols in use a version has otherwise than they are declared, or than before.
+
+    Args:
+        known: What is known of the version.
+        before: What is known of the one that serves.
+        given: What is declared for the version.
+        in_use: What the program has looked up.
+    """
+    required, ffi = given.options.require_checked, given.declarations.ffi
+    others = {}
+    for name in in_use:
+        try:
+            known.check(given.declarations.lines[name], ffi, required=required)
+        except SignatureMismatchError as error:  # noqa: PERF203 - it is about one of them
+            others[name] = str(error)
+    yield from (known.find_changes(before, in_use) | others).values()
+
+
+def find_other_interfaces(
+    told: InterfaceVersion | None, wanted: Iterable[InterfaceVersion]
+) -> Iterator[str]:
+    """Say which interfaces that a plugin was opened as a version does not have."""
+    for version in wanted:
+        mismatch = find_mismatch(version, told)
+        if mismatch is not None:
+            yield mismatch
 
 
 def find_changes(before: Exports, after: Exports, in_use: Iterable[str]) -> dict[str, str]:
@@ -45,6 +75,21 @@ def find_changes(before: Exports, after: Exports, in_use: Iterable[str]) -> dict
             kind = "function" if after[name] in FUNCTIONS else "variable"
             changes[name] = f"{name!r} is a {kind} in it"
     return changes
+
+
+def find_faults_of_header(file: str, given: Given, resolved: Resolved) -> Iterator[str]:
+    """
+    Say why the header beside a file could not be used.
+
+    Args:
+        file: The file, which is no plugin itself.
+        given: What is declared for the one that serves.
+        resolved: What the program has looked up.
+    """
+    try:
+        given_by(beside(file) if given.brought else None, given, resolved)
+    except PluginError as error:
+        yield str(error)
 
 
 def given_by(header: Source | None, before: Given, resolved: Resolved) -> Given:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 
 from nativeplug.errors import UpdateError
+from nativeplug.load.key import real_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 #: How often to look, in seconds: for events or while a file settles; where nothing can be
 #: watched; and where all is quiet.
 _STEP, _POLL, _QUIET = 0.01, 0.1, 1.0
+#: For how long a file must not have changed, in seconds. With what the probe of the new version
+#: takes, some 15 ms, its first call is to come within 150 ms, also on a busy machine.
+_SETTLE = 0.08
 #: How long the interpreter's exit waits for `changed` to return, in seconds.
 _AT_EXIT = 0.5
 
@@ -43,7 +47,7 @@ class Follower:
     it is started there. The file may be replaced in any way, and may be missing meanwhile.
     """
 
-    def __init__(self, path: str, changed: Callable[[], None], *, settle: float = 0.1) -> None:
+    def __init__(self, path: str, changed: Callable[[], None], *, settle: float = _SETTLE) -> None:
         """
         Make a follower that is not running.
 
@@ -163,7 +167,7 @@ class _Watch(threading.Thread):
         The directories are watched only so long: after a change they may be others. What the
         events are about is not looked at: to ask for the file costs less.
         """
-        folders = {os.path.dirname(file) for file in (self._file, os.path.realpath(self._file))}
+        folders = {os.path.dirname(file) for file in (self._file, real_path(self._file))}
         step, quiet = int(_STEP * 1000), int(_QUIET * 1000)
         with self._notify(
             sorted(folders),

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nativeplug.load.told import InterfaceVersion
+from nativeplug.trust import UNSAID, Demands
+
 Unload = Literal["never", "when_idle"]
 Hook = Callable[[Any], object]
 
@@ -24,6 +27,12 @@ class Settings:
     #: Called before, and after, another generation serves.
     before_update: Hook | None = None
     after_update: Hook | None = None
+    #: Load each version in a process of its own first; None: those that come by an update.
+    probe: bool | None = None
+    #: What an update must satisfy as well.
+    demands: Demands = UNSAID
+    #: The versions of interfaces that it was opened as, which an update must have.
+    interfaces: frozenset[InterfaceVersion] = frozenset()
 
     def plus(
         self,
@@ -31,6 +40,7 @@ class Settings:
         max_generations: object = None,
         before_update: object = None,
         after_update: object = None,
+        probe: object = None,
     ) -> Settings:
         """
         Return these settings with those that are given in place of the old ones.
@@ -47,6 +57,8 @@ class Settings:
                 raise TypeError(f"max_generations must be int, not {kind}")
             if max_generations < 1:
                 raise ValueError(f"max_generations must be at least 1, not {max_generations}")
+        if probe is not None and type(probe) is not bool:
+            raise TypeError(f"probe must be bool or None, not {type(probe).__name__}")
         for name, hook in (("before_update", before_update), ("after_update", after_update)):
             if hook is not None and not callable(hook):
                 raise TypeError(f"{name} must be callable, not {type(hook).__name__}")
@@ -55,4 +67,7 @@ class Settings:
             max_generations or self.max_generations,
             before_update or self.before_update,  # type: ignore[arg-type]
             after_update or self.after_update,  # type: ignore[arg-type]
+            self.probe if probe is None else probe,
+            self.demands,
+            self.interfaces,
         )

@@ -16,6 +16,7 @@ from nativeplug.errors import (
     ClosedError,
     DeclarationError,
     OpenError,
+    OriginError,
     PluginError,
     UpdateError,
 )
@@ -36,6 +37,13 @@ def refusal(path: str, *reasons: str) -> UpdateError:
     )
 
 
+def reasons_of(error: Exception) -> tuple[str, ...]:
+    """Return what stands against an update in the words of what was raised."""
+    if isinstance(error, OriginError):
+        return error.reasons
+    return (error.reason if isinstance(error, OpenError) else str(error),)
+
+
 @contextlib.contextmanager
 def refusing(path: str) -> Iterator[None]:
     """Turn what goes wrong inside into a refusal; a plugin that was closed is none."""
@@ -43,10 +51,8 @@ def refusing(path: str) -> Iterator[None]:
         yield
     except (UpdateError, ClosedError):
         raise
-    except OpenError as error:
-        raise refusal(path, error.reason) from error
     except (PluginError, handover.HandoverError) as error:
-        raise refusal(path, str(error)) from error
+        raise refusal(path, *reasons_of(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

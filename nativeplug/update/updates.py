@@ -8,18 +8,21 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
-from nativeplug.declare.sources import beside
-from nativeplug.errors import PluginError, UpdateError
+from nativeplug.errors import FormatError, PluginError, UpdateError
 from nativeplug.load.content import Content, FileChangedError, read_file
-from nativeplug.load.generation import load_file
 from nativeplug.load.key import Key
-from nativeplug.symbols import Given, Known, Loaded, Resolved, Symbols
+from nativeplug.load.told import InterfaceVersion
+from nativeplug.symbols import Given, Loaded, Resolved, Symbols
+from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import check, reaper
+from nativeplug.update.admission import Admission
 from nativeplug.update.history import History
+from nativeplug.update.origins import Origins
 from nativeplug.update.settings import Settings
-from nativeplug.update.swap import Derive, Swap, refusal, refusing
+from nativeplug.update.swap import Derive, Swap, reasons_of, refusal, refusing
 
 #: What `Updates.update` has done.
 Outcome = Literal["updated", "unchanged"]
@@ -52,6 +55,7 @@ class Updates:
         #: What ``open`` was told of updates.
         self.settings = settings
         self.history = History(symbols.loaded)
+        self.origins = Origins()
         self._symbols = symbols
         # The content of that file, the one that a rollback has left, and the one that was
         # loaded and then refused, with the error.
@@ -91,7 +95,39 @@ class Updates:
             self.settings = settings
         self.unload()
 
-    def update(self, plugin: Any, *, asked: bool) -> Outcome:
+    def demand(self, demands: Demands, name: str) -> None:
+        """
+        Judge what serves by the demands of a further ``open``, and updates by them from now on.
+
+        Args:
+            demands: What is demanded.
+            name: The path that is opened.
+
+        Raises:
+            OriginError: It does not meet them; all stays as it was.
+            FileChangedError: The file has another content by now: ask again.
+        """
+        if demands == UNSAID:  # the process's policy, which updates look up themselves
+            self._judge(demands, name)
+            return
+        with self._lock:  # no update is to slip through between
+            self._judge(demands, name)
+            with self._configuring:
+                demanded = self.settings.demands.plus(demands)
+                self.settings = replace(self.settings, demands=demanded)
+
+    def expect(self, version: InterfaceVersion | None) -> None:
+        """Let updates have an interface of a version, or a later one of the same major version."""
+        if version is not None:
+            with self._configuring:
+                interfaces = self.settings.interfaces | {version}
+                self.settings = replace(self.settings, interfaces=interfaces)
+
+    def _judge(self, demands: Demands, name: str) -> None:
+        key = None if self.is_mine else self.key
+        self.origins.judge(self._symbols.loaded, key, demands, name)
+
+    def update(self, plugin: Any, *, asked: bool, demands: Demands = UNSAID) -> Outcome:
         """
         Make what the file has now the current generation.
 
@@ -99,6 +135,7 @@ class Updates:
             plugin: What the program's hooks are given.
             asked: The program asks for just that: a content that it has left by a rollback,
                 or that was loaded and refused before, is tried again.
+            demands: What it must meet, apart from what was demanded before.
 
         Raises:
             UpdateError: It cannot be; the current generation goes on serving.
@@ -109,7 +146,7 @@ class Updates:
             known = {self._symbols.generation.sha256, None if asked else self._left}
             if content.sha256 not in known:
                 self._check_known(content, asked=asked)
-                self._take_up(plugin, file, content)
+                self._take_up(plugin, file, content, self.settings.demands.plus(demands))
             self.key, self._seen = content.key, content.sha256
             return "unchanged" if content.sha256 in known else "updated"
 
@@ -177,15 +214,20 @@ class Updates:
                 return read_file(file)
         raise self._refusal("the file changes while it is read")
 
-    def _take_up(self, plugin: Any, file: str, content: Content) -> None:
+    def _take_up(self, plugin: Any, file: str, content: Content, demands: Demands) -> None:
         """Load what was read, and let it serve."""
         self._check_room()
-        derive = self._check(file, content)
         path = self._symbols.generation.path
-        with refusing(path):
-            generation = load_file(path, content)
-        known = Known(path, content.file)
-        loaded = Loaded(generation, self.history.next_number(), known)
+        admission, derive = self._check(file, content, demands)
+        try:
+            with refusing(path):
+                generation = admission.load(probe=self.settings.probe is not False)
+        except UpdateError as error:
+            if isinstance(error.__cause__, FormatError):  # what has killed once, kills again
+                self._refused = content.sha256, copy.copy(error)
+            raise
+        loaded = Loaded(generation, self.history.next_number(), admission.known)
+        self.origins.note(loaded, admission.verified)
         try:
             self._swap(plugin, loaded, derive, announce=True)
         except BaseException as error:
@@ -211,19 +253,33 @@ class Updates:
                 "current one serves on: raise the limit, or restart the program"
             )
 
-    def _check(self, file: str, content: Content) -> Derive:
+    def _check(self, file: str, content: Content, demands: Demands) -> tuple[Admission, Derive]:
         """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
         resolved, given = self._symbols.resolved.copy(), self._symbols.given
-        reasons = [*check.find_defects(content, self._symbols.generation.exports, resolved)]
-        header = None
+        generation = self._symbols.generation
         try:
-            header = beside(file) if given.brought else None
-            check.given_by(header, given, resolved)
+            admission = Admission.of(generation.path, content, demands)
         except PluginError as error:
-            reasons.append(str(error))
+            more = check.find_faults_of_header(file, given, resolved)
+            raise self._refusal(*reasons_of(error), *more) from error
+        known = admission.known
+        reasons = [*check.find_other_interfaces(known.interface, self.settings.interfaces)]
+        reasons += check.find_defects(content, generation.exports, resolved)
+        source = None
+        try:
+            brought = known.brought(file) if given.brought else None
+            source = None if brought is None else brought.source
+            after = check.given_by(source, given, resolved)
+            # What it lacks, or has as something else, was told already.
+            rest = resolved.keys() - check.find_changes(
+                generation.exports, content.file.exports, resolved
+            )
+            reasons += check.find_other_types(known, self._symbols.loaded.known, after, rest)
+        except PluginError as error:
+            reasons += reasons_of(error)
         if reasons:
             raise self._refusal(*reasons)
-        return lambda before, resolved: check.given_by(header, before, resolved)
+        return admission, lambda before, resolved: check.given_by(source, before, resolved)
 
     def _derive_returned(self, loaded: Loaded) -> Derive:
         """Say what is declared once a generation serves again, or refuse what contradicts it."""

@@ -1,0 +1,170 @@
+"""
+Put what a header says of a plugin into the plugin: what `nativeplug.h` does while one is compiled.
+
+For plugins in Go, Rust or Zig, and for those that were built already.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nativeplug import declare
+from nativeplug.build.section import SectionError, with_section
+from nativeplug.declare import Declarations, FunctionDeclaration, TypeDeclaration
+from nativeplug.declare.sources import Source, from_caller, told_by
+from nativeplug.errors import BuildError, OpenError
+from nativeplug.load import dynamic, told
+from nativeplug.load.told import FORMAT, SECTION, InterfaceVersion
+
+if TYPE_CHECKING:
+    from nativeplug.load.symbols import Kind
+
+__all__ = ["embed", "embed_source"]
+
+_FUNCTIONS = {"function", "ifunc"}
+_TAG = re.compile(r"\b(struct|union)\b")
+
+
+def embed(
+    plugin: str | os.PathLike[str],
+    header: str | os.PathLike[str],
+    *,
+    interface: InterfaceVersion | None = None,
+) -> None:
+    """
+    Put into a plugin's file what a header declares of that which the file exports.
+
+    What it told of itself before is replaced, but for an interface when none is given. Nothing
+    that is mapped when it is loaded changes, and the file is replaced as a whole: whoever has
+    the old one open keeps it. A signature of the file does not fit any more.
+
+    Args:
+        plugin: The plugin, which may be for another machine.
+        header: The header.
+        interface: The interface that the plugin serves.
+
+    Raises:
+        BuildError: The file cannot take it, or the header declares otherwise what it exports,
+            or nothing of that.
+        DeclarationError: The header cannot be read.
+        FormatError: What the file tells of itself is damaged.
+    """
+    embed_source(Path(plugin), str(plugin), from_caller(Path(header)), interface=interface)
+
+
+def embed_source(
+    file: Path,
+    name: str,
+    source: Source,
+    *,
+    interface: InterfaceVersion | None = None,
+    keep: bool = False,
+) -> None:
+    """
+    Put into a plugin's file what *source* declares, as `embed` does.
+
+    Args:
+        file: The plugin's file.
+        name: What errors call it.
+        source: The declarations.
+        interface: The interface that the plugin serves.
+        keep: Of what it told before, what *source* does not declare stays too.
+    """
+    try:
+        data = file.read_bytes()
+        made = with_section(data, SECTION, _content(data, name, source, interface, keep=keep))
+        _check(made, name)
+        _replace(file, made)
+    except SectionError as error:
+        raise _cannot(name, str(error)) from None
+    except OpenError:  # an OSError too
+        raise
+    except OSError as error:
+        raise _cannot(name, error.strerror or str(error)) from error
+
+
+def _cannot(name: str, reason: str) -> BuildError:
+    return BuildError(f"cannot embed declarations into {name!r}: {reason}")
+
+
+def _content(
+    data: bytes, name: str, source: Source, interface: InterfaceVersion | None, *, keep: bool
+) -> bytes:
+    """Return what the section is to hold; the arguments are those of `embed_source`."""
+    before = told.read(data, name)
+    declared = Declarations()
+    if before is not None:
+        interface = interface or before.interface
+        declared = declare.extend(declared, told_by(name, before.text)) if keep else declared
+    declared = declare.extend(declared, source)
+    texts = [*_texts(declared, dynamic.read(data).exports)]
+    if not texts:
+        raise SectionError(f"{source.name!r} declares nothing that it exports")
+    of_interface = [f"interface {interface}"] if interface is not None else []
+    return "".join(f"{text}\0" for text in (FORMAT, *of_interface, *texts)).encode()
+
+
+def _texts(declared: Declarations, exports: Mapping[str, Kind]) -> Iterator[str]:
+    """Iterate over the texts that tell what is declared and exported, and the types for that."""
+    types = [*dict.fromkeys(declared.types.values())]
+    symbols = [*_symbol_texts(declared, exports)]
+    if not symbols:
+        return
+    texts = [f"type {_one_line(_type_text(each))}" for each in types]
+    yield from texts
+    lines = "".join(f"{text.removeprefix('type ')};\n" for text in texts)
+    of_types = declare.extend(Declarations(), Source(lines, "<types>")).constants
+    for name, value in declared.constants.items():
+        if name not in of_types:
+            yield f"constant {name} = {value}"
+    yield from symbols
+
+
+def _symbol_texts(declared: Declarations, exports: Mapping[str, Kind]) -> Iterator[str]:
+    for name, symbol in declared.symbols.items():
+        kind = exports.get(name)
+        if kind is None or kind == "tls" or symbol.problem is not None:
+            continue
+        is_function = isinstance(symbol, FunctionDeclaration)
+        if is_function is not (kind in _FUNCTIONS):
+            raise SectionError(
+                f"it exports {name!r} as a {kind}, not as {_one_line(symbol.text)!r}"
+            )
+        yield f"{'function' if is_function else 'variable'} {_one_line(symbol.text)}"
+
+
+def _type_text(declaration: TypeDeclaration) -> str:
+    if not declaration.packed:
+        return declaration.text
+    return _TAG.sub(r"\1 __attribute__((packed))", declaration.text, count=1)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _check(made: bytes, name: str) -> None:
+    """Refuse what could not be read again: nobody could open the plugin without a header."""
+    found = told.read(made, name)
+    if found is not None:
+        declare.extend(Declarations(), told_by(name, found.text))
+
+
+def _replace(file: Path, data: bytes) -> None:
+    """Put other bytes into a file at once, keeping its mode; a symlink stays one."""
+    real = Path(os.path.realpath(file))
+    descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.stem}-")
+    try:
+        with open(descriptor, "wb") as made:
+            made.write(data)
+        shutil.copymode(real, temporary)
+        os.replace(temporary, real)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,61 @@
+"""``nativeplug sign``: say that a plugin comes from you."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from nativeplug.cli.console import Failure
+from nativeplug.cli.keys import read_secret_key, secret_key_option, write_whole
+from nativeplug.trust.comment import Comment
+from nativeplug.trust.minisign import SUFFIX, UntrustedError
+
+
+@click.command(short_help="Sign a plugin.")
+@click.argument("plugin", type=click.Path(path_type=Path))
+@secret_key_option
+@click.option("--version", help="The plugin's version: numbers with dots between.")
+@click.option("--expires", metavar="DATE", help="From when on it is refused: 2027-01-01, in UTC.")
+@click.option("--name", help="The file's name where it is opened.  [default: PLUGIN's]")
+@click.option("--comment", metavar="TEXT", help="More for the trusted comment.")
+def sign(  # noqa: PLR0913 - one for each option
+    plugin: Path,
+    secret_key: Path,
+    *,
+    version: str | None,
+    expires: str | None,
+    name: str | None,
+    comment: str | None,
+) -> None:
+    """
+    Sign the file PLUGIN: write PLUGIN.minisig beside it, and print its path.
+
+    The name, the version and the date are signed too, in the trusted comment. A plugin is
+    refused under another name, and a version that is older than one that was run before.
+    """
+    words = [*_words(name or plugin.name, version, expires), *([comment] if comment else [])]
+    trusted = "\t".join(words)
+    data = plugin.read_bytes()
+    try:
+        said = Comment.parse(trusted)
+        if said.file != (name or plugin.name):
+            raise Failure(f"cannot sign '{plugin}': its name has white space, which ends a word")
+        text = read_secret_key(secret_key).sign(data, trusted)
+    except UntrustedError as error:
+        raise Failure(f"cannot sign '{plugin}': {error}") from None
+    target = Path(f"{plugin}{SUFFIX}")
+    write_whole(target, text)
+    click.echo(target)
+
+
+def _words(name: str, version: str | None, expires: str | None) -> Iterator[str]:
+    yield f"timestamp:{int(time.time())}"
+    yield f"file:{name}"
+    yield "hashed"  # as minisign writes it
+    if version is not None:
+        yield f"version:{version}"
+    if expires is not None:
+        yield f"expires:{expires}"

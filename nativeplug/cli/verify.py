@@ -1,0 +1,42 @@
+"""``nativeplug verify``: who has signed a plugin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nativeplug.cli.console import Failure, printable
+from nativeplug.load.content import FileChangedError, read_file
+from nativeplug.trust import Policy, check
+
+
+@click.command(short_help="Check a plugin's signature.")
+@click.argument("plugin")
+@click.option(
+    "-p",
+    "--public-key",
+    type=click.Path(path_type=Path),
+    help="The file of the public key.  [default: minisign.pub]",
+)
+@click.option("-P", "--public-key-text", metavar="TEXT", help="The public key itself.")
+def verify(plugin: str, public_key: Path | None, public_key_text: str | None) -> None:
+    """
+    Check that the file PLUGIN is what the owner of a key has signed in PLUGIN.minisig.
+
+    Its name must be the signed one, and its date not over. Versions that were run before
+    are not looked up. The key's number and the trusted comment are printed.
+    """
+    if public_key is not None and public_key_text is not None:
+        raise click.UsageError("--public-key and --public-key-text exclude each other")
+    try:
+        key = public_key_text or public_key or Path("minisign.pub")
+        policy = Policy(public_keys=[key], allow_older=True)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        verified = check(read_file(plugin), policy)
+    except FileChangedError:
+        raise Failure(f"cannot verify {plugin!r}: it changes while it is read") from None
+    click.echo(f"signed by the key {verified.key}")
+    click.echo(f"trusted comment: {printable(verified.trusted_comment or '')}")

@@ -1,0 +1,195 @@
+"""Whether a plugin is what an interface demands: everything that stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Mapping
+from typing import Protocol, TypeVar
+
+from nativeplug.errors import InterfaceError, PluginError, SymbolNotFoundError
+from nativeplug.interface.header import Contents
+from nativeplug.interface.interface import Interface, contents_of
+from nativeplug.interface.members import Member, error_about
+from nativeplug.interface.versions import find_mismatch
+from nativeplug.load.symbols import FUNCTIONS, VARIABLES
+from nativeplug.load.told import InterfaceVersion
+
+_Symbol = TypeVar("_Symbol")
+# The kinds that a member of a kind is not.
+_OTHERS = {"function": VARIABLES, "variable": FUNCTIONS}
+
+
+class Exported(Protocol):
+    """What a file exports."""
+
+    @property
+    def exports(self) -> Mapping[str, str]:
+        """The names, each with its kind."""
+
+    @property
+    def untyped(self) -> Container[str]:
+        """Those whose kind the file does not tell."""
+
+
+def _words_of(error: PluginError, member: Member, exports: Mapping[str, str]) -> str:
+    is_missing = isinstance(error, SymbolNotFoundError) and member.name not in exports
+    return _missing(member) if is_missing else str(error)
+
+
+def _missing(member: Member) -> str:
+    return f"it does not export {member.name!r}"
+
+
+def find_missing(
+    contents: Contents, exports: Mapping[str, str], untyped: Container[str]
+) -> Iterator[str]:
+    """
+    Say which members a file does not export, and which are of another kind in it.
+
+    Nothing of the plugin has to run for that.
+
+    Args:
+        contents: What the interface has.
+        exports: The names that the file exports, each with its kind.
+        untyped: Those whose kind the file does not tell.
+    """
+    for member in _exported_members(contents):
+        if member.name not in exports:
+            yield from () if member.is_optional else (_missing(member),)
+        elif member.name not in untyped:
+            yield from _find_other_kind(member, exports)
+
+
+def _exported_members(contents: Contents) -> list[Member]:
+    return [member for member in contents.members.values() if member.kind != "constant"]
+
+
+def _find_other_kind(member: Member, exports: Mapping[str, str]) -> Iterator[str]:
+    kind = "function" if exports[member.name] in FUNCTIONS else "variable"
+    if kind != member.kind:
+        yield f"{member.name!r} is a {kind} in it"
+
+
+def check_names(interface: type[Interface], own: type) -> None:
+    """
+    Refuse members that could not be attributes of a plugin.
+
+    Args:
+        interface: The interface.
+        own: The class of plugins, whose own attributes come first.
+
+    Raises:
+        DeclarationError: A member has the name of one of those.
+    """
+    for name in contents_of(interface).members:
+        if hasattr(own, name):
+            raise error_about(
+                interface,
+                name,
+                f"every plugin has a {name!r} of its own: declare it in types=, and look it up "
+                f"by lookup({name!r})",
+            )
+
+
+def check_file(
+    interface: type[Interface],
+    path: str,
+    file: Exported,
+    told: InterfaceVersion | None,
+    check: Callable[[str], object],
+) -> None:
+    """
+    Refuse a file that is not what an interface demands; nothing of it has to run for that.
+
+    Args:
+        interface: The interface.
+        path: The plugin's path, for words.
+        file: What the file exports.
+        told: The interface that the file tells that it has.
+        check: Compares a member's type with what the file tells of it, and raises.
+
+    Raises:
+        InterfaceError: It is not that; with all findings.
+    """
+    contents = contents_of(interface)
+    findings = [*_find_other_version(contents, told)]
+    findings += find_missing(contents, file.exports, file.untyped)
+    for member in _exported_members(contents):
+        if file.exports.get(member.name) in {None, *_OTHERS[member.kind]}:
+            continue
+        try:
+            check(member.name)
+        except PluginError as error:
+            findings.append(str(error))
+    _refuse(interface, path, findings)
+
+
+def check_version(interface: type[Interface], path: str, told: InterfaceVersion | None) -> None:
+    """
+    Refuse a plugin that tells that it has another interface.
+
+    Raises:
+        InterfaceError: It does.
+    """
+    _refuse(interface, path, [*_find_other_version(contents_of(interface), told)])
+
+
+def _find_other_version(contents: Contents, told: InterfaceVersion | None) -> Iterator[str]:
+    mismatch = None if contents.version is None else find_mismatch(contents.version, told)
+    if mismatch is not None:
+        yield mismatch
+
+
+def conform(
+    interface: type[Interface],
+    path: str,
+    exports: Mapping[str, str],
+    constants: Mapping[str, int],
+    resolve: Callable[[str], _Symbol],
+) -> dict[str, _Symbol]:
+    """
+    Resolve every member of an interface.
+
+    Args:
+        interface: The interface.
+        path: The plugin's path, for words.
+        exports: The names that the file exports, each with its kind.
+        constants: The constants that are declared for the plugin.
+        resolve: Resolves a function or variable.
+
+    Returns:
+        The functions and variables by name, without the optional ones that the plugin lacks.
+
+    Raises:
+        InterfaceError: The plugin is not what the interface demands; with all findings.
+    """
+    contents = contents_of(interface)
+    symbols, findings = {}, []
+    for member in _exported_members(contents):
+        if member.is_optional and member.name not in exports:
+            continue
+        try:
+            symbols[member.name] = resolve(member.name)
+        except PluginError as error:
+            findings.append(_words_of(error, member, exports))
+    findings += _find_other_constants(interface, constants)
+    _refuse(interface, path, findings)
+    return symbols
+
+
+def _find_other_constants(
+    interface: type[Interface], constants: Mapping[str, int]
+) -> Iterator[str]:
+    for member in contents_of(interface).members.values():
+        value = getattr(interface, member.name, None)
+        if member.kind == "constant" and constants.get(member.name) != value:
+            declared = constants.get(member.name)
+            yield f"the constant {member.name!r} is {value} in Python and {declared} in types="
+
+
+def _refuse(interface: type[Interface], path: str, findings: list[str]) -> None:
+    if findings:
+        raise InterfaceError(
+            f"plugin {path!r} is no {interface.__qualname__!r}: {'; '.join(findings)}",
+            path=path,
+            findings=tuple(findings),
+        )

@@ -1,0 +1,209 @@
+"""What `open` is asked for -> the plugin that serves it: an open one, an updated one, a new one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, replace
+from functools import partial
+
+from nativeplug import declare, interface
+from nativeplug.cache import ReentrantLoadError
+from nativeplug.declare import Declarations
+from nativeplug.declare.sources import Source
+from nativeplug.errors import InterfaceError, OpenError, OriginError, PluginError, UpdateError
+from nativeplug.interface import Interface
+from nativeplug.load.content import FileChangedError, read_file
+from nativeplug.load.generation import load_system
+from nativeplug.load.key import FileKey, Key, SystemKey
+from nativeplug.options import Options
+from nativeplug.plugin.files import files
+from nativeplug.plugin.plugin import Plugin
+from nativeplug.symbols import Binding, Known, Loaded, Resolved
+from nativeplug.trust import UNSAID, Demands
+from nativeplug.update import Admission, Hook, Settings, Unload
+
+#: What `Settings.plus` takes.
+Updating = tuple[Unload | None, int | None, Hook | None, Hook | None, bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What `open` is asked for."""
+
+    name: str
+    source: Source | None
+    expected: type[Interface] | None
+    options: Options
+    updating: Updating
+    demands: Demands
+    #: What *source* declares by itself, where that was read.
+    alone: Declarations | None = None
+
+    @property
+    def all_options(self) -> Options:
+        """The options, with what the policy demands."""
+        required = self.options.require_checked or self.demands.effective.require_checked
+        return replace(self.options, require_checked=required)
+
+    def read(self) -> Request:
+        """
+        Return the same with the caller's declarations read.
+
+        Raises:
+            DeclarationError: They cannot be read.
+        """
+        if self.source is None:
+            return self
+        return replace(self, alone=declare.extend(Declarations(), self.source))
+
+
+class _OwnRefusalError(Exception):
+    """What one ``open`` demands is not met; those that wait for it may demand something else."""
+
+    def __init__(self, error: PluginError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def serve(request: Request, key: Key) -> Plugin:
+    """
+    Return the open plugin that serves what a file has now, with what is asked for.
+
+    Raises:
+        FileChangedError: The file is not the one of *key* any more.
+        PluginError: As `open` does.
+    """
+    expected = request.expected
+    known = _find(request.name, key)
+    if known is not None:
+        known._updates.configure(*request.updating)
+    telling = contextlib.nullcontext() if expected is None else interface.telling_members(expected)
+    with telling:
+        if known is None:
+            # Before anything of it is loaded: a mistake in the declarations loses nothing.
+            request = request.read()
+        within = known is not None and known._updates.is_mine
+        plugin = known if known is not None and within else _get(request, key)
+        if known is not None and plugin is not known:  # it was closed meanwhile
+            return serve(request, key)
+        plugin._updates.demand(request.demands, request.name)
+        _add(request, plugin)
+    return plugin
+
+
+def _add(request: Request, plugin: Plugin) -> None:
+    """Add what is declared, and what is asked for, to what a plugin has."""
+    symbols, expected, source = plugin._symbols, request.expected, request.source
+    known, alone = symbols.loaded.known, request.alone
+    if source is None and not symbols.is_declared:
+        brought = known.brought(request.name)
+        if brought is not None:
+            source, alone = brought.source, brought.alone
+    if expected is None:
+        symbols.add(source, alone, request.all_options)
+        return
+    interface.check_version(expected, request.name, known.interface)
+    symbols.add(source, alone, request.all_options, partial(_conform, expected, plugin))
+    plugin._updates.expect(interface.interface_version(expected))
+
+
+def _conform(expected: type[Interface], plugin: Plugin, binding: Binding) -> Resolved:
+    """Resolve what an interface demands, unless it is resolved."""
+    generation, resolved = binding.loaded.generation, plugin._symbols.resolved
+    return interface.conform(
+        expected,
+        generation.path,
+        generation.exports,
+        binding.given.declarations.constants,
+        lambda name: resolved.get(name) or binding.resolve(name),
+    )
+
+
+def _find(name: str, key: Key) -> Plugin | None:
+    """Return the open plugin of a file, whether it serves what the file has now or not."""
+    known = files.peek(key)
+    if known is not None and known.closed:  # while it was entered
+        files.discard(known)
+        known = None
+    return files.find(name, key) if known is None and isinstance(key, FileKey) else known
+
+
+def _get(request: Request, key: Key) -> Plugin:
+    """Return the open plugin that serves what a file has now."""
+    name = request.name
+    try:
+        plugin = files.get(key, lambda: _load_alone(request, key))
+    except _OwnRefusalError as refusal:
+        raise refusal.error from None
+    except ReentrantLoadError:
+        reason = "its own constructor, or a signal handler meanwhile, opens it"
+        raise OpenError(
+            f"cannot open plugin {name!r}: {reason}", path=name, reason=reason
+        ) from None
+    if plugin.closed:  # while it was entered
+        files.discard(plugin)
+    plugin._updates.configure(*request.updating)
+    return plugin
+
+
+def _load_alone(request: Request, key: Key) -> Plugin:
+    try:
+        return _load(request, key)
+    except (OriginError, InterfaceError) as error:
+        raise _OwnRefusalError(error) from None
+    except UpdateError as error:
+        if request.demands == UNSAID:
+            raise
+        raise _OwnRefusalError(error) from None
+
+
+def _load(request: Request, key: Key) -> Plugin:
+    """Load a file, or update the plugin that its path has already."""
+    name, demands = request.name, request.demands
+    settings = replace(Settings().plus(*request.updating), demands=demands)
+    if isinstance(key, SystemKey):
+        demands.check_system(key.soname)
+        loaded = Loaded(load_system(key.soname), 1, Known(key.soname, None))
+        return Plugin(loaded, None, key, settings)
+    found = files.find(name, key)
+    if found is None:
+        content = read_file(name)
+        if content.key != key:
+            raise FileChangedError
+        admission = Admission.of(name, content, demands)
+        _check(request, admission)
+        generation = admission.load(probe=settings.probe is True)
+        loaded = Loaded(generation, 1, admission.known)
+        plugin = Plugin(loaded, _absolute(name), key, settings)
+        plugin._updates.origins.note(loaded, admission.verified)
+        found = files.place(plugin)
+        if found is plugin:
+            return plugin
+        plugin.close()  # another thread has opened what the path named before
+    found._take_up(asked=False, demands=demands)
+    if found._updates.key != key:
+        raise FileChangedError
+    return found
+
+
+def _check(request: Request, admission: Admission) -> None:
+    """Refuse what can be seen to be wrong with declarations before anything of a plugin runs."""
+    known, expected, alone = admission.known, request.expected, request.alone
+    if request.source is None:
+        known.brought(request.name)
+    if expected is None or alone is None:
+        return
+    lines, ffi, required = alone.lines, alone.ffi, request.all_options.require_checked
+    interface.check_file(
+        expected,
+        request.name,
+        admission.content.file,
+        known.interface,
+        lambda member: known.check(lines[member], ffi, required=required),
+    )
+
+
+def _absolute(name: str) -> str:
+    """Return a path that is right in every working directory; ".." stays, it may follow a link."""
+    return os.path.join(os.getcwd(), name)

@@ -1,0 +1,44 @@
+"""What a plugin's file asks of the dynamic loader for its own protection, elf(5), ld(1) -z."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from nativeplug.load import layout
+
+_PT_GNU_STACK, _PT_GNU_RELRO = 0x6474E551, 0x6474E552
+_DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 24, 30, 0x6FFFFFFB
+_DF_BIND_NOW, _DF_1_NOW = 0x8, 0x1
+
+#: What can be wanted, and what to say where it is missing.
+WANTED: Final = {
+    "nx": "it asks for an executable stack: link it with -z noexecstack",
+    "relro": "what it relocates stays writable: link it with -z relro",
+    "bind_now": "it binds its functions late: link it with -z now",
+}
+
+
+def find_missing(data: bytes, wanted: frozenset[str]) -> Iterator[str]:
+    """Say what a file has not of what is wanted, a reason each; damaged files have nothing."""
+    missing = wanted - _found(data)
+    yield from (reason for name, reason in WANTED.items() if name in missing)
+
+
+def _found(data: bytes) -> set[str]:
+    target = layout.Target.of(data)
+    segments = layout.find_segments(data)
+    if target is None:
+        return set()
+    found = set()
+    stacks = [segment for segment in segments if segment.kind == _PT_GNU_STACK]
+    # Without one the loader takes the machine's default, which may be an executable stack.
+    if stacks and not any(segment.flags & layout.PF_X for segment in stacks):
+        found.add("nx")
+    if any(segment.kind == _PT_GNU_RELRO and segment.size for segment in segments):
+        found.add("relro")
+    bits = {_DT_BIND_NOW: ~0, _DT_FLAGS: _DF_BIND_NOW, _DT_FLAGS_1: _DF_1_NOW}
+    for tag, value in layout.iter_dynamic(data, target, segments):
+        if tag == _DT_BIND_NOW or value & bits.get(tag, 0):
+            found.add("bind_now")
+    return found

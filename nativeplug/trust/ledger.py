@@ -1,0 +1,172 @@
+"""
+The versions that were run before, so that nobody can go back to an older one.
+
+One file of the user's for all programs, ``versions.json`` in the state directory: for each key,
+and each file name that it has signed, the highest version. A program reads it before it loads
+anything, and writes it just before it does. What is damaged, what others could have written, and
+what cannot be written is an error: nothing is loaded then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nativeplug.directories import state_directory
+from nativeplug.trust.comment import order_of
+from nativeplug.trust.minisign import UntrustedError
+
+_NAME: Final = "versions.json"
+_LOCK: Final = "versions.lock"
+_MOST_BYTES: Final = 1 << 24
+#: How long another process may take to write its line.
+_PATIENCE: Final = 10.0
+_PAUSE: Final = 0.01
+
+#: By key and file name: the highest version.
+_Versions = dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    One line: a file of a key.
+
+    Safe to use from several threads and processes.
+    """
+
+    #: The public key, as minisign prints it.
+    key: str
+    #: The file's name, which the key has signed.
+    name: str
+
+    def check(self, version: str | None) -> None:
+        """
+        Refuse a version that is older than one that was run.
+
+        Raises:
+            UntrustedError: It is; or there is none, and there was; or the ledger is of no use.
+        """
+        with _opened() as folder:
+            self._compare(_read(folder), version)
+
+    def advance(self, version: str | None) -> None:
+        """
+        Note that a version is going to run.
+
+        Raises:
+            UntrustedError: As `check` does; it may have become too old meanwhile.
+        """
+        with _opened() as folder:
+            versions = _read(folder)
+            known = self._compare(versions, version)
+            if version is not None and (known is None or order_of(version) > order_of(known)):
+                versions.setdefault(self.key, {})[self.name] = version
+                _write(folder, versions)
+
+    def _compare(self, versions: _Versions, version: str | None) -> str | None:
+        known = versions.get(self.key, {}).get(self.name)
+        if known is None:
+            return None
+        if version is None:
+            raise UntrustedError(f"its signature tells no version, and version {known} was run")
+        if order_of(version) < order_of(known):
+            raise UntrustedError(f"version {version} is older than version {known}, which was run")
+        return known
+
+
+@contextlib.contextmanager
+def _opened() -> Iterator[Path]:
+    """Give the ledger's directory, for one at a time."""
+    folder = state_directory()
+    if folder is None:
+        raise UntrustedError(
+            "there is no place to remember versions in, for a user without a home: set "
+            "NATIVEPLUG_STATE_DIR"
+        )
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_own(os.stat(folder))
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(folder / _LOCK, flags, 0o600)
+        try:
+            _check_own(os.fstat(descriptor))
+            _lock(descriptor)
+            yield folder
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        path = str(folder / _NAME)
+        raise UntrustedError(f"cannot remember versions in {path!r}: {reason}") from None
+
+
+def _lock(descriptor: int) -> None:
+    until = time.monotonic() + _PATIENCE
+    while not _try_to_lock(descriptor):
+        if time.monotonic() > until:
+            raise OSError(f"another process has held {_LOCK!r} for {_PATIENCE:g} s")
+        time.sleep(_PAUSE)
+
+
+def _try_to_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(folder: Path) -> _Versions:
+    try:
+        descriptor = os.open(folder / _NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return {}
+    with open(descriptor, "rb") as file:
+        _check_own(os.fstat(descriptor))
+        data = file.read(_MOST_BYTES + 1)
+    try:
+        return _parse(data)
+    except ValueError as error:  # json's and order_of's, too
+        raise OSError(f"it is damaged ({error}): repair it, or remove it to begin anew") from None
+
+
+def _parse(data: bytes) -> _Versions:
+    found = json.loads(data)
+    if len(data) > _MOST_BYTES or not isinstance(found, dict):
+        raise ValueError("not what nativeplug writes")
+    for versions in found.values():
+        if not isinstance(versions, dict):
+            raise ValueError("not what nativeplug writes")  # noqa: TRY004 - as json's own
+        for version in versions.values():
+            order_of(version if isinstance(version, str) else "")
+    return found
+
+
+def _write(folder: Path, versions: _Versions) -> None:
+    import tempfile
+
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".")
+    try:
+        with open(descriptor, "w") as file:
+            json.dump(versions, file, indent=1, sort_keys=True)
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, folder / _NAME)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _check_own(status: os.stat_result) -> None:
+    """Refuse what another user could have written."""
+    if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError("others could have written it")

@@ -1,0 +1,60 @@
+"""From what was read of a file to a loaded generation: every check, in its order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nativeplug.load.content import Content
+from nativeplug.load.generation import Generation, check_file, load_file
+from nativeplug.symbols import Known
+from nativeplug.trust import Demands, Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """
+    A file's content that may be loaded: nothing of it has run.
+
+    All that is checked are the bytes that were read once, and that are mapped then.
+    """
+
+    path: str
+    content: Content
+    #: What was found of its origin.
+    verified: Verified
+    #: What it tells of the types of its symbols, and of its interface.
+    known: Known
+
+    @classmethod
+    def of(cls, path: str, content: Content, demands: Demands) -> Admission:
+        """
+        Check a content.
+
+        Args:
+            path: The user's path, for words.
+            content: What was read.
+            demands: What is demanded of its origin.
+
+        Raises:
+            OriginError: It does not come from where it must.
+            FormatError: It is no plugin for this process.
+        """
+        verified = demands.check(content)
+        check_file(path, content)
+        known = Known(path, content, is_signed=verified.key is not None)
+        return cls(path, content, verified, known)
+
+    def load(self, *, probe: bool) -> Generation:
+        """
+        Load it; its constructors run.
+
+        Args:
+            probe: Load it in a process of its own first, whatever the policy says.
+
+        Raises:
+            FormatError: That process died of it.
+            OpenError: It cannot be loaded, or not be probed.
+            OriginError: That it runs cannot be noted, or a newer version has run meanwhile.
+        """
+        is_probed = probe or self.verified.policy.probe
+        return load_file(self.path, self.content, probe=is_probed, ready=self.verified.note_run)

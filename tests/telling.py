@@ -1,0 +1,96 @@
+"""Plugins that tell of themselves: by the macros of nativeplug.h, and by texts put into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import nativeplug
+from nativeplug import declare
+from nativeplug.build.section import with_section
+from nativeplug.declare import Declarations
+from nativeplug.declare.sources import told_by
+from nativeplug.load import told
+from prototypes import COMMON_C, Prototype
+
+INCLUDE = f"-I{nativeplug.get_include()}"
+STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fvisibility=hidden", INCLUDE]
+# Every macro, and what it tells. One text is longer than ISO C lets literals be.
+_LONG = f"struct Long {{ {' '.join(f'int member_{number};' for number in range(300))} }}"
+MACROS = f"""
+#include <nativeplug.h>
+NATIVEPLUG_TYPE({_LONG});
+"""
+MACROS += r"""
+#include <stdbool.h>
+#include <stdint.h>
+#define WIDTH 8
+#define VERSION 2
+#define ADD plugin_add
+NATIVEPLUG_INTERFACE("greeter", 1, VERSION);
+NATIVEPLUG_TYPE(typedef struct { double x, y; char name[WIDTH]; } Point;)
+NATIVEPLUG_TYPE(struct Node { int value; struct Node *next; });
+NATIVEPLUG_CONSTANT(LIMIT, WIDTH + 4);
+NATIVEPLUG_CONSTANT(QUOTE, '"');
+NATIVEPLUG_CONSTANT(BACKSLASH, '\\');
+NATIVEPLUG_VARIABLE(int, calls) = 7;
+NATIVEPLUG_VARIABLE(const int, fixed) = 8;
+NATIVEPLUG_VARIABLE(const char *, name) = "world";
+NATIVEPLUG_FUNCTION(int64_t, ADD, (int64_t a, int64_t b)) { return a + b; }
+NATIVEPLUG_FUNCTION(double, length, (Point p, bool negative)) { return negative ? -p.x : p.x; }
+NATIVEPLUG_FUNCTION(struct Node *, next, (struct Node *node)) { return node->next; }
+NATIVEPLUG_FUNCTION(int, seven, (void)) { return calls; }
+NATIVEPLUG_DECLARE(int (*handlers[4])(int code));
+int (*handlers[4])(int code);
+"""
+MACROS_TELL = f"\n{_LONG};\n"
+MACROS_TELL += r"""typedef struct { double x, y; char name[8]; } Point;
+struct Node { int value; struct Node *next; };
+enum { LIMIT = 8 + 4 };
+enum { QUOTE = '"' };
+enum { BACKSLASH = '\\' };
+extern int calls;
+extern const int fixed;
+extern const char * name;
+int64_t plugin_add (int64_t a, int64_t b);
+double length (Point p, bool negative);
+struct Node * next (struct Node *node);
+int seven (void);
+extern int (*handlers[4])(int code);
+"""
+_TYPES = "\n".join(f"NATIVEPLUG_TYPE({line})" for line in COMMON_C.strip().splitlines())
+_HEAD = f"""
+#include <nativeplug.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/types.h>
+{_TYPES}
+"""
+
+
+def source(functions: Sequence[Prototype]) -> str:
+    """Return a C file that tells of functions; they return zeros."""
+    return _HEAD + "\n".join(map(_definition, functions))
+
+
+def _definition(function: Prototype) -> str:
+    text = str(function)
+    parameters = text[text.index(f"{function.name}(") + len(function.name) : -len(";")]
+    result = function.result.name
+    body = "" if result == "void" else f"{result} zero; memset(&zero, 0, sizeof zero); return zero;"
+    return f"NATIVEPLUG_FUNCTION({result}, {function.name}, {parameters}) {{ {body} }}"
+
+
+def tell(data: bytes, *texts: str | bytes, kind: str = told.FORMAT) -> bytes:
+    """Return a plugin's file with a section of texts, after that of the format."""
+    parts = [text.encode() if isinstance(text, str) else text for text in (kind, *texts)]
+    return with_section(data, told.SECTION, b"".join(part + b"\0" for part in parts))
+
+
+def declared_by(plugin: Path) -> Declarations:
+    """Return the declarations that a plugin's file tells."""
+    found = told.read(plugin.read_bytes(), str(plugin))
+    assert found is not None
+    return declare.extend(Declarations(), told_by(str(plugin), found.text))

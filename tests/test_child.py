@@ -1,0 +1,401 @@
+"""Python code in a process of its own."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from nativeplug.load import child
+from support import RunPython, descriptors
+
+SOON = 20.0
+#: Says in the answer what an expression is.
+SAY = "os.write(4, repr({}).encode())"
+
+
+def output_of(expression: str) -> str:
+    """Return what an expression is in a child."""
+    return child.run(SAY.format(expression), seconds=SOON).output.decode()
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def dies(pid: int) -> bool:
+    """Wait until a process runs no more; tell whether that was soon."""
+    end = time.monotonic() + SOON
+    while is_alive(pid) and time.monotonic() < end:
+        time.sleep(0.01)
+    return not is_alive(pid)
+
+
+class TestEnd:
+    """How a child has ended is told in words."""
+
+    @pytest.mark.parametrize(
+        ("code", "ending"),
+        [
+            ("pass", "exited with status 0"),
+            ("os._exit(127)", "exited with status 127"),
+            ("sys.exit('no')", "exited with status 1"),
+            ("os.kill(os.getpid(), 9)", "killed by SIGKILL (Killed)"),
+            ("os.abort()", "killed by SIGABRT (Aborted)"),
+            ("os.kill(os.getpid(), 40)", "killed by signal 40 (Real-time signal 6)"),
+        ],
+    )
+    def test_ending(self, code: str, ending: str) -> None:
+        """It is a death, unless it is an exit with status 0."""
+        ended = child.run(code, seconds=SOON)
+        assert (ending, None if ending.endswith(" 0") else ending) == (ended.ending, ended.death)
+
+    def test_time_limit(self) -> None:
+        """What does not end is killed in time."""
+        begun = time.monotonic()
+        ended = child.run("while True: pass", seconds=0.2)
+        assert "did not end within 0.2 s and was killed" == ended.death
+        assert time.monotonic() - begun < SOON / 2
+
+    @pytest.mark.parametrize("after", ["os._exit(3)", "os.close(2); time.sleep(0.2); os._exit(3)"])
+    def test_left_behind(self, after: str) -> None:
+        """A process that it has left behind is killed, and not waited for."""
+        code = f"""
+import time
+left = os.fork()
+if not left:
+    time.sleep(60)
+os.write(4, str(left).encode())
+{after}
+"""
+        begun = time.monotonic()
+        ended = child.run(code, seconds=SOON)
+        assert "exited with status 3" == ended.death
+        assert time.monotonic() - begun < SOON / 2
+        assert dies(int(ended.output))
+
+    def test_nobody_can_tell(self, run_python: RunPython) -> None:
+        """Where SIGCHLD is ignored the answer is there all the same."""
+        code = """
+            import signal
+            from nativeplug.load import child
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            for code in ("os.write(4, b'yes')", "os.abort()", "while True: pass"):
+                ended = child.run(code, seconds=0.5)
+                print(ended.output, ended.ending, ended.death, sep="; ")
+        """
+        unknown = "ended, and nobody can tell how: SIGCHLD is ignored, or others reap; None"
+        late = "did not end within 0.5 s and was killed"
+        expected = [f"b'yes'; {unknown}", f"b''; {unknown}", f"b''; {late}; {late}"]
+        done = run_python(code)
+        assert expected == done.stdout.splitlines(), done.stderr
+
+    def test_held(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What cannot be killed at once, because the kernel holds it, is left."""
+        reap, waited = os.waitpid, []
+
+        def held(pid: int, _flags: int) -> tuple[int, int]:
+            waited.append(pid)
+            return 0, 0
+
+        monkeypatch.setattr(child, "_GRACE", 0.01)
+        monkeypatch.setattr(os, "waitpid", held)
+        assert child.run("pass", seconds=SOON).death is None
+        assert waited[0] == reap(waited[0], 0)[0]
+
+    def test_interrupted(self, run_python: RunPython) -> None:
+        """After Ctrl-C nothing of it stays."""
+        code = """
+            import os, signal
+            from nativeplug.load import child
+            signal.signal(signal.SIGALRM, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            try:
+                child.run("while True: pass", seconds=60)
+            except KeyboardInterrupt:
+                print("interrupted")
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                print("no child")
+        """
+        assert ["interrupted", "no child"] == run_python(code).stdout.splitlines()
+
+    def test_parent_dies(self, run_python: RunPython, tmp_path: Path) -> None:
+        """It ends with the process that waits for it."""
+        code = """
+            import os, sys, threading, time
+            from nativeplug.load import child
+            place = sys.argv[1]
+            note = f"import time; open({place!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+            threading.Thread(target=child.run, args=(note,), kwargs={"seconds": 60}).start()
+            while not os.path.exists(place) or not open(place).read():
+                time.sleep(0.01)
+            os._exit(0)
+        """
+        assert 0 == run_python(code, tmp_path / "pid").returncode
+        assert dies(int((tmp_path / "pid").read_text()))
+
+
+class TestStart:
+    """What a child begins with."""
+
+    def test_data(self, tmp_path: Path) -> None:
+        """It reads its data from a descriptor, or has one that it is given."""
+        code = "os.write(4, os.pread(3, 100, 0))"
+        assert b"data" == child.run(code, data=b"data", seconds=SOON).output
+        (tmp_path / "file").write_bytes(b"of a file")
+        with (tmp_path / "file").open("rb") as file:
+            assert b"of a file" == child.run(code, data=file.fileno(), seconds=SOON).output
+            assert not file.closed
+
+    def test_no_files_in_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where the host has no memfd, files of the disk do."""
+        monkeypatch.delattr(os, "memfd_create")
+        code = "os.write(4, os.pread(3, 100, 0))"
+        assert b"data" == child.run(code, data=b"data", seconds=SOON).output
+
+    def test_descriptors(self, tmp_path: Path) -> None:
+        """It has its own five, and no other, though one is left open for programs."""
+        with (tmp_path / "file").open("w") as file:
+            os.set_inheritable(file.fileno(), True)  # noqa: FBT003 - the name says it
+            assert "['0', '1', '2', '3', '4', '5']" == output_of(
+                "sorted(os.listdir('/proc/self/fd'))"
+            )
+        assert "'/dev/null'" == output_of("os.readlink('/proc/self/fd/0')")
+        assert "'/dev/null'" == output_of("os.readlink('/proc/self/fd/1')")
+
+    def test_no_standard_descriptors(self, run_python: RunPython, tmp_path: Path) -> None:
+        """A program that has closed 0, 1 and 2 can start it, too."""
+        code = """
+            import os, sys
+            from nativeplug.load import child
+            os.closerange(0, 3)
+            code = "os.write(2, b'error'); os.write(4, os.pread(3, 9, 0))"
+            ended = child.run(code, data=b"data", seconds=20)
+            with open(sys.argv[1], "w") as file:
+                file.write(repr((ended.output, ended.errors, ended.death)))
+            os._exit(0)
+        """
+        run_python(code, tmp_path / "told")
+        assert "(b'data', b'error', None)" == (tmp_path / "told").read_text()
+
+    def test_signals(self) -> None:
+        """It ignores and blocks none, whatever the program does."""
+        before = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+        try:
+            code = "import signal; " + SAY.format(
+                "(signal.getsignal(signal.SIGUSR2), signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+            )
+            output = child.run(code, seconds=SOON).output.decode()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
+            signal.signal(signal.SIGUSR2, before)
+        assert f"({signal.SIG_DFL!r}, set())" == output
+
+    def test_session(self) -> None:
+        """It leads a session, so that it has no terminal and can be killed with all its own."""
+        assert "(True, True)" == output_of("(os.getsid(0) == os.getpid(), os.getppid() == parent)")
+
+    def test_no_core_dump(self) -> None:
+        """It leaves no core dump, and asks no program to make one."""
+        hard = output_of("resource.getrlimit(resource.RLIMIT_CORE)[1]")
+        soft = output_of("resource.getrlimit(resource.RLIMIT_CORE)[0]")
+        assert ("0" if hard == "0" else "1") == soft
+
+    def test_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It cannot have more memory than it may."""
+        # A sanitizer in it, as in `make test-asan`, has taken terabytes of addresses already.
+        monkeypatch.delenv("LD_PRELOAD", raising=False)
+        code = f"bytearray(2 << 30); {SAY.format('1')}"
+        ended = child.run(code, seconds=SOON, memory=1 << 30)
+        assert (b"", "exited with status 1", "MemoryError") == (
+            ended.output,
+            ended.death,
+            ended.last_words,
+        )
+
+    def test_imports(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It imports from where it is told to, not from where the environment says."""
+        (tmp_path / "one_of_ours.py").write_text("x = 7")
+        code = f"import one_of_ours; {SAY.format('one_of_ours.x')}"
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        assert "ModuleNotFoundError" in child.run(code, seconds=SOON).last_words
+        assert b"7" == child.run(code, seconds=SOON, paths=[str(tmp_path)]).output
+
+    def test_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It has the program's environment."""
+        monkeypatch.setenv("NATIVEPLUG_TEST", "gr\xfcn\udcff")
+        assert r"b'gr\xc3\xbcn\xff'" == output_of("os.environb[b'NATIVEPLUG_TEST']")
+
+
+class TestErrors:
+    """What a child writes to standard error."""
+
+    def test_much(self) -> None:
+        """Of much the last is kept, and nothing waits for anything."""
+        code = "os.write(2, b'x' * 20_000_000 + b'\\nthe end\\n\\n')"
+        ended = child.run(code, seconds=SOON)
+        assert (None, child._KEPT, "the end") == (ended.death, len(ended.errors), ended.last_words)
+
+    def test_of_one_that_has_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What it wrote is there though it was never waited for."""
+        wait = child._wait
+
+        def late(pid: int, errors: child._Errors, seconds: float) -> tuple[str, str | None]:
+            assert os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            return wait(pid, errors, seconds)
+
+        monkeypatch.setattr(child, "_wait", late)
+        assert "goodbye" == child.run("os.write(2, b'goodbye')", seconds=SOON).last_words
+
+    def test_closed(self) -> None:
+        """One that writes no more is waited for without haste."""
+        begun = time.thread_time()
+        ended = child.run("import time; os.close(2); time.sleep(0.4)", seconds=SOON)
+        assert ended.death is None
+        assert time.thread_time() - begun < 0.1
+
+    @pytest.mark.parametrize(
+        ("errors", "words"),
+        [
+            (b"", ""),
+            (b"\n \n", ""),
+            (b"one\n  two \n", "two"),
+            (b"\xff", "\ufffd"),
+            (b"panic: no\n\ngoroutine 1 [running]:\nmain.f()\n", "panic: no"),
+            (b"fatal error: out of memory\nstack\n", "fatal error: out of memory"),
+        ],
+    )
+    def test_last_words(self, errors: bytes, words: str) -> None:
+        """The last line says the most, but where Go has printed its stacks after it."""
+        assert words == child.Ended(b"", errors, "", None).last_words
+
+
+class TestNoPython:
+    """Where no Python can be started, that is said, with what helps."""
+
+    def told(self) -> str:
+        """Return what is said."""
+        with pytest.raises(child.ChildError) as caught:
+            child.run("pass", seconds=SOON)
+        return str(caught.value)
+
+    @pytest.mark.parametrize("executable", ["", None])
+    def test_embedded(self, monkeypatch: pytest.MonkeyPatch, executable: str | None) -> None:
+        """A program that has Python in it may not know where one is."""
+        monkeypatch.setattr(sys, "executable", executable)
+        monkeypatch.delitem(sys.modules, "multiprocessing.spawn", raising=False)
+        assert (
+            "there is no Python to start: sys.executable is empty; name one with "
+            "multiprocessing.set_executable(PATH)" == self.told()
+        )
+
+    def test_frozen(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A frozen program would start itself, unless multiprocessing was told a Python."""
+        python = sys.executable
+        spawn = ModuleType("multiprocessing.spawn")
+        monkeypatch.setitem(sys.modules, "multiprocessing.spawn", spawn)
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+        monkeypatch.setattr(sys, "executable", "/opt/program")
+        vars(spawn)["get_executable"] = lambda: b"/opt/program"
+        assert "sys.executable is the program itself; name one" in self.told()
+        vars(spawn)["get_executable"] = lambda: os.fsencode(python)
+        assert "1" == output_of("1")
+
+    def test_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The Python that multiprocessing starts is the one, though it is not there."""
+        spawn = ModuleType("multiprocessing.spawn")
+        vars(spawn)["get_executable"] = lambda: "/nowhere/python"
+        monkeypatch.setitem(sys.modules, "multiprocessing.spawn", spawn)
+        before = descriptors()
+        told = "cannot start Python '/nowhere/python': No such file or directory"
+        assert told == self.told()
+        assert before == descriptors()
+
+    def test_no_more_processes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A host that has no room for a process says so."""
+        full = SimpleNamespace(np_dl_spawn=lambda *_: errno.EAGAIN)
+        monkeypatch.setattr(child, "lib", full)
+        assert self.told().endswith(": Resource temporarily unavailable")
+
+    @pytest.mark.parametrize("room", range(8))
+    def test_no_more_descriptors(self, run_python: RunPython, room: int) -> None:
+        """A process that has no descriptor left says so, and loses none."""
+        code = """
+            import os, resource, sys
+            from nativeplug.load import child
+            taken, room = [], int(sys.argv[1])
+            resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+            try:
+                while True:
+                    taken.append(os.open("/dev/null", os.O_RDONLY))
+            except OSError:
+                for descriptor in taken[-room:] if room else []:
+                    os.close(descriptor)
+            try:
+                child.run("pass", seconds=20)
+            except child.ChildError as error:
+                print(str(error).rpartition(": ")[2])
+            for descriptor in range(room):
+                os.dup(0)
+            print("none lost")
+        """
+        done = run_python(code, str(room))
+        assert ["Too many open files", "none lost"] == done.stdout.splitlines(), done.stderr
+
+
+def test_threads(run_python: RunPython) -> None:
+    """Many threads have their own children; no descriptor and no child stays."""
+    code = """
+        import os, threading
+        from concurrent.futures import ThreadPoolExecutor
+        from nativeplug.load import child
+        def run(number):
+            code = f"os.write(2, b'{number}'); os.write(4, os.pread(3, 9, 0))"
+            ended = child.run(code, data=b"%d" % number, seconds=40)
+            return int(ended.output), int(ended.errors), ended.death
+        run(0)
+        before = len(os.listdir("/proc/self/fd"))
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(run, range(40)))
+        print(found == [(number, number, None) for number in range(40)])
+        print(len(os.listdir("/proc/self/fd")) - before)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            print("no child")
+    """
+    assert ["True", "0", "no child"] == run_python(code).stdout.splitlines()
+
+
+def test_after_fork(run_python: RunPython) -> None:
+    """A process that was forked while another thread waits for a child has children of its own."""
+    code = """
+        import os, threading, time, warnings
+        from nativeplug.load import child
+        warnings.simplefilter("ignore", DeprecationWarning)
+        wait = lambda: child.run("import time; time.sleep(1)", seconds=20)
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.3)
+        forked = os.fork()
+        print(child.run("os.write(4, b'done')", seconds=20).output.decode(), flush=True)
+        if not forked:
+            os._exit(0)
+        print(os.waitpid(forked, 0)[1])
+        thread.join()
+    """
+    assert ["done", "done", "0"] == run_python(code).stdout.splitlines()

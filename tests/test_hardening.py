@@ -1,0 +1,56 @@
+"""What files ask of the dynamic loader for their own protection."""
+
+from __future__ import annotations
+
+import pytest
+
+from nativeplug.load import layout
+from nativeplug.trust.hardening import WANTED, find_missing
+from support import EXPORTS_C, Compile, patched
+
+ALL = frozenset(WANTED)
+
+
+def missing(data: bytes, wanted: frozenset[str] = ALL) -> list[str]:
+    """Return the names of what is missing."""
+    names = {reason: name for name, reason in WANTED.items()}
+    return [names[reason] for reason in find_missing(data, wanted)]
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["-z,noexecstack", "-z,relro", "-z,now"], []),
+        (["-z,execstack", "-z,relro", "-z,now"], ["nx"]),
+        (["-z,noexecstack", "-z,norelro", "-z,now"], ["relro"]),
+        (["-z,noexecstack", "-z,relro", "-z,lazy"], ["bind_now"]),
+        (["-z,execstack", "-z,norelro", "-z,lazy"], ["nx", "relro", "bind_now"]),
+    ],
+)
+def test_linked(flags: list[str], expected: list[str], compile_c: Compile) -> None:
+    """What the linker was told is found, and what it was not told is missing."""
+    linker = [f"-Wl,{flag}" for flag in flags]
+    assert expected == missing(compile_c(EXPORTS_C, *linker).read_bytes())
+
+
+def test_wanted(compile_c: Compile) -> None:
+    """Only what is wanted is missed, and what to do about it is said."""
+    data = compile_c(EXPORTS_C, "-Wl,-z,execstack,-z,lazy").read_bytes()
+    reason = "it asks for an executable stack: link it with -z noexecstack"
+    assert [reason] == [*find_missing(data, frozenset({"nx"}))]
+    assert [] == [*find_missing(data, frozenset())]
+
+
+def test_no_stack_header(elf_bytes: bytes) -> None:
+    """A file that says nothing of its stack may be given an executable one."""
+    header = layout.read_header(elf_bytes, layout.host_target())
+    kinds = [segment.kind for segment in layout.find_segments(elf_bytes)]
+    place = header.segments_offset + header.segment_size * kinds.index(0x6474E551)
+    assert [] == missing(elf_bytes, frozenset({"nx"}))
+    assert ["nx"] == missing(patched(elf_bytes, place, "=I", 0), frozenset({"nx"}))
+
+
+@pytest.mark.parametrize("data", [b"", b"no plugin", b"\x7fELF" + bytes(60)])
+def test_none(data: bytes) -> None:
+    """What is no plugin has nothing."""
+    assert [*WANTED] == missing(data)

@@ -1,0 +1,350 @@
+"""Plugins that end the process which loads them: it is another one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import nativeplug
+from nativeplug import FormatError, OpenError, build
+from nativeplug.load import image, probe
+from support import BuildC, CPlugin, RunPython, call_int, descriptors, load_generation, needs_go
+
+ENDED = "loading it in a process of its own ended that: "
+NUMBER = "int number(void);"
+#: A plugin whose constructor does something.
+CONSTRUCTED = """
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+int number(void) {{ return 7; }}
+{before}
+__attribute__((constructor)) static void start(void) {{ {statements} }}
+"""
+# A sanitizer would have a say otherwise.
+CRASH = "signal(SIGSEGV, SIG_DFL); *(volatile int *)0 = 1;"
+#: More than a pipe has room for.
+PRINTS = 'for (int n = 0; n < 99999; n++) { puts("out"); fputs("error\\n", stderr); }'
+#: Writes to the file that $LOG names what it is constructed for.
+NOTE = """
+FILE *log = fopen(getenv("LOG"), "a");
+fputs(getenv("NATIVEPLUG_PROBE") == NULL ? "loaded " : "probed ", log);
+fclose(log);
+"""
+
+Constructed = Callable[..., Path]
+
+
+@pytest.fixture
+def constructed(build_c: BuildC) -> Constructed:
+    """Give a function that builds a plugin whose constructor does something."""
+
+    def make(statements: str, before: str = "", *flags: str) -> Path:
+        text = CONSTRUCTED.format(statements=statements, before=before)
+        return build_c(text, "plugin", "-O0", *flags)
+
+    return make
+
+
+def death_of(path: Path, seconds: float = probe.SECONDS) -> str | None:
+    """Return what is found of a plugin."""
+    with contextlib.closing(image.copy(str(path), path.read_bytes())) as copy:
+        return probe.find_death(str(path), copy, seconds)
+
+
+def error_of(path: Path) -> OpenError:
+    """Return the error that opening a plugin with a probe raises."""
+    with pytest.raises(OpenError) as caught:
+        nativeplug.open(path, NUMBER, probe=True)
+    return caught.value
+
+
+class TestDeaths:
+    """Whatever ends the process is found."""
+
+    @pytest.mark.parametrize(
+        ("statements", "words"),
+        [
+            (CRASH, "killed by SIGSEGV (Segmentation fault)"),
+            ("abort();", "killed by SIGABRT (Aborted)"),
+            ("exit(0);", "exited with status 0"),
+            ("_exit(3);", "exited with status 3"),
+            ("raise(SIGKILL);", "killed by SIGKILL (Killed)"),
+            ('fputs("why\\n", stderr); abort();', "killed by SIGABRT (Aborted): why"),
+            (f"{PRINTS} abort();", "killed by SIGABRT (Aborted): error"),
+            (
+                f"if (fork() != 0) {{ usleep(200000); {CRASH} }}",
+                "killed by SIGSEGV (Segmentation fault)",
+            ),
+            ('if (getenv("NATIVEPLUG_PROBE") != NULL) { _exit(5); }', "exited with status 5"),
+        ],
+    )
+    def test_constructor(self, constructed: Constructed, statements: str, words: str) -> None:
+        """A constructor that ends the process, in one way or another."""
+        assert ENDED + words == death_of(constructed(statements))
+
+    def test_time_limit(self, constructed: Constructed) -> None:
+        """A constructor that does not end."""
+        expected = f"{ENDED}did not end within 0.3 s and was killed"
+        assert expected == death_of(constructed("for (;;) {}"), 0.3)
+
+    def test_thread(self, constructed: Constructed) -> None:
+        """A thread that the constructor starts, and that has work for some time."""
+        thread = """
+            static void *work(void *none) {
+                for (clock_t end = clock() + CLOCKS_PER_SEC / 20; clock() < end;) {}
+                abort();
+                return none;
+            }
+        """
+        path = constructed("pthread_t t; pthread_create(&t, NULL, work, NULL);", thread, "-pthread")
+        assert f"{ENDED}killed by SIGABRT (Aborted)" == death_of(path)
+
+    @needs_go
+    def test_go(self, tmp_path: Path) -> None:
+        """An init function of Go's, which runs after dlopen has returned."""
+        source = tmp_path / "bad"
+        source.mkdir()
+        (source / "go.mod").write_text("module bad\n\ngo 1.21\n")
+        (source / "main.go").write_text(
+            'package main\n\nimport "C"\n\nfunc init() { panic("no way") }\n\n'
+            "//export One\nfunc One() int64 { return 1 }\n\nfunc main() {}\n"
+        )
+        assert (death_of(build.build(source)) or "").endswith(": panic: no way")
+
+    def test_library_beside(self, build_c: BuildC, tmp_path: Path) -> None:
+        """What is found relative to the plugin's place is found there, too."""
+        soname = f"libdeadly_{tmp_path.name}.so"
+        text = "#include <stdlib.h>\nint deadly(void) { abort(); }"
+        build_c(text, soname.removesuffix(".so"), f"-Wl,-soname,{soname}")
+        path = build_c(
+            "int deadly(void);\n__attribute__((constructor)) void start(void) { deadly(); }",
+            "plugin",
+            f"-L{tmp_path}",
+            f"-l:{soname}",
+            "-Wl,-rpath,$ORIGIN",
+        )
+        before = sorted(tmp_path.rglob("*"))
+        assert f"{ENDED}killed by SIGABRT (Aborted)" == death_of(path)
+        assert before == sorted(tmp_path.rglob("*"))
+
+    def test_no_files_in_memory(
+        self, constructed: Constructed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where the host has no memfd, the copy is a file, there as here."""
+        path = constructed("abort();")
+        monkeypatch.delattr(os, "memfd_create")
+        assert f"{ENDED}killed by SIGABRT (Aborted)" == death_of(path)
+
+    def test_nobody_can_tell(self, constructed: Constructed, run_python: RunPython) -> None:
+        """Where SIGCHLD is ignored it is found all the same."""
+        code = """
+            import signal, sys, nativeplug
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            try:
+                print(nativeplug.open(sys.argv[1], "int number(void);", probe=True).number())
+            except nativeplug.FormatError as error:
+                print(error.reason)
+        """
+        unknown = "ended, and nobody can tell how: SIGCHLD is ignored, or others reap"
+        for statements, told in (("", "7"), ("abort();", ENDED + unknown)):
+            assert f"{told}\n" == run_python(code, constructed(statements)).stdout
+
+
+class TestSurvived:
+    """What does not end the process is none of the probe's business."""
+
+    @pytest.mark.parametrize(
+        "statements",
+        [
+            "",
+            "for (int n = 3; n < 100; n++) { close(n); }",
+            "for (int n = 0; n < 100; n++) { close(n); }",
+            "if (fork() == 0) { sleep(60); }",
+            "if (fork() == 0) { abort(); }",
+            PRINTS,
+        ],
+        ids=["nothing", "closes", "closes all", "leaves a process", "child dies", "prints"],
+    )
+    def test_constructor(
+        self, constructed: Constructed, statements: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """A constructor that lives is no finding, and nothing that it prints is seen."""
+        begun = time.monotonic()
+        assert death_of(constructed(statements)) is None
+        assert time.monotonic() - begun < 30
+        assert ("", "") == capfd.readouterr()
+
+    def test_refused_by_the_loader(self, c_plugin: CPlugin) -> None:
+        """What the dynamic loader refuses there may be there here."""
+        assert death_of(c_plugin("undefined_symbol")) is None
+
+    @needs_go
+    def test_go(self, go_plugin: CPlugin) -> None:
+        """A Go runtime may start."""
+        assert death_of(go_plugin("greeter")) is None
+
+    def test_destructors(self, constructed: Constructed, tmp_path: Path) -> None:
+        """None is run."""
+        made = tmp_path / "made"
+        end = f'__attribute__((destructor)) static void end(void) {{ fopen("{made}", "w"); }}'
+        assert death_of(constructed("", end)) is None
+        assert not made.exists()
+
+    def test_nothing_stays(self, constructed: Constructed, run_python: RunPython) -> None:
+        """No descriptor, and no process."""
+        code = """
+            import os, sys, nativeplug
+            for turn in range(8):
+                try:
+                    nativeplug.open(sys.argv[1], probe=True)
+                except nativeplug.FormatError:
+                    print(len(os.listdir("/proc/self/fd")))
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                print("no child")
+        """
+        *counts, last = run_python(code, constructed("abort();")).stdout.splitlines()
+        assert (8, 1, "no child") == (len(counts), len({*counts}), last)
+
+
+class TestImpossible:
+    """A probe that cannot be made is an error, not left out."""
+
+    def test_no_python(self, constructed: Constructed, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where there is no Python to start."""
+        path = constructed("")
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        monkeypatch.delitem(sys.modules, "multiprocessing.spawn", raising=False)
+        error = error_of(path)
+        reason = (
+            "cannot probe it: cannot start Python '/nowhere/python': No such file or directory; "
+            "probe=False does without"
+        )
+        assert (str(path), reason) == (error.path, error.reason)
+        assert f"cannot open plugin '{path}': {reason}" == str(error)
+        assert not isinstance(error, FormatError)
+        assert 7 == nativeplug.open(path, NUMBER, probe=False).number()
+
+    def test_other_program(self, constructed: Constructed, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where what is started is no Python."""
+        path = constructed("")
+        monkeypatch.setattr(sys, "executable", "/bin/ls")
+        monkeypatch.delitem(sys.modules, "multiprocessing.spawn", raising=False)
+        assert error_of(path).reason.startswith("cannot probe it: Python exited with status 2: ")
+
+
+class TestOpen:
+    """When a probe is made."""
+
+    @pytest.fixture
+    def noted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+        """Give a function that returns what was noted since."""
+        log = tmp_path / "log"
+        monkeypatch.setenv("LOG", str(log))
+
+        def read() -> str:
+            text = log.read_text().strip() if log.exists() else ""
+            log.unlink(missing_ok=True)
+            return text
+
+        return read
+
+    @pytest.mark.parametrize(
+        ("asked", "first", "update"),
+        [
+            (None, "loaded", "probed loaded"),
+            (True, "probed loaded", "probed loaded"),
+            (False, "loaded", "loaded"),
+        ],
+    )
+    def test_asked(
+        self,
+        constructed: Constructed,
+        noted: Callable[[], str],
+        asked: bool | None,  # noqa: FBT001 - a row of the table
+        first: str,
+        update: str,
+    ) -> None:
+        """Of the first version if that is asked for, of others unless that is declined."""
+        path = constructed(NOTE)
+        plg = nativeplug.open(path, NUMBER, probe=asked)
+        assert first == noted()
+        assert plg is nativeplug.open(path, probe=asked)
+        assert "unchanged" == plg.update()
+        constructed(NOTE, "int more;")
+        assert "updated" == plg.update()
+        assert update == noted()
+        plg.rollback()
+        assert (1, "") == (plg.generation, noted())
+
+    def test_said_later(self, constructed: Constructed, noted: Callable[[], str]) -> None:
+        """What is said when it is open counts for what comes."""
+        path = constructed(NOTE)
+        plg = nativeplug.open(path, NUMBER, probe=True)
+        assert plg is nativeplug.open(path, probe=False)
+        assert "probed loaded" == noted()
+        constructed(NOTE, "int more;")
+        assert plg is nativeplug.open(path)
+        assert (2, "loaded") == (plg.generation, noted())
+
+    def test_refused(self, constructed: Constructed, noted: Callable[[], str]) -> None:
+        """A file that the probe has died of is not loaded."""
+        path = constructed(f"{NOTE} abort();")
+        error = error_of(path)
+        assert isinstance(error, FormatError)
+        assert (str(path), f"{ENDED}killed by SIGABRT (Aborted)") == (error.path, error.reason)
+        assert f"cannot open plugin '{path}': {error.reason}" == str(error)
+        assert "probed" == noted()
+
+    def test_kept_copy(
+        self, constructed: Constructed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A copy that stays is made once, and found where the probe has died of it."""
+        monkeypatch.setenv("NATIVEPLUG_KEEP_COPIES", str(tmp_path / "kept"))
+        path = constructed("abort();")
+        assert ENDED in str(error_of(path))
+        (folder,) = (tmp_path / "kept").iterdir()
+        assert path.read_bytes() == (folder / path.name).read_bytes()
+
+    def test_without(self, constructed: Constructed) -> None:
+        """What loads a file without a word has none."""
+        assert 7 == call_int(
+            load_generation(constructed('if (getenv("NATIVEPLUG_PROBE")) abort();')), "number"
+        )
+
+    def test_threads_and_descriptors(self, constructed: Constructed, run_python: RunPython) -> None:
+        """Threads that open the same file and others have one probe for each file."""
+        code = """
+            import shutil, sys, nativeplug
+            from concurrent.futures import ThreadPoolExecutor
+            paths = [shutil.copy(sys.argv[1], f"{number}.so") for number in range(4)]
+            with ThreadPoolExecutor(16) as pool:
+                open = lambda n: nativeplug.open(paths[n % 4], "int number(void);", probe=True)
+                print({plg.number() for plg in pool.map(open, range(32))})
+            print(sorted(__import__("pathlib").Path(sys.argv[2]).read_text().split()))
+        """
+        log = constructed(NOTE).with_name("log")
+        done = run_python(code, log.with_name("plugin.so"), log, env={"LOG": str(log)})
+        expected = ["{7}", str(["loaded"] * 4 + ["probed"] * 4)]
+        assert expected == done.stdout.splitlines(), done.stderr
+
+
+def test_no_descriptor_stays(constructed: Constructed) -> None:
+    """Neither of what is survived, nor of what is not."""
+    deadly, before = constructed("abort();"), descriptors()
+    for _ in range(5):
+        assert death_of(deadly)
+    assert before == descriptors()

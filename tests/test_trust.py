@@ -1,0 +1,397 @@
+"""
+Opening and updating only what comes from where it must: nothing else ever runs.
+
+The attacks have the names that The Update Framework gives them, section 1.5.2 of its specification.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import nativeplug
+from nativeplug import OpenError, OriginError, Policy, UpdateError
+from nativeplug.load.content import Content, read_file
+from signing import FAR, Signer
+from versions import Versions, refused
+
+MARKING = """
+    #include <stdio.h>
+    __attribute__((constructor)) static void start(void) {{
+        FILE *file = fopen("{path}", "a");
+        if (file) {{ fprintf(file, "%d ", (int)number); fclose(file); }}
+    }}
+"""
+
+
+class Deployed:
+    """A plugin's file that is signed, and what has run of it."""
+
+    def __init__(self, versions: Versions, signer: Signer, folder: Path) -> None:
+        self.versions = versions
+        self.signer = signer
+        self.path = versions.path
+        self.signature = folder / "plugin.so.minisig"
+        self.policy = signer.policy()
+        self._marks = folder / "marks"
+
+    def put(self, number: int, *words: str, name: str | None = None) -> None:
+        """Put a version in place, and its signature."""
+        self.versions.put(number, MARKING.format(path=self._marks))
+        self.signer.sign(self.path, *words, name=name)
+
+    def open(self, policy: Policy | None = None, sha256: str | None = None) -> nativeplug.Plugin:
+        """Open it."""
+        return self.versions.open(policy=policy, sha256=sha256)
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of what is in place."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    @property
+    def run(self) -> list[int]:
+        """The versions that have run, in order."""
+        return (
+            [int(mark) for mark in self._marks.read_text().split()] if self._marks.exists() else []
+        )
+
+    def refusal(self, policy: Policy | None = None, sha256: str | None = None) -> str:
+        """Return why the plugin cannot be opened, of which nothing has run."""
+        before = self.run
+        with pytest.raises(OriginError) as caught:
+            self.open(policy or self.policy, sha256)
+        assert before == self.run
+        return caught.value.reason
+
+
+@pytest.fixture
+def deployed(versions: Versions, signer: Signer, tmp_path: Path) -> Deployed:
+    """Give version 1, signed with a version and a date."""
+    made = Deployed(versions, signer, tmp_path)
+    made.put(1, "version:1", FAR)
+    return made
+
+
+@pytest.fixture
+def default() -> Iterator[None]:
+    """Leave what is demanded of all plugins as it was."""
+    before = nativeplug.get_policy()
+    yield
+    nativeplug.set_policy(before)
+
+
+class TestAttacks:
+    """What somebody who can write to the plugin's directory, but has no key, can try."""
+
+    def test_arbitrary_software(self, deployed: Deployed) -> None:
+        """A file that nobody has signed does not run under the signature of another."""
+        deployed.versions.put(666, MARKING.format(path=deployed.path.parent / "marks"))
+        assert "its content is not what the key" in deployed.refusal()
+        deployed.signature.unlink()
+        assert "it is not signed" in deployed.refusal()
+
+    def test_wrong_key(self, deployed: Deployed) -> None:
+        """A file that is signed by somebody else does not run, also with our key's number."""
+        other = Signer()
+        other.sign(deployed.path)
+        assert f"signed by the key {other.secret.public.name}" in deployed.refusal()
+        ours = deployed.signer.secret.id
+        object.__setattr__(other.secret, "id", ours)
+        other.sign(deployed.path)
+        assert "its content is not what the key" in deployed.refusal()
+
+    def test_rollback(self, deployed: Deployed) -> None:
+        """An older version does not run any more, however well it is signed."""
+        old = deployed.path.read_bytes(), deployed.signature.read_bytes()
+        deployed.put(2, "version:2")
+        deployed.open(deployed.policy).close()
+        deployed.path.write_bytes(old[0])
+        deployed.signature.write_bytes(old[1])
+        assert "version 1 is older than version 2, which was run" == deployed.refusal()
+        deployed.put(3)
+        assert "its signature tells no version, and version 2 was run" == deployed.refusal()
+        with deployed.open(deployed.signer.policy(allow_older=True)) as plg:
+            assert 3 == plg.version()
+
+    def test_indefinite_freeze(self, deployed: Deployed) -> None:
+        """A version that is kept in place for too long does not run any more."""
+        deployed.put(1, "version:1", "expires:2020-01-01")
+        assert "its signature expired at 2020-01-01T00:00:00Z" in deployed.refusal()
+
+    def test_mix_and_match(self, deployed: Deployed, tmp_path: Path) -> None:
+        """Another plugin of the same signer does not run under this one's name."""
+        deployed.put(2, name="other.so")
+        expected = "its signature is for the file 'other.so', not for 'plugin.so'"
+        assert expected == deployed.refusal()
+        os.rename(deployed.path, tmp_path / "other.so")
+        os.rename(deployed.signature, tmp_path / "other.so.minisig")
+        deployed.path.symlink_to("other.so")
+        assert expected == deployed.refusal()
+
+    def test_endless_data(self, deployed: Deployed) -> None:
+        """A signature file without an end ends."""
+        deployed.signature.unlink()
+        deployed.signature.symlink_to("/dev/zero")
+        assert "not a regular file" in deployed.refusal()
+        deployed.signature.unlink()
+        with deployed.signature.open("wb") as file:
+            file.truncate(1 << 40)
+        assert "more than 16384 bytes" in deployed.refusal()
+
+    def test_ledger(self, deployed: Deployed, tmp_path: Path) -> None:
+        """Where it cannot be known what was run before, nothing runs."""
+        (tmp_path / "state").write_text("in the way")
+        assert "cannot remember versions in" in deployed.refusal()
+
+
+class TestOpen:
+    """What ``open`` is told."""
+
+    def test_good(self, deployed: Deployed) -> None:
+        """What comes from where it must is opened, and runs."""
+        policy = deployed.signer.policy(require_version=True, require_expiry=True)
+        with deployed.open(policy, deployed.sha256().upper()) as plg:
+            assert 1 == plg.version()
+        assert [1] == deployed.run
+
+    def test_pinned(self, deployed: Deployed) -> None:
+        """Another content than the pinned one does not run."""
+        assert f"its SHA-256 is {deployed.sha256()}" in deployed.refusal(Policy(), 64 * "0")
+
+    @pytest.mark.usefixtures("default")
+    def test_default(self, deployed: Deployed) -> None:
+        """What is demanded of all plugins is demanded where nothing else is said."""
+        nativeplug.set_policy(Policy(directories=["/usr"]))
+        with pytest.raises(OriginError, match="it lies in"):
+            deployed.open()
+        assert [] == deployed.run
+        with deployed.open(Policy()) as plg:
+            assert 1 == plg.version()
+
+    def test_wrong(self, deployed: Deployed) -> None:
+        """A mistake is told, also of a plugin that is open."""
+        with deployed.open():
+            with pytest.raises(ValueError, match="64 hexadecimal digits"):
+                nativeplug.open(deployed.path, sha256="abc")
+            with pytest.raises(TypeError, match="policy must be Policy, not bool"):
+                nativeplug.open(deployed.path, policy=True)  # type: ignore[call-overload]
+
+    def test_system_library(self) -> None:
+        """A system library, of which nothing can be known, is opened only where that is allowed."""
+        text = "const char *zlibVersion(void);"
+        for policy in (Policy(owners=[0]), Signer().policy()):
+            with pytest.raises(OriginError, match="whose origin cannot be checked"):
+                nativeplug.open("libz.so.1", text, policy=policy)
+        with pytest.raises(OriginError, match="whose content cannot be pinned"):
+            nativeplug.open("libz.so.1", text, sha256=64 * "0")
+        policy = Policy(owners=[0], allow_system=True)
+        with nativeplug.open("libz.so.1", text, policy=policy) as plg:
+            assert plg.zlibVersion().startswith("1.")
+            with pytest.raises(OriginError, match="whose origin cannot be checked"):
+                nativeplug.open("libz.so.1", policy=Policy(owners=[0]))
+
+
+class TestAgain:
+    """Opening what is open already."""
+
+    def test_same(self, deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What was judged is not judged again by the same policy."""
+        with deployed.open(deployed.policy) as plg:
+            monkeypatch.setattr("nativeplug.update.origins.read_file", pytest.fail)
+            assert plg is deployed.open(deployed.policy)
+
+    def test_other(self, deployed: Deployed) -> None:
+        """What is open is judged by what is demanded now, and stays open if it is refused."""
+        with deployed.open() as plg:
+            assert plg is deployed.open(deployed.policy, deployed.sha256())
+            deployed.refusal(Signer().policy())
+            deployed.refusal(Policy(), 64 * "0")
+            assert 1 == plg.version()
+            assert plg is deployed.open()
+
+    @pytest.mark.usefixtures("default")
+    def test_default(self, deployed: Deployed) -> None:
+        """So it is by what has been demanded of all plugins meanwhile."""
+        with deployed.open() as plg:
+            nativeplug.set_policy(Signer().policy())
+            with pytest.raises(OriginError, match="signed by the key"):
+                nativeplug.open(deployed.path)
+            nativeplug.set_policy(deployed.policy)
+            assert plg is nativeplug.open(deployed.path)
+
+    def test_other_path(self, deployed: Deployed, tmp_path: Path) -> None:
+        """Another path that leads to it is judged for itself."""
+        (tmp_path / "link.so").symlink_to("plugin.so")
+        expected = "for the file 'plugin.so', not for 'link.so'"
+        with deployed.open(deployed.policy), pytest.raises(OriginError, match=expected):
+            nativeplug.open(tmp_path / "link.so", policy=deployed.policy)
+
+    def test_rolled_back(self, deployed: Deployed) -> None:
+        """After a rollback what serves is known by what it was judged by, and by nothing else."""
+        with deployed.open(deployed.policy) as plg:
+            deployed.put(2, "version:2")
+            plg.update()
+            plg.rollback()
+            assert (plg, 1) == (deployed.open(deployed.policy), plg.version())
+            assert "since a rollback or within an update" in deployed.refusal(Policy(owners=[0]))
+
+    def test_changed_meanwhile(self, deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that is replaced while what serves is judged is taken up, and judged itself."""
+
+        def read_late(path: str) -> Content:
+            if deployed.run == [1]:
+                deployed.put(2, "version:2")
+            return read_file(path)
+
+        monkeypatch.setattr("nativeplug.update.origins.read_file", read_late)
+        with deployed.open() as plg:
+            assert plg is deployed.open(deployed.policy)
+            assert 2 == plg.version()
+
+    def test_touched(self, deployed: Deployed) -> None:
+        """A file that was only touched is what serves."""
+        with deployed.open() as plg:
+            os.utime(deployed.path)
+            assert plg is deployed.open(deployed.policy)
+
+    def test_within_an_update(self, deployed: Deployed) -> None:
+        """A hook of an update can open the plugin by what it was judged by, and by nothing else."""
+        seen = []
+
+        def hook(plg: nativeplug.Plugin) -> None:
+            assert plg is deployed.open(deployed.policy)
+            seen.append(deployed.refusal(Policy(owners=[0])))
+
+        with deployed.versions.open(policy=deployed.policy, before_update=hook) as plg:
+            deployed.put(2, "version:2")
+            assert "updated" == plg.update()
+        assert "since a rollback or within an update" in seen[0]
+
+
+class TestUpdate:
+    """Updates must satisfy what was demanded."""
+
+    def test_signed(self, deployed: Deployed) -> None:
+        """One that does is made; one that does not is refused, for all reasons, and never runs."""
+        with deployed.open(deployed.signer.policy(require_expiry=True)) as plg:
+            deployed.put(2, "version:2", FAR)
+            assert ("updated", 2) == (plg.update(), plg.version())
+            deployed.put(3, "version:1")
+            assert (
+                "its signature does not say when it expires",
+                "version 1 is older than version 2, which was run",
+            ) == refused(plg).reasons
+            assert 2 == plg.version()
+        assert [1, 2, 2] == deployed.run  # the second in its probe, too
+
+    def test_pinned(self, deployed: Deployed) -> None:
+        """No other content is taken up, until another one is pinned."""
+        with deployed.open(sha256=deployed.sha256()) as plg:
+            deployed.put(2)
+            assert "its SHA-256 is" in refused(plg).reasons[0]
+            with pytest.raises(UpdateError, match="its SHA-256 is"):
+                deployed.open(sha256=64 * "0")
+            with pytest.raises(UpdateError, match="its SHA-256 is"):
+                deployed.open()
+            assert [1] == deployed.run
+            assert plg is deployed.open(sha256=deployed.sha256())
+            assert 2 == plg.version()
+            deployed.put(3)
+            assert "its SHA-256 is" in refused(plg).reasons[0]
+
+    @pytest.mark.usefixtures("default")
+    def test_default(self, deployed: Deployed) -> None:
+        """What is demanded of all plugins by then counts where ``open`` was told nothing."""
+        with deployed.open() as plg, deployed.open(Policy()):
+            pass
+        with deployed.open() as plg:
+            nativeplug.set_policy(Signer().policy())
+            deployed.put(2)
+            assert "signed by the key" in refused(plg).reasons[0]
+
+    def test_own_policy(self, deployed: Deployed) -> None:
+        """What ``open`` was told last counts for updates from then on; what failed does not."""
+        with deployed.open() as plg:
+            deployed.refusal(Signer().policy())
+            deployed.put(2)
+            assert "updated" == plg.update()
+            deployed.open(deployed.policy)
+            deployed.versions.put(3)
+            assert "its content is not what the key" in refused(plg).reasons[0]
+
+    def test_follow(self, deployed: Deployed) -> None:
+        """A followed plugin is not updated to what is not signed."""
+        told: list[UpdateError | None] = []
+        happened = threading.Event()
+
+        def tell(_plg: nativeplug.Plugin, error: UpdateError | None) -> None:
+            told.append(error)
+            happened.set()
+
+        with deployed.open(deployed.policy) as plg:
+            plg.follow(tell)
+            deployed.versions.put(2)
+            assert happened.wait(30)
+            plg.unfollow()
+            assert told[0] is not None
+            assert "its content is not what the key" in told[0].reasons[0]
+            assert 1 == plg.version()
+
+
+class TestTogether:
+    """Threads that open the same file at the same time."""
+
+    def test_others_refusal(self, deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who waits for an open that is refused for its own demands is not refused with it."""
+        entered = threading.Event()
+        found: dict[str, object] = {}
+        judge = nativeplug.trust.Demands.check
+
+        def slowly(self: nativeplug.trust.Demands, content: object) -> object:
+            entered.set()
+            if self.sha256:
+                time.sleep(0.3)  # so that the other comes to wait
+            return judge(self, content)  # type: ignore[arg-type]
+
+        def strictly() -> None:
+            try:
+                found["strict"] = deployed.open(sha256=64 * "0")
+            except OpenError as error:
+                found["strict"] = error
+
+        monkeypatch.setattr("nativeplug.trust.Demands.check", slowly)
+        thread = threading.Thread(target=strictly)
+        thread.start()
+        assert entered.wait(10)
+        with deployed.open() as plg:
+            thread.join()
+            assert 1 == plg.version()
+        assert isinstance(found["strict"], OriginError)
+
+    def test_not_known_to_the_first(self, deployed: Deployed) -> None:
+        """Who waits for an open that demands less is refused nevertheless."""
+        barrier = threading.Barrier(8)
+        outcomes: list[str] = []
+
+        def open_it(number: int) -> None:
+            barrier.wait()
+            try:
+                deployed.open(sha256=64 * "0" if number % 2 else None)
+                outcomes.append(f"{number % 2} opened")
+            except OriginError:
+                outcomes.append(f"{number % 2} refused")
+
+        threads = [threading.Thread(target=open_it, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        deployed.open().close()
+        assert {"0 opened", "1 refused"} == {*outcomes}
+        assert 8 == len(outcomes)
