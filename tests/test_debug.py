@@ -125,3 +125,58 @@ class TestBytes:
         """Other bytes are an error, also those of another version."""
         with pytest.raises(ValueError, match=r"."):
             debug.from_bytes(data)
+
+
+class TestChild:
+    """What is much is read in a process of its own."""
+
+    @pytest.fixture
+    def data(self, compile_c: Compile, monkeypatch: pytest.MonkeyPatch) -> bytes:
+        """Return a file whose debug information counts as much."""
+        monkeypatch.setattr(debug, "_LITTLE", 0)
+        return compile_c(SOURCE, "-g").read_bytes()
+
+    def test_same(self, data: bytes, counted: Callable[[], int]) -> None:
+        """It is read there, and what it tells is the same."""
+        found = debug._read(data)
+        assert 0 == counted()
+        assert debug.to_bytes(dwarf.read(data)) == found
+
+    @pytest.mark.parametrize(
+        ("code", "words"),
+        [
+            ("import os; os.kill(os.getpid(), 11)", "killed by SIGSEGV"),
+            ("raise SystemExit('too bad')", "exited with status 1 too bad"),
+            ("while True: pass", "did not end within 0.5 s and was killed"),
+            ("pass", "exited with status 0"),
+        ],
+    )
+    def test_death(
+        self, data: bytes, cache: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: str
+    ) -> None:
+        """If that process dies, nothing is known, for a reason; and that is not kept."""
+        monkeypatch.setattr(debug, "_CODE", code)
+        monkeypatch.setattr(debug, "_SECONDS", 0.5 if "while" in code else 30)
+        path = cache.parent / "plugin.so"
+        path.write_bytes(data)
+        found = debug.find(content.read_file(str(path)))
+        assert {} == dict(found.symbols)
+        assert found.reason is not None
+        assert words in found.reason
+        assert not cache.exists()
+
+    def test_no_process(
+        self, data: bytes, counted: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A frozen program, which has no Python to start, reads it itself."""
+        monkeypatch.setattr("sys.executable", "")
+        assert debug._read(data) == debug.to_bytes(dwarf.read(data))
+        assert 2 == counted()
+
+    def test_little(
+        self, compile_c: Compile, counted: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is little is read here: to start a process takes longer."""
+        monkeypatch.setattr("sys.executable", "/nonexistent")
+        debug._read(compile_c(SOURCE, "-g").read_bytes())
+        assert 1 == counted()

@@ -7,12 +7,15 @@ line for each type and each symbol, which is taken apart when it is asked for.
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from nativeplug import abi, kept
-from nativeplug.load import dwarf
+from nativeplug.load import child, dwarf
 from nativeplug.load.dwarf import Debug, Known
 
 if TYPE_CHECKING:
@@ -21,6 +24,16 @@ if TYPE_CHECKING:
 # Changes whenever the meaning of the files does.
 _FORMAT = 1
 _WHAT = "debug information"
+#: How many bytes of it are read here, which takes some milliseconds: to start a process that can
+#: read it takes a hundred.
+_LITTLE: Final = 1 << 17
+#: How long reading may take. The reader has a limit of its own, that it sees between two entries.
+_SECONDS: Final = 30.0
+_CODE: Final = f"""
+from nativeplug.load import debug, dwarf
+with open({child.DATA}, "rb") as data, open({child.ANSWER}, "wb") as answer:
+    answer.write(debug.to_bytes(dwarf.read(data.read())))
+"""
 _COMPACT = (",", ":")
 _C, _NOT_C = "c", "-"
 _UNWRITABLE = frozenset("\t\n")
@@ -49,8 +62,29 @@ def find(content: Content) -> Debug:
 
 
 def _read(data: bytes) -> bytes:
-    """Read the debug information of a file, and return what is kept of it."""
-    return to_bytes(dwarf.read(data))
+    """
+    Read the debug information of a file, and return what is kept of it.
+
+    Other threads run meanwhile: much is read in a process of its own.
+    """
+    if dwarf.size_of(data) <= _LITTLE:
+        return to_bytes(dwarf.read(data))
+    try:
+        ended = child.run(_CODE, data=data, seconds=_SECONDS, paths=_paths())
+    except child.ChildError:  # a frozen program has no Python to start, and nothing else is lost
+        return to_bytes(dwarf.read(data))
+    if ended.output and ended.death is None:
+        return ended.output
+    words = f"reading it in a process of its own ended that: {ended.ending} {ended.last_words}"
+    return to_bytes(Debug(reason=words.strip(), is_final=False))
+
+
+def _paths() -> list[str]:
+    """Return the directories that have what a process needs for reading."""
+    specs = (importlib.util.find_spec(name) for name in ("elftools", "_cffi_backend"))
+    places = [os.path.dirname(str(spec.origin)) for spec in specs if spec is not None]
+    # That of a package is its own; a module's has the module in it.
+    return [str(Path(__file__).parents[2]), os.path.dirname(places[0]), places[1]]
 
 
 def to_bytes(debug: Debug) -> bytes:

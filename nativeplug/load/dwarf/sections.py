@@ -7,6 +7,7 @@ Section headers as in elf(5), compressed sections as in the gABI's chapter "Sect
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import struct
 import zlib
@@ -22,6 +23,7 @@ _COMPRESSION: Final = struct.Struct("<IIQQ")
 _SHT_NOBITS, _SHF_COMPRESSED = 8, 0x800
 _ELFCOMPRESS_ZLIB, _ELFCOMPRESS_ZSTD = 1, 2
 _OLD_MAGIC, _OLD_SIZE = b"ZLIB", 12
+_PREFIXES = (b".debug_", b".zdebug_")
 # The marks of a file that has debug information.
 _INFO = (b"\0.debug_info\0", b"\0.zdebug_info\0")
 # The debug information of 100 MB of code; more is not worth the time that it would take.
@@ -57,6 +59,17 @@ def has_debug(data: bytes) -> bool:
         return False
     names = data[table.offset : table.offset + table.size]
     return any(mark in names for mark in _INFO)
+
+
+def size_of(data: bytes) -> int:
+    """
+    Return how many bytes of debug information a file has, as they are in it.
+
+    Never raises.
+    """
+    with contextlib.suppress(struct.error):
+        return sum(each.size for each in find(data) if each.name.startswith(_PREFIXES))
+    return 0
 
 
 def load(data: bytes) -> dict[str, bytes]:
