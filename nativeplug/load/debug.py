@@ -7,12 +7,10 @@ line for each type and each symbol, which is taken apart when it is asked for.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from nativeplug import abi, kept
 from nativeplug.load import child, dwarf
@@ -24,19 +22,23 @@ if TYPE_CHECKING:
 # Changes whenever the meaning of the files does.
 _FORMAT = 1
 _WHAT = "debug information"
-#: How many bytes of it are read here, which takes some milliseconds: to start a process that can
-#: read it takes a hundred.
-_LITTLE: Final = 1 << 17
-#: How long reading may take. The reader has a limit of its own, that it sees between two entries.
-_SECONDS: Final = 30.0
-_CODE: Final = f"""
-from nativeplug.load import debug, dwarf
-with open({child.DATA}, "rb") as data, open({child.ANSWER}, "wb") as answer:
-    answer.write(debug.to_bytes(dwarf.read(data.read())))
-"""
 _COMPACT = (",", ":")
 _C, _NOT_C = "c", "-"
 _UNWRITABLE = frozenset("\t\n")
+_PACKAGES = ("nativeplug", "elftools")
+# How many bytes of it are read here, which takes some milliseconds: to start a process that can
+# read it takes a hundred.
+_LITTLE = 1 << 17
+# How long reading may take, which ends itself before that.
+_SECONDS = 30.0
+# Written at once at the end: half of it would be none.
+_CODE = """
+from nativeplug.load import debug, dwarf
+with open({data}, "rb") as file:
+    answer = debug.to_bytes(dwarf.read(file.read()))
+with open({answer}, "wb") as file:
+    file.write(answer)
+"""
 
 
 def find(content: Content) -> Debug:
@@ -54,37 +56,44 @@ def find(content: Content) -> Debug:
     name = f"debug/{content.sha256}.{_FORMAT}.lines"
     found = kept.load(name, _WHAT, from_bytes)
     if found is None:
-        payload = _read(content.data)
-        found = from_bytes(payload)
+        found, payload = _read(content.data)
         if found.is_final:
             kept.store(name, _WHAT, payload)
     return found
 
 
-def _read(data: bytes) -> bytes:
+def _read(data: bytes) -> tuple[Debug, bytes]:
     """
-    Read the debug information of a file, and return what is kept of it.
+    Read debug information; return it also as it is to be kept.
 
     Other threads run meanwhile: much is read in a process of its own.
     """
     if dwarf.size_of(data) <= _LITTLE:
-        return to_bytes(dwarf.read(data))
+        return _read_here(data)
+    code = _CODE.format(data=child.DATA, answer=child.ANSWER)
     try:
-        ended = child.run(_CODE, data=data, seconds=_SECONDS, paths=_paths())
-    except child.ChildError:  # a frozen program has no Python to start, and nothing else is lost
-        return to_bytes(dwarf.read(data))
-    if ended.output and ended.death is None:
-        return ended.output
-    words = f"reading it in a process of its own ended that: {ended.ending} {ended.last_words}"
-    return to_bytes(Debug(reason=words.strip(), is_final=False))
+        ended = child.run(code, data=data, seconds=_SECONDS, paths=_paths())
+    except child.ChildError:  # a frozen program has no Python to start, and is told the same
+        return _read_here(data)
+    try:
+        return from_bytes(ended.output), ended.output
+    except ValueError:  # it has not come to its end
+        reason = ": ".join(filter(None, (f"Python {ended.ending}", ended.last_words)))
+        return Debug(reason=reason, is_final=False), b""
+
+
+def _read_here(data: bytes) -> tuple[Debug, bytes]:
+    payload = to_bytes(dwarf.read(data))
+    return from_bytes(payload), payload
 
 
 def _paths() -> list[str]:
-    """Return the directories that have what a process needs for reading."""
-    specs = (importlib.util.find_spec(name) for name in ("elftools", "_cffi_backend"))
-    places = [os.path.dirname(str(spec.origin)) for spec in specs if spec is not None]
-    # That of a package is its own; a module's has the module in it.
-    return [str(Path(__file__).parents[2]), os.path.dirname(places[0]), places[1]]
+    """Return the directories from which to import what reads."""
+    from importlib.util import find_spec
+
+    origins = (spec.origin for name in _PACKAGES if (spec := find_spec(name)) is not None)
+    packages = (os.path.dirname(origin) for origin in origins if origin is not None)
+    return [*dict.fromkeys(map(os.path.dirname, packages))]
 
 
 def to_bytes(debug: Debug) -> bytes:

@@ -37,7 +37,8 @@ def read(data: bytes) -> Debug:
         data: The whole file.
     """
     try:
-        return _Reader(data).read()
+        found = sections.load(data)
+        return _Reader(data, found).read() if ".debug_info" in found else Debug()
     except UnreadableError as error:
         return Debug(reason=str(error))
     except RecursionError:
@@ -48,8 +49,7 @@ def read(data: bytes) -> Debug:
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
-        found = sections.load(data)
+    def __init__(self, data: bytes, found: dict[str, bytes]) -> None:
         file = _elf(data)
         self._build_id = find_build_id(file)
         self._symbols = _exported(file)
