@@ -131,6 +131,7 @@ def test_nothing_is_imported(compile_c: Compile, run_python: RunPython) -> None:
     code = """
         import sys
         from nativeplug.load import content, debug
+        debug._LITTLE = 0
         found = debug.find(content.read_file(sys.argv[1]))
         print(found.symbols["calls"].text, "elftools" in sys.modules, found.reason)
     """
