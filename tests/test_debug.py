@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nativeplug import abi
-from nativeplug.load import child, content, debug
+from nativeplug.load import child, content, debug, dwarf
 from nativeplug.load.dwarf import Debug, Known, sections
 from support import Compile, RunPython
 
@@ -25,6 +25,12 @@ DEBUG = Debug(
     None,
     "1234",
 )
+
+
+@pytest.fixture(autouse=True)
+def _much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all debug information count as much, which is read in a process of its own."""
+    monkeypatch.setattr(debug, "_LITTLE", 0)
 
 
 @pytest.fixture
@@ -80,9 +86,11 @@ class TestUnread:
     def test_no_python(
         self, compile_c: Compile, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A program without a Python to start knows nothing."""
+        """A program without a Python to start, as a frozen one, reads it itself."""
         monkeypatch.setattr("sys.executable", "/nonexistent/python")
-        self.check(compile_c, cache, "cannot start Python '/nonexistent/python'")
+        found = debug.find(content.read_file(str(compile_c(SOURCE, "-g"))))
+        assert "add" in found.symbols
+        assert cache.exists()
 
     @pytest.mark.parametrize(
         ("code", "reason"),
@@ -123,6 +131,7 @@ def test_nothing_is_imported(compile_c: Compile, run_python: RunPython) -> None:
     code = """
         import sys
         from nativeplug.load import content, debug
+        debug._LITTLE = 0
         found = debug.find(content.read_file(sys.argv[1]))
         print(found.symbols["calls"].text, "elftools" in sys.modules, found.reason)
     """
@@ -169,3 +178,19 @@ class TestBytes:
         """Other bytes are an error, also those of another version."""
         with pytest.raises(ValueError, match=r"."):
             debug.from_bytes(data)
+
+
+def test_here_and_there(compile_c: Compile, counted: Callable[[], int]) -> None:
+    """A process of its own finds what is found here."""
+    data = compile_c(SOURCE, "-g").read_bytes()
+    assert debug.to_bytes(dwarf.read(data)) == debug._read(data)[1]
+    assert 1 == counted()
+
+
+def test_little(
+    compile_c: Compile, counted: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is little is read here: to start a process takes longer."""
+    monkeypatch.undo()
+    debug._read(compile_c(SOURCE, "-g").read_bytes())
+    assert 0 == counted()

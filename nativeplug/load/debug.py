@@ -26,8 +26,11 @@ _COMPACT = (",", ":")
 _C, _NOT_C = "c", "-"
 _UNWRITABLE = frozenset("\t\n")
 _PACKAGES = ("nativeplug", "elftools")
-# How long reading may take, which ends itself before that; and its address space.
-_SECONDS, _MEMORY = 30.0, 4 << 30
+# How many bytes of it are read here, which takes some milliseconds: to start a process that can
+# read it takes a hundred.
+_LITTLE = 1 << 17
+# How long reading may take, which ends itself before that.
+_SECONDS = 30.0
 # Written at once at the end: half of it would be none.
 _CODE = """
 from nativeplug.load import debug, dwarf
@@ -60,22 +63,28 @@ def find(content: Content) -> Debug:
 
 
 def _read(data: bytes) -> tuple[Debug, bytes]:
-    """Read debug information in a process of its own; return it also as it is to be kept."""
+    """
+    Read debug information; return it also as it is to be kept.
+
+    Other threads run meanwhile: much is read in a process of its own.
+    """
+    if dwarf.size_of(data) <= _LITTLE:
+        return _read_here(data)
+    code = _CODE.format(data=child.DATA, answer=child.ANSWER)
     try:
-        ended = child.run(
-            _CODE.format(data=child.DATA, answer=child.ANSWER),
-            data=data,
-            seconds=_SECONDS,
-            memory=_MEMORY,
-            paths=_paths(),
-        )
-    except child.ChildError as error:
-        return Debug(reason=str(error), is_final=False), b""
+        ended = child.run(code, data=data, seconds=_SECONDS, paths=_paths())
+    except child.ChildError:  # a frozen program has no Python to start, and is told the same
+        return _read_here(data)
     try:
         return from_bytes(ended.output), ended.output
     except ValueError:  # it has not come to its end
         reason = ": ".join(filter(None, (f"Python {ended.ending}", ended.last_words)))
         return Debug(reason=reason, is_final=False), b""
+
+
+def _read_here(data: bytes) -> tuple[Debug, bytes]:
+    payload = to_bytes(dwarf.read(data))
+    return from_bytes(payload), payload
 
 
 def _paths() -> list[str]:

@@ -30,6 +30,8 @@ _MOST_SECONDS = 10.0
 # How far a reference may lead on, and namespaces may be nested.
 _MOST_STEPS = 32
 _CHECK_EVERY = 256
+# How many entries are read in the time for which a thread that wants the GIL may wait.
+_YIELD_EVERY = 8
 _WIDE = 0xFFFFFFFF
 _DWARF_5, _DW_UT_TYPE = 5, 2
 _ORIGINS = ("DW_AT_abstract_origin", "DW_AT_specification")
@@ -62,6 +64,8 @@ class Budget:
         self.entries -= 1
         if self.entries < 0:
             raise UnreadableError("more entries than a plugin's exports need")
+        if self.entries % _YIELD_EVERY == 0:
+            time.sleep(0)  # plugins may be called meanwhile
         if self.entries % _CHECK_EVERY == 0 and time.monotonic() > self.deadline:
             raise OutOfTimeError(f"reading it takes more than {_MOST_SECONDS:.0f} s")
 

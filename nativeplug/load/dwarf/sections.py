@@ -36,6 +36,15 @@ def has_debug(data: bytes) -> bool:
     return any(sections.find(data, name) for name in (".debug_info", ".zdebug_info"))
 
 
+def size_of(data: bytes) -> int:
+    """
+    Return how many bytes of debug information a file has, as they are in it.
+
+    Never raises.
+    """
+    return sum(section.size for _, section in find_all(data))
+
+
 def load(data: bytes) -> dict[str, bytes]:
     """
     Return the debug sections of a file by name (``.debug_info``), decompressed.
