@@ -169,7 +169,9 @@ class Known:
         if line is not None and type_ is not None:
             return Evidence("plugin", _text(line), type_)
         known = self.debug.symbols.get(name)
-        return None if known is None else Evidence("dwarf", known.text, known.type)
+        if known is None:
+            return None
+        return Evidence("dwarf", known.text.removeprefix("extern "), known.type)
 
     def _key_of(self, name: str) -> object:
         """Return what is the same for all symbols of which the same is known; None for nothing."""
