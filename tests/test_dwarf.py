@@ -192,16 +192,50 @@ class TestText:
         assert "int f(struct far far)" == found.symbols["f"].text
         assert ["Value"] == list(opened(found).lines)
 
-    def test_names_that_clash(self, compile_c: Compile) -> None:
-        """Two types of one name are told from each other, and one of them is not named."""
-        found = told(
-            compile_c(
-                "int f(int a) { struct s { int x; } s = {a}; return s.x; }\n"
-                "struct s { double d; }; double g(struct s s) { return s.d; }",
-                "-g",
-            )
+    def test_names_that_clash(self, compile_c: Compile, tmp_path: Path) -> None:
+        """Of two types of one name, one is named; a pointer to the other is one to void."""
+        other = tmp_path / "other.c"
+        other.write_text(
+            "struct s { double d; }; double g(struct s s) { return s.d; }\n"
+            "double h(struct s *s) { return s->d; }"
         )
-        assert "struct s { double d; };\nint f(int a);\ndouble g(struct s s);\n" == found.text
+        text = "struct s { int x; }; int f(struct s s) { return s.x; }"
+        found = told(compile_c(text, "-g", str(other)))
+        assert ("struct s { int x; };\nint f(struct s s);\ndouble h(struct s *s);\n") == found.text
+        assert "double g(struct s s)" == found.symbols["g"].text
+
+    def test_late(self, compile_c: Compile) -> None:
+        """What a typedef stands for is defined where it is needed whole, arrays of it too."""
+        self.check(
+            compile_c,
+            "typedef struct p P; int f(P *p) { return !p; }\n"
+            "struct p { int (*call)(struct p); }; typedef P pair[2];\n"
+            "struct holder { pair both; P one; }; int g(struct holder h) { return !h.one.call; }",
+            "typedef struct p P",
+            "struct p { void *call; }",
+            "typedef P pair[2]",
+            "struct holder { pair both; P one; }",
+            "int f(P *p)",
+            "int g(struct holder h)",
+        )
+
+    def test_nameless_enumeration(self, compile_c: Compile) -> None:
+        """An enumeration without a name is called as its typedef, or the integer that it is."""
+        self.check(
+            compile_c,
+            "typedef enum { ON = 1 } Switch, *Switches; enum { LOW = -3 } level;\n"
+            "int f(Switches s, Switch t) { return *s + t; }",
+            "typedef enum { ON = 1 } Switch",
+            "typedef Switch *Switches",
+            "int f(Switches s, Switch t)",
+            "extern int32_t level",
+        )
+
+    def test_nothing_to_name(self, compile_c: Compile) -> None:
+        """A variable of a type without a name is known, and not in the text."""
+        found = told(compile_c("struct { int x; } v; struct {} *w;", "-g"))
+        assert "extern void *w;\n" == found.text
+        assert "extern struct {...} v" == found.symbols["v"].text
 
     def test_file(self, compile_c: Compile) -> None:
         """FILE is opaque: cffi has its own idea of it."""
@@ -213,6 +247,28 @@ class TestText:
         """A va_list can be declared, if not passed."""
         found = told(compile_c("#include <stdarg.h>\nint f(va_list *list) { return !list; }", "-g"))
         assert ["f"] == list(opened(found).lines)
+
+
+@pytest.mark.parametrize(
+    ("before", "name", "after"),
+    [("struct s", "struct s", ""), ("union u", "union u", ""), ("typedef struct", "T", "T")],
+)
+def test_pointed_to(before: str, name: str, after: str, compile_c: Compile) -> None:
+    """A record that is only pointed to must be laid out as it is declared."""
+
+    def text(members: str) -> str:
+        return f"{before} {{ {members} }} {after}; int f({name} *p)"
+
+    known = told(compile_c(f"{text('int x, y;')} {{ return !p; }}", "-g")).symbols["f"].type
+    found = []
+    for members in ("int a, b;", "int x[3];"):
+        declared = declare.read(f"{text(members)};")
+        type_ = abi_of(declared.ffi, declared.lines["f"])
+        assert type_ is not None
+        found.append(abi.differ(type_, known))
+    size = 4 if name == "union u" else 8
+    assert found[0] is None
+    assert f"they point to records of 12 and {size} bytes" in str(found[1])
 
 
 class TestSymbols:
@@ -292,6 +348,15 @@ class TestSymbols:
             found = told(compile_c(text, version, "-O2", "-freorder-blocks-and-partition"))
             assert "int f(int *a, long int b)" == found.symbols["f"].text
 
+    def test_declared_only(self, compile_c: Compile) -> None:
+        """What a file merely declares, and is defined without debug information, is not known."""
+        text = """
+            __asm__(".globl g\\n.type g, %function\\ng: .zero 4\\n.size g, 4");
+            int g(int a);
+            int f(int a) { return g(a) + 1; }
+        """
+        assert ["f"] == list(told(compile_c(text, "-g", "-O2")).symbols)
+
     def test_split(self, compile_c: Compile) -> None:
         """Of what is in a file beside it, nothing is known."""
         found = told(compile_c("int f(int a) { return a; }", "-g", "-gsplit-dwarf"))
@@ -323,13 +388,13 @@ class TestNothing:
         assert dwarf.Debug() == dwarf.read(data)
 
     def test_cheap(self, compile_c: Compile, run_python: RunPython) -> None:
-        """Pyelftools is not imported where there is nothing to read."""
+        """Nothing of pyelftools is imported where there is nothing to read."""
         code = """
             import pathlib, sys
-            from nativeplug.errors import DeclarationError
-from nativeplug.load import dwarf
+            from nativeplug.load import dwarf
             dwarf.read(pathlib.Path(sys.argv[1]).read_bytes())
             print("elftools" in sys.modules)
         """
         plugins = [compile_c("int f;"), compile_c("int f;", "-g")]
-        assert ["False\n", "True\n"] == [run_python(code, each).stdout for each in plugins]
+        ended = [run_python(code, each) for each in plugins]
+        assert [("False\n", ""), ("True\n", "")] == [(e.stdout, e.stderr) for e in ended]

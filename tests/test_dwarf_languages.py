@@ -125,6 +125,43 @@ class TestScalars:
         odd = entry("typedef", name="size_t", type=base("double", 4, 8))
         assert not tell(odd.attributes["type"], *one(odd)).symbols["f"].is_c
 
+    def test_odd_typedefs(self, tell: Tell) -> None:
+        """A typedef that C cannot call so is what it stands for."""
+        names = ("bool", "a::b", "unsigned")
+        typedefs = [entry("typedef", name=name, type=INT) for name in names]
+        takes = [parameter(each, f"a{index}") for index, each in enumerate(typedefs)]
+        found = tell(INT, *typedefs, function("f", *takes, prototyped=True))
+        assert "void f(int a0, int a1, int a2);\n" == found.text
+
+    def test_base_without_encoding(self, tell: Tell) -> None:
+        """A number that does not tell its encoding is unknown."""
+        assert {} == tell(*one(entry("base_type", name="odd", byte_size=4))).symbols
+
+
+class TestEntries:
+    """How entries are found."""
+
+    def test_forms(self, tell: Tell) -> None:
+        """What stands before an address may be of any form."""
+        code = {"prototyped": True, "decl_line": 300, "frame_base": b"\x9c", "low_pc": "&f"}
+        late = entry("subprogram", parameter(INT), name="f", **code)
+        number = entry("subprogram", parameter(INT), name="g", decl_line=-9, low_pc="&g")
+        found = tell(INT, late, number)
+        assert ["f", "g"] == list(found.symbols)
+
+    def test_origin_of_itself(self, tell: Tell) -> None:
+        """A function that stems from itself is damage, and followed to no end."""
+        circle = entry("subprogram", low_pc="&f")
+        circle.attributes["abstract_origin"] = circle
+        assert FunctionType(abi.VOID, None) == tell(circle).symbols["f"].type
+
+    @pytest.mark.parametrize("location", [b"\xa1\x00\x23\x04", b"\x91\x04", b"\x03\x04", b""])
+    def test_places_of_variables(self, tell: Tell, location: bytes) -> None:
+        """A variable that is at no fixed place is not what is exported."""
+        local = entry("variable", name="f", type=INT, location=location)
+        renamed = entry("subprogram", name="other", low_pc="&f")  # so that all is read
+        assert "void f(void)" == tell(INT, local, renamed).symbols["f"].text
+
 
 class TestRust:
     """What rustc writes."""
@@ -171,6 +208,14 @@ class TestRust:
         found = tell(number, pointer, *one(option), by_pointer, language=RUST)
         assert ["g"] == list(found.symbols)
         assert "void g(void *a);\n" == found.text
+
+    def test_unit(self, tell: Tell) -> None:
+        """Rust's type of nothing is void."""
+        nothing = base("()", 7, 0)
+        pointer = entry("pointer_type", type=nothing)
+        made = function("f", parameter(pointer), type=nothing)
+        found = tell(nothing, pointer, made, language=RUST)
+        assert FunctionType(abi.VOID, (Pointer(),)) == found.symbols["f"].type
 
     def test_text(self, tell: Tell) -> None:
         """A pointer to i8 is text, and one to c_void is one to void."""
@@ -260,6 +305,35 @@ class TestCPlusPlus:
         takes = function("f", parameter(mode, "a"), parameter(late, "b"))
         found = tell(byte, mode, late, takes, language=CPLUSPLUS)
         assert "void f(uint8_t a, uint8_t b);\n" == found.text
+
+    @pytest.mark.parametrize(
+        ("name", "size", "value", "text"),
+        [
+            ("a::Mode", 4, 1, "void f(uint32_t a);\n"),
+            ("Mode", 4, 1 << 40, "void f(uint32_t a);\n"),
+            ("Mode", 4, -1, "enum Mode { On = -1 };\nvoid f(enum Mode a);\n"),
+            ("Mode", 3, 1, ""),
+        ],
+    )
+    def test_odd_enumerations(
+        self, tell: Tell, name: str, size: int, value: int, text: str
+    ) -> None:
+        """An enumeration that C cannot have is an integer, if there is one."""
+        on = entry("enumerator", name="On", const_value=value)
+        mode = entry("enumeration_type", on, name=name, byte_size=size)
+        assert text == tell(*one(mode), language=CPLUSPLUS).text
+
+    def test_odd_names(self, tell: Tell) -> None:
+        """A record of a name that C cannot have, also of a member, is not named."""
+        template = entry("structure_type", *self.record().children, name="V<int>", byte_size=4)
+        odd = entry("member", name="class::a", type=INT, data_member_location=0)
+        member = entry("structure_type", odd, name="s", byte_size=4)
+        derived = self.record(entry("inheritance", type=INT, data_member_location=0))
+        pointers = [entry("pointer_type", type=each) for each in (template, member, derived)]
+        takes = [parameter(each, name) for each, name in zip(pointers, "abc", strict=True)]
+        records = (template, member, derived)
+        found = tell(INT, *records, *pointers, function("f", *takes), language=CPLUSPLUS)
+        assert "void f(void *a, struct s *b, struct C *c);\n" == found.text
 
     def test_virtual_base(self, tell: Tell) -> None:
         """Of a record with a virtual base, no members are known."""
@@ -360,6 +434,14 @@ class TestRecords:
         circle = entry("typedef", name="t")
         circle.attributes["type"] = circle
         assert {} == tell(*one(circle)).symbols
+
+    def test_dimensions(self, tell: Tell) -> None:
+        """An array by anything but numbers is unknown."""
+        array = entry("array_type", entry("enumeration_type", name="e", byte_size=4), type=INT)
+        pointer = entry("pointer_type", type=array)
+        member = entry("member", name="a", type=array, data_member_location=0)
+        record = entry("structure_type", member, name="s", byte_size=4)
+        assert {} == tell(INT, array, pointer, *one(record)).symbols
 
     @pytest.mark.parametrize("bound", [{"upper_bound": b"\x31"}, {"count": -5}])
     def test_lengths(self, tell: Tell, bound: dict[str, object]) -> None:

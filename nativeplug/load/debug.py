@@ -8,11 +8,12 @@ line for each type and each symbol, which is taken apart when it is asked for.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from nativeplug import abi, kept
-from nativeplug.load import dwarf
+from nativeplug.load import child, dwarf
 from nativeplug.load.dwarf import Debug, Known
 
 if TYPE_CHECKING:
@@ -24,6 +25,20 @@ _WHAT = "debug information"
 _COMPACT = (",", ":")
 _C, _NOT_C = "c", "-"
 _UNWRITABLE = frozenset("\t\n")
+_PACKAGES = ("nativeplug", "elftools")
+# How many bytes of it are read here, which takes some milliseconds: to start a process that can
+# read it takes a hundred.
+_LITTLE = 1 << 17
+# How long reading may take, which ends itself before that.
+_SECONDS = 30.0
+# Written at once at the end: half of it would be none.
+_CODE = """
+from nativeplug.load import debug, dwarf
+with open({data}, "rb") as file:
+    answer = debug.to_bytes(dwarf.read(file.read()))
+with open({answer}, "wb") as file:
+    file.write(answer)
+"""
 
 
 def find(content: Content) -> Debug:
@@ -41,16 +56,44 @@ def find(content: Content) -> Debug:
     name = f"debug/{content.sha256}.{_FORMAT}.lines"
     found = kept.load(name, _WHAT, from_bytes)
     if found is None:
-        payload = _read(content.data)
-        found = from_bytes(payload)
+        found, payload = _read(content.data)
         if found.is_final:
             kept.store(name, _WHAT, payload)
     return found
 
 
-def _read(data: bytes) -> bytes:
-    """Read the debug information of a file, and return what is kept of it."""
-    return to_bytes(dwarf.read(data))
+def _read(data: bytes) -> tuple[Debug, bytes]:
+    """
+    Read debug information; return it also as it is to be kept.
+
+    Other threads run meanwhile: much is read in a process of its own.
+    """
+    if dwarf.size_of(data) <= _LITTLE:
+        return _read_here(data)
+    code = _CODE.format(data=child.DATA, answer=child.ANSWER)
+    try:
+        ended = child.run(code, data=data, seconds=_SECONDS, paths=_paths())
+    except child.ChildError:  # a frozen program has no Python to start, and is told the same
+        return _read_here(data)
+    try:
+        return from_bytes(ended.output), ended.output
+    except ValueError:  # it has not come to its end
+        reason = ": ".join(filter(None, (f"Python {ended.ending}", ended.last_words)))
+        return Debug(reason=reason, is_final=False), b""
+
+
+def _read_here(data: bytes) -> tuple[Debug, bytes]:
+    payload = to_bytes(dwarf.read(data))
+    return from_bytes(payload), payload
+
+
+def _paths() -> list[str]:
+    """Return the directories from which to import what reads."""
+    from importlib.util import find_spec
+
+    origins = (spec.origin for name in _PACKAGES if (spec := find_spec(name)) is not None)
+    packages = (os.path.dirname(origin) for origin in origins if origin is not None)
+    return [*dict.fromkeys(map(os.path.dirname, packages))]
 
 
 def to_bytes(debug: Debug) -> bytes:
