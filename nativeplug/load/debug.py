@@ -125,7 +125,7 @@ def from_bytes(data: bytes | memoryview) -> Debug:
             raise ValueError(f"its format is {found_format}")
         *lines, rest = text.split("\n", 2 + count)[2:]
         return Debug(
-            symbols=_Symbols(abi.Table(lines), f"\n{rest}"),
+            symbols=_Symbols(abi.Table(lines), _Rows(f"\n{rest}")),
             types=json.loads(types),
             reason=reason,
             build_id=build_id,
@@ -135,39 +135,38 @@ def from_bytes(data: bytes | memoryview) -> Debug:
         raise ValueError(f"not debug information: {error}") from None
 
 
+class _Rows(kept.Rows[tuple[int, bool, str]]):
+    """Of each symbol its type's number, whether its text is C, and its text."""
+
+    __slots__ = ()
+
+    def _cut(self, row: str) -> tuple[int, bool, str]:
+        _, number, mark, text = row.split("\t")
+        return int(number), mark == _C, text
+
+
 class _Symbols(Mapping[str, Known]):
     """
-    Symbols by name, each cut out of a text when it is asked for.
+    Symbols by name, each taken apart when it is asked for.
 
     Immutable but for what is remembered, and safe to use from several threads.
     """
 
-    __slots__ = ("_table", "_text")
+    __slots__ = ("_rows", "_table")
 
-    def __init__(self, table: abi.Table, text: str) -> None:
-        """
-        Take types and symbols.
-
-        Args:
-            table: The types.
-            text: A newline; and of each symbol its name, its type's number, whether it is C,
-                and its text, a tab between them and a newline after them.
-        """
+    def __init__(self, table: abi.Table, rows: _Rows) -> None:
         self._table = table
-        self._text = text
+        self._rows = rows
 
     def __getitem__(self, name: str) -> Known:
         """Return what is known of *name*; KeyError when nothing is."""
-        start = self._text.find(f"\n{name}\t") + 1
-        if not start or not _UNWRITABLE.isdisjoint(name):
-            raise KeyError(name)
-        _, number, mark, text = self._text[start : self._text.index("\n", start)].split("\t")
-        return Known(text, self._table[int(number)], mark == _C)
+        number, is_c, text = self._rows[name]
+        return Known(text, self._table[number], is_c)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
-        return (line.partition("\t")[0] for line in self._text.split("\n")[1:-1])
+        return iter(self._rows)
 
     def __len__(self) -> int:
         """Return how many symbols there are."""
-        return self._text.count("\n") - 1
+        return len(self._rows)
