@@ -74,7 +74,7 @@ class _Types:
             found = None
         if found is None:
             return {"told": None, "told_by": None}
-        return {"told": found.text.removeprefix("extern "), "told_by": found.by}
+        return {"told": found.text, "told_by": found.by}
 
 
 def _find_types(content: Content, header: Path | None) -> _Types:
