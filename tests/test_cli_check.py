@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from nativeplug.load.content import FileChangedError
 from signing import FAR, Signer
 from support import (
     PLUGINS_C,
+    ROOT,
     BuildC,
     CPlugin,
     needs_go,
@@ -258,3 +260,45 @@ class TestFailures:
         odd = told.rename(told.parent / "a\udcff.so")
         assert "a\\udcff.so" in run("check", odd.name).stdout
         assert "a\udcff.so" == report_of(odd.name)["path"]
+
+
+class TestPage:
+    """The examples of docs/checking.md."""
+
+    PAGE = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
+    BLOCK = re.compile(r"^```(c|console|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+    def block(self, language: str) -> str:
+        """Return the one block of a language."""
+        [text] = (text for kind, text in self.BLOCK.findall(self.PAGE) if kind == language)
+        return str(text)
+
+    @staticmethod
+    def cells(line: str) -> list[str]:
+        """Return what a line says, however wide the table is."""
+        return [cell.strip() for cell in line.split("│")]
+
+    def test_report(
+        self, c_plugin: CPlugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The report of the page is that of the plugin, in its order."""
+        monkeypatch.chdir(tmp_path)
+        shutil.copy(c_plugin("greeter"), tmp_path)
+        (tmp_path / "wrong.h").write_text(self.block("c"))
+        command, *shown = self.block("console").splitlines()
+        result = run(*command.removeprefix("$ nativeplug ").split())
+        assert 1 == result.exit_code
+        printed = map(self.cells, result.stdout.splitlines())
+        for line in shown:
+            assert line == "..." or self.cells(line) in printed, line
+
+    def test_ci(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The plugin of the page for authors has no findings, built and checked as it says."""
+        monkeypatch.chdir(tmp_path)
+        tmp_path.chmod(0o700)
+        authors = (ROOT / "docs" / "authors.md").read_text(encoding="utf-8")
+        source = next(text for kind, text in self.BLOCK.findall(authors) if kind == "c")
+        (tmp_path / "geometry.c").write_text(source)
+        for command in self.block("sh").splitlines():
+            result = run(*command.removeprefix("nativeplug ").split())
+            assert 0 == result.exit_code, result.output
