@@ -142,6 +142,9 @@ def test_search_directories(compile_c: Compile) -> None:
     data = compile_c(EXPORTS_C, *flags).read_bytes()
     assert ["$ORIGIN/lib", "", "/usr/lib", "deep/down"] == dynamic.search_directories(data)
     assert [] == dynamic.search_directories(compile_c(EXPORTS_C).read_bytes())
+    # An empty text is no list of one empty directory.
+    data = compile_c(EXPORTS_C, "-Wl,-rpath,/emptied").read_bytes()
+    assert [] == dynamic.search_directories(data.replace(b"/emptied", bytes(8)))
 
 
 class TestDamage:
