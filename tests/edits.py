@@ -17,8 +17,8 @@ from typing import Any
 PRELUDE_C = """#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-enum shade { PALE, DARK = 7 };
 """
+TYPES_C = "enum shade { PALE, DARK = 7 };\nstruct opaque;\n"
 _MOST_PARAMETERS, _MOST_FIELDS = 7, 5
 # What the ABI sees of a type, where that is not an integer's size and sign.
 _POINTER, _ENUM = ("pointer", 8, False), ("enum", 4, False)
@@ -68,6 +68,8 @@ class Record:
     name: str
     fields: tuple[Field, ...]
     is_pointer: bool = False
+    #: What its members are called, by their numbers.
+    named: str = field(default="m{}", compare=False)
 
     def declare(self, name: str) -> str:
         """Return the declaration of something of the type."""
@@ -87,7 +89,8 @@ class Record:
 
     def definition(self) -> str:
         """Return its definition."""
-        members = (each.declare(f"m{index}") for index, each in enumerate(self.fields))
+        names = map(self.named.format, range(len(self.fields)))
+        members = (each.declare(name) for each, name in zip(self.fields, names, strict=True))
         return f"{self.name} {{ {' '.join(members)} }};\n"
 
 
@@ -141,12 +144,15 @@ class Prototype:
     is_variable: bool = False
     #: What was edited.
     edit: str = field(default="", compare=False)
+    #: What its parameters are called, by their numbers.
+    named: str = field(default="a{}", compare=False)
 
     def __str__(self) -> str:
         """Return the declaration in C, without the semicolon."""
         if self.is_variable:
             return f"extern int {self.name}"
-        listed = [each.declare(f"a{index}") for index, each in enumerate(self.parameters)]
+        names = map(self.named.format, range(len(self.parameters)))
+        listed = [each.declare(name) for each, name in zip(self.parameters, names, strict=True)]
         more = ["..."] if self.is_variadic else []
         return self.result.declare(f"{self.name}({', '.join([*listed, *more]) or 'void'})")
 
@@ -342,10 +348,10 @@ def _other_members(record: Record, rng: random.Random) -> Record:
 def source(prototypes: Sequence[Prototype]) -> str:
     """Return a C file with all functions."""
     parts = (f"{each.types()}{each.definition()}" for each in prototypes)
-    return f"{PRELUDE_C}struct opaque;\n{''.join(parts)}"
+    return f"{PRELUDE_C}{TYPES_C}{''.join(parts)}"
 
 
 def declarations(prototypes: Sequence[Prototype]) -> str:
     """Return C text that declares all functions."""
     parts = (f"{each.types()}{each};\n" for each in prototypes)
-    return f"{PRELUDE_C}struct opaque;\n{''.join(parts)}"
+    return f"{PRELUDE_C}{TYPES_C}{''.join(parts)}"
