@@ -27,8 +27,9 @@ _SPELLINGS = {
 _POINTERS = (
     *("void *", "const void *", "char *", "const char *", "const double *", "float *", "void **"),
     *("struct opaque *", "const struct opaque *", "struct unheard_of *", "enum shade *"),
-    *("void (*)(void)", "intptr_t", "uintptr_t"),
+    "void (*)(void)",
 )
+_ADDRESSES = ("intptr_t", "uintptr_t")
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,9 @@ def _integer_as_large(type_: Type, rng: random.Random, _: str) -> Type | None:
 
 def _pointer(type_: Type, rng: random.Random, _: str) -> Type | None:
     kind = _seen(type_)
-    is_address = isinstance(type_, Scalar) and type_.name in _POINTERS
-    if kind[0] != "pointer" and not is_address:
-        return None
-    return Scalar(rng.choice(_POINTERS), kind)
+    if isinstance(type_, Scalar) and type_.name in _ADDRESSES:  # of two signs
+        return Scalar(rng.choice(_POINTERS), kind)
+    return Scalar(rng.choice(_POINTERS + _ADDRESSES), kind) if kind[0] == "pointer" else None
 
 
 def _const(type_: Type, _: random.Random, __: str) -> Type | None:
