@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from edits import INTEGERS, SCALARS, VOID, Prototype, Record, Scalar, Type
+from edits import Prototype
+from random_types import INTEGERS, SCALARS, VOID, Record, Scalar, Type
 
 # What stands for itself in other words, C11 6.7.2.
 _SPELLINGS = {
