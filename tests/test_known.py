@@ -175,11 +175,13 @@ class TestTold:
 
     def test_told_in_vain(self, build_c: BuildC) -> None:
         """Where what the plugin tells is nothing that is served, debug information counts."""
-        path = build_c(TEXT, "plugin", "-g")
-        path.write_bytes(tell(path.read_bytes(), "function __int128 add (int a, int b)"))
-        assert "dwarf" == nativeplug.open(path, "int add(int, int);").lookup("add").checked
-        nativeplug.open(path).close()
-        assert "int add(int a, int b)" == mismatch(path, "int add(int);", "add").known
+        path = build_c("int f(int x) { return x; } long g(int x) { return x; }", "p", "-g")
+        told = (f"function __int128 {name}(int x)" for name in "fg")
+        path.write_bytes(tell(path.read_bytes(), *told))
+        plg = nativeplug.open(path, "int f(int x); int g(int x);")
+        assert "dwarf" == plg.lookup("f").checked
+        with pytest.raises(SignatureMismatchError, match="its debug information tells 'long int g"):
+            plg.lookup("g")
 
     @pytest.mark.parametrize("by", ["plugin", "dwarf"])
     def test_declared_alike(self, build_c: BuildC, by: str) -> None:

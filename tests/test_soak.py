@@ -117,18 +117,13 @@ def test_interop() -> None:
     run("interop")
 
 
-def test_told_prototypes() -> None:
-    """What macros tell of prototypes agrees with these, and with no edit of them."""
-    check("told_prototypes")
-
-
 def test_told_builds() -> None:
     """The macros tell the same, whatever builds the plugin."""
     check("told_builds")
 
 
 def test_prototypes() -> None:
-    """Debug information refuses every wrong prototype, and no right one."""
+    """Macros and debug information refuse every wrong prototype, and none in other words."""
     check("prototypes")
 
 
