@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,14 @@ class Compiler:
 
     def __call__(self, text: str, *flags: str) -> bytes:
         """Return the plugin of a C text."""
-        found = self._made.get((text, *flags))
+        key = (text, *flags)
+        found = self._made.get(key)
         if found is None:
             source = self._folder / f"made{len(self._made)}.c"
             source.write_text(text)
             options = [f"-I{nativeplug.get_include()}", "-O0", *flags]
             found = build.build(source, flags=options).read_bytes()
-            self._made[text, *flags] = found
+            self._made[key] = found
         return found
 
 
@@ -115,14 +116,24 @@ class Stage(contextlib.ExitStack):
 Asked = Callable[[Stage], dict[str, Any]]
 
 
+def ask(_stage: Stage) -> dict[str, Any]:
+    """Give ``open`` declarations, and nothing else."""
+    return {"declarations": DECLARED}
+
+
 def asking(declarations: Any = DECLARED, **options: Any) -> Asked:
     """Return what gives ``open`` the same arguments, whatever stands there."""
     return lambda _stage: {"declarations": declarations, **options}
 
 
-def compiled(text: str = TELLING, *flags: str) -> Callable[[Stage], None]:
+def compiled(text: str, *flags: str) -> Callable[[Stage], None]:
     """Return what puts a plugin in place that is compiled from a text."""
     return lambda stage: stage.put(stage.compiled(text, *flags))
+
+
+def put_next(stage: Stage) -> None:
+    """Put a plugin in place that is as it should be."""
+    stage.put(stage.compiled(TELLING))
 
 
 def as_file(data: bytes) -> Callable[[Stage], None]:
@@ -142,7 +153,7 @@ class Refusal:
     #: Puts what is to be refused in place.
     put: Callable[[Stage], object]
     #: The arguments with which that is opened.
-    asked: Asked = asking()
+    asked: Asked = ask
     ways: tuple[str, ...] = WAYS
     #: Those of the version that serves before; None for the same without a policy.
     first: Asked | None = None
@@ -156,10 +167,6 @@ class Refusal:
     def __str__(self) -> str:
         """Return the name."""
         return self.name
-
-    def over(self, sound: Callable[[Stage], bytes]) -> Refusal:
-        """Return the same with another version that serves before."""
-        return replace(self, sound=sound)
 
 
 @dataclass(frozen=True, slots=True)

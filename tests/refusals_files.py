@@ -13,7 +13,7 @@ from damages import Damage, Parts
 from elf_parts import PT_NOTE
 from nativeplug import FormatError, OpenError, Policy
 from nativeplug.load import generation, layout, probe
-from refusals import DECLARED, PLAIN, TELLING, Refusal, Stage, as_file, asking, compiled
+from refusals import DECLARED, PLAIN, TELLING, Refusal, Stage, as_file, asking, compiled, put_next
 from support import E_MACHINE, E_PHNUM, E_TYPE, patched
 
 _FLAGS_1, _PIE = 0x6FFFFFFB, 0x0800_0000
@@ -63,9 +63,7 @@ _MUSL = (
     'const char name[] __attribute__((section(".interp"))) = "/lib/ld-musl-x86_64.so.1";\n' + PLAIN
 )
 NO_FILES = tuple(
-    Refusal(
-        name, OpenError, words, _in_its_place(make), ways=("open", "update"), would_run=False
-    )
+    Refusal(name, OpenError, words, _in_its_place(make), ways=("open", "update"), would_run=False)
     for name, words, make in (
         ("no file", "No such file or directory", lambda _stage: None),
         ("a directory", "directory", lambda stage: stage.path.mkdir()),
@@ -134,7 +132,7 @@ def of_damages(sound: Callable[[Stage], bytes]) -> tuple[Refusal, ...]:
 
 def _dying(statement: str) -> str:
     """Return a plugin that ends the process in a probe, and no other."""
-    head = '#define _GNU_SOURCE\n#include <pthread.h>\n#include <signal.h>\n#include <unistd.h>\n'
+    head = "#define _GNU_SOURCE\n#include <pthread.h>\n#include <signal.h>\n#include <unistd.h>\n"
     die = f'static void die(void) {{ if (getenv("NATIVEPLUG_PROBE")) {{ {statement} }} }}'
     start = "__attribute__((constructor)) static void deadly(void) { die(); }"
     return f"{head}{TELLING}{die}\n{start}"
@@ -152,7 +150,7 @@ def _impatient(stage: Stage) -> None:
 
 
 def _without_python(stage: Stage) -> None:
-    compiled()(stage)
+    put_next(stage)
     stage.callback(multiprocessing.set_executable, multiprocessing.spawn.get_executable())
     multiprocessing.set_executable("/nowhere/python")
 
