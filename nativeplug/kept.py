@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
+# How many rows are searched for. Then so many are used that an index of all is worth its time.
+_FEW = 8
 
 
 def load(name: str, what: str, decode: Callable[[memoryview], Value]) -> Value | None:
@@ -99,3 +102,55 @@ def _write(path: Path, data: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+class Rows(Mapping[str, Value]):
+    """
+    Values by name in one text, a row each, which is cut out of it when it is asked for.
+
+    Immutable, and safe to use from several threads.
+    """
+
+    __slots__ = ("_index", "_searched", "_text")
+
+    def __init__(self, text: str) -> None:
+        """
+        Take a text.
+
+        Args:
+            text: A newline, and of each row its name, a tab, the rest, and a newline.
+        """
+        self._text = text
+        self._searched = 0
+        self._index: dict[str, Value] = {}  # empty until it is worth its time
+
+    @abstractmethod
+    def _cut(self, row: str) -> Value:
+        """Return what a row says; a true value."""
+
+    def __getitem__(self, name: str) -> Value:
+        """Return the value of *name*; KeyError when there is none."""
+        return self._index.get(name) or self._find(name)
+
+    def _find(self, name: str) -> Value:
+        self._searched += 1
+        if self._searched > _FEW:
+            return self._indexed()[name]
+        start = self._text.find(f"\n{name}\t") + 1
+        if not start or "\t" in name:
+            raise KeyError(name)
+        return self._cut(self._text[start : self._text.index("\n", start)])
+
+    def _indexed(self) -> dict[str, Value]:
+        if not self._index:
+            rows = self._text.split("\n")[1:-1]
+            self._index = {row[: row.index("\t")]: self._cut(row) for row in rows}
+        return self._index
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._indexed())
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return self._text.count("\n") - 1

@@ -62,16 +62,16 @@ def _build(folder: Path, rng: random.Random, flags: str) -> bytes:
 
 def _damaged(data: bytes, rng: random.Random) -> tuple[bytes, str]:
     """Return a file of which one debug section is damaged, and how."""
-    found = [section for section in sections.find(data) if section.name.startswith(b".debug_")]
-    section = rng.choice([each for each in found if each.name in _READ] * 3 + found)
+    found = [*sections.find_all(data)]
+    name, section = rng.choice([each for each in found if each[0] in _READ] * 3 + found)
     made, damage = bytearray(data), rng.choice(_DAMAGES)
     changes = rng.choice((1, 1, 2, 4, 16))
     for _ in range(changes):
-        damage(made, section.offset, section.offset + section.size, rng)
-    return bytes(made), f"{damage.__name__} x{changes} in {section.name.decode()}"
+        damage(made, section.offset, section.end, rng)
+    return bytes(made), f"{damage.__name__} x{changes} in {name}"
 
 
-_READ = {b".debug_info", b".debug_abbrev", b".debug_types"}
+_READ = {".debug_info", ".debug_abbrev", ".debug_types"}
 Damage = Callable[[bytearray, int, int, random.Random], None]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -19,8 +20,10 @@ from support import PLUGINS_C, PLUGINS_GO
 
 # The class of a type, its size, and its sign or how many items there are.
 Shape = tuple[str, int, Any]
+# abidw tells a number's sign by its name alone, which may be Rust's.
+_UNSIGNED = re.compile(r"unsigned|^u(8|16|32|64|128|size)$|^char(16|32)_t$")
 # Files at full size, at most, and at any size.
-_FILES, _FEWEST = 1_000, 5
+_FILES, _FEWEST = 500, 5
 _POINTERS = {"pointer-type-def", "reference-type-def", "function-type"}
 _THROUGH = {"typedef-decl", "qualified-type-def"}
 
@@ -76,12 +79,54 @@ def _project(folder: Path) -> Iterator[Path]:
     for number, compiler in enumerate(filter(None, compilers)):
         for source in sorted(PLUGINS_C.glob("*.c")):
             made = folder / f"{source.stem}_{number}.so"
-            command = [*compiler, "-g", "-shared", "-fPIC", "-o", str(made), str(source)]
-            if not subprocess.run(command, check=False, capture_output=True).returncode:
-                yield made
+            yield from _compiled([*compiler, "-g", "-shared", "-fPIC"], source, made)
+    for program, name, text in (("c++", "cplusplus.cc", _CPLUSPLUS), ("rustc", "rust.rs", _RUST)):
+        if shutil.which(program):
+            source = folder / name
+            source.write_text(text, encoding="utf-8")
+            options = ["--crate-type", "cdylib"] if program == "rustc" else ["-shared", "-fPIC"]
+            yield from _compiled([program, "-g", *options], source, source.with_suffix(".so"))
     if programs.go_toolchain() is not None:
         for theme in ("greeter", "structs", "strings", "numbers"):
             yield build.build(PLUGINS_GO / theme, folder / f"go_{theme}.so")
+
+
+def _compiled(command: list[str], source: Path, made: Path) -> Iterator[Path]:
+    """Give what is made of a source; nothing where a compiler does not know all that is in it."""
+    done = subprocess.run(
+        [*command, "-o", str(made), str(source)], check=False, capture_output=True
+    )
+    if done.returncode == 0:
+        yield made
+
+
+_CPLUSPLUS = """
+#include <cstdint>
+namespace app {
+struct Point { double x, y; };
+enum class Mode : uint8_t { Off, On };
+struct Count { int n; int get() const { return n; } };
+}
+extern "C" {
+app::Point mirror(app::Point p) { return p; }
+int reference(const app::Point &p, int &&r) { return p.x + r; }
+int mode(app::Mode m, bool b, wchar_t w, char16_t c, char32_t d) { return (int)m + b + w + c + d; }
+int count(app::Count c, unsigned long long *l) { return c.get() + *l; }
+extern const app::Point origin;
+const app::Point origin = {1, 2};
+app::Mode current;
+}
+int mangled(app::Point *p, unsigned char u) { return p->x + u; }
+"""
+_RUST = """
+#[repr(C)] #[derive(Clone, Copy)] pub struct Point { x: f64, y: f64 }
+#[repr(C)] #[derive(Clone, Copy)] pub enum Color { Red = 1, Blue = 7 }
+#[no_mangle] pub extern "C" fn add(a: i64, b: u8) -> i64 { a + b as i64 }
+#[no_mangle] pub extern "C" fn mirror(p: Point) -> Point { Point { x: -p.x, y: -p.y } }
+#[no_mangle] pub extern "C" fn paint(c: Color, b: bool) -> Color { if b { c } else { Color::Red } }
+#[no_mangle] pub extern "C" fn echo(s: *const std::os::raw::c_char, n: usize) -> f32 { n as f32 }
+#[no_mangle] pub static LIMITS: [i32; 3] = [1, 2, 3];
+"""
 
 
 def _system() -> Iterator[Path]:
@@ -154,9 +199,9 @@ def _scalar(name: str, size: int) -> Shape:
         return ("complex", size, None)
     if name in {"bool", "_Bool"}:
         return ("boolean", size, None)
-    if "float" in name.lower() or "double" in name:
+    if "float" in name.lower() or "double" in name or name in {"f32", "f64"}:
         return ("float", size, None)
-    return ("integer", size, "unsigned" not in name)
+    return ("integer", size, _UNSIGNED.search(name) is None)
 
 
 def _shapes(type_: abi.Type) -> list[Shape]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import random
@@ -23,6 +24,8 @@ from support import PLUGINS_GO
 
 _SEED = 7
 _BATCH = 100  # prototypes in a file
+# Optimised, a function may call one of the same body, or take its place.
+_LEVELS = ("-O0", "-O2")
 
 
 def prototypes(scale: float, folder: Path) -> Measured:
@@ -30,13 +33,13 @@ def prototypes(scale: float, folder: Path) -> Measured:
     rng = random.Random(_SEED)  # noqa: S311 - it must be repeatable
     total, edits = times(2_000, scale), Counter[str]()
     wrong: list[str] = []
-    compilers = [*filter(None, (programs.c_compiler(), _clang()))]
+    compilers = [*itertools.product(filter(None, (programs.c_compiler(), _clang())), _LEVELS)]
     for index, start in enumerate(range(0, total, _BATCH)):
         made = [random_prototype(rng, at) for at in range(start, min(start + _BATCH, total))]
         changed = [edited(each, rng) for each in made]
         edits.update(each.edit for each in changed)
-        compiler = compilers[index % len(compilers)]
-        wrong += _judge(made, changed, _build(folder, source(made), compiler))
+        compiler, level = compilers[index % len(compilers)]
+        wrong += _judge(made, changed, _build(folder, source(made), [*compiler, level]))
     text = f"{len(wrong)} of {total:,} declared rightly and of {total:,} declared wrongly"
     return Measured(len(wrong), text, wrong[:20], [f"{name}: {edits[name]}" for name in edits])
 
@@ -93,55 +96,57 @@ def _differences(declared: list[Prototype], known: dwarf.Debug) -> Iterator[str 
 
 def debug_cost(scale: float, folder: Path) -> Measured:
     """
-    Find what the first look at a Go plugin's debug information takes, and further ones.
+    Find what debug information adds to opening a Go plugin, the first time and further ones.
 
-    Each in a process of its own. Importing the modules for that, once in a process, is told
-    beside it.
+    Against a copy without it, each time in a process of its own.
     """
     if programs.go_toolchain() is None:
         return Measured(math.inf, "not measured: no Go")
-    plugin = build.build(PLUGINS_GO / "greeter", folder / "greeter.so")
+    made = build.build(PLUGINS_GO / "greeter", folder / "greeter.so")
+    plugin, bare = _without(made, "debug"), _without(made, "bare", "--strip-debug")
     os.environ["NATIVEPLUG_CACHE_DIR"] = str(folder / "cache")
     os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    _find_in_process(plugin)
-    first, further, imports = [], [], []
-    for _ in range(max(2, times(10, scale))):
-        shutil.rmtree(folder / "cache", ignore_errors=True)
-        first.append(sum(_find_in_process(plugin)))
-        for _ in range(3):
-            importing, finding = _find_in_process(plugin)
-            imports.append(importing)
-            further.append(finding)
-    slow, fast = statistics.median(first), statistics.median(further)
-    text = f"first {slow:.0f} ms, then {fast:.2f} ms"
+    for path in (plugin, bare):
+        _open_in_process(path)
+    first, further, without = [], [], []
+    for _ in range(max(2, times(20, scale))):
+        shutil.rmtree(folder / "cache" / "debug")
+        first.append(_open_in_process(plugin))
+        further.append(_open_in_process(plugin))
+        without.append(_open_in_process(bare))
+    base = statistics.median(without)
+    slow, fast = statistics.median(first) - base, statistics.median(further) - base
+    text = f"first {slow:.0f} ms, then {fast:.1f} ms, over {base:.0f} ms without"
     problems = [f"first {slow:.0f} ms, of at most {_FIRST_MS}"] if slow > _FIRST_MS else []
-    details = [f"medians; {statistics.median(imports):.1f} ms once in a process for imports"]
-    return Measured(fast, text, problems, details)
+    return Measured(fast, text, problems)
+
+
+def _without(made: Path, folder: str, *options: str) -> Path:
+    """Return a copy of a plugin and its header, without what it tells itself."""
+    copy = made.parent / folder / made.name
+    copy.parent.mkdir()
+    shutil.copy(made.with_suffix(".h"), copy.parent)
+    command = ["objcopy", "--remove-section=.nativeplug", *options, str(made), str(copy)]
+    subprocess.run(command, check=True)
+    return copy
 
 
 _FIRST_MS = 400
-# What comes on top of opening.
-_FIND = """
+_OPEN = """
 import sys, time
 import nativeplug
-from nativeplug.load import content
-nativeplug.open(sys.argv[1]).lookup("Add")
-file = content.read_file(sys.argv[1])
 begun = time.perf_counter()
-from nativeplug.load import debug
-imported = time.perf_counter()
-assert debug.find(file).symbols["Add"].type.parameters
-print(imported - begun, time.perf_counter() - imported)
+nativeplug.open(sys.argv[1]).lookup("Add")
+print(time.perf_counter() - begun)
 """
 
 
-def _find_in_process(plugin: Path) -> tuple[float, float]:
-    """Return how long a process imports, and looks for a function's type, in milliseconds."""
-    command = [sys.executable, "-c", _FIND, str(plugin)]
+def _open_in_process(plugin: Path) -> float:
+    """Return how long a process opens a plugin and looks a function up, in milliseconds."""
+    command = [sys.executable, "-c", _OPEN, str(plugin)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    importing, finding = map(float, done.stdout.split())
-    return importing * 1e3, finding * 1e3
+    return float(done.stdout) * 1e3
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import pytest
 from nativeplug import declare
 from nativeplug.call import Function, Scope, Uses
 from nativeplug.errors import OpenError
-from nativeplug.load import content, generation
+from nativeplug.load import content, generation, loading
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -168,7 +168,7 @@ def refused(result: Result) -> str:
 
 def load_generation(path: Path | str) -> generation.Generation:
     """Load the file that *path* names now."""
-    return generation.load_file(str(path), content.read_file(str(path)))
+    return loading.load_file(str(path), content.read_file(str(path)))
 
 
 def call_int(loaded: generation.Generation, name: str) -> int:

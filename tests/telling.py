@@ -12,6 +12,7 @@ from nativeplug.declare import Declarations
 from nativeplug.declare.sources import told_by
 from nativeplug.load import told
 from prototypes import COMMON_C, Prototype
+from support import BuildC
 
 INCLUDE = f"-I{nativeplug.get_include()}"
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fvisibility=hidden", INCLUDE]
@@ -69,6 +70,33 @@ _HEAD = f"""
 {_TYPES}
 """
 
+#: A plugin of whose types somebody may tell.
+KNOWN_C = """
+    #include <stdlib.h>
+    struct point { double x, y; };
+    int add(int a, int b) { return a + b; }
+    double sum(struct point p) { return p.x + p.y; }
+    char *made(void) { return calloc(1, 8); }
+    int calls = 3;
+    long twice(long x) { return 2 * x; }
+"""
+KNOWN_H = """
+    struct point { double x, y; };
+    int add(int a, int b);
+    double sum(struct point p);
+    char *made(void);
+    extern int calls;
+"""
+#: What it tells of itself: not all.
+KNOWN_TOLD = (
+    "type struct point { double x, y; }",
+    "function int add(int a, int b)",
+    "function double sum(struct point p)",
+    "function char *made(void)",
+    "variable int calls",
+)
+KNOWN_NAMES = {"add", "sum", "made", "calls"}
+
 
 def source(functions: Sequence[Prototype]) -> str:
     """Return a C file that tells of functions; they return zeros."""
@@ -94,3 +122,17 @@ def declared_by(plugin: Path) -> Declarations:
     found = told.read(plugin.read_bytes(), str(plugin))
     assert found is not None
     return declare.extend(Declarations(), told_by(str(plugin), found.text))
+
+
+def build_known(build_c: BuildC, *by: str | None) -> Path:
+    """
+    Build `KNOWN_C`.
+
+    Args:
+        build_c: Builds it.
+        by: Who tells the types: "plugin", "dwarf", both or nobody.
+    """
+    path = build_c(KNOWN_C, "plugin", "-g" if "dwarf" in by else "-g0")
+    if "plugin" in by:
+        path.write_bytes(tell(path.read_bytes(), *KNOWN_TOLD))
+    return path

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nativeplug import abi
-from nativeplug.load import content, debug, dwarf
-from nativeplug.load.dwarf import Debug, Known
+from nativeplug.load import child, content, debug, dwarf
+from nativeplug.load.dwarf import Debug, Known, sections
 from support import Compile, RunPython
 
 SOURCE = "typedef long number; number add(number a, number b) { return a + b; } int calls;"
@@ -26,6 +27,12 @@ DEBUG = Debug(
 )
 
 
+@pytest.fixture(autouse=True)
+def _much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all debug information count as much, which is read in a process of its own."""
+    monkeypatch.setattr(debug, "_LITTLE", 0)
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the directory where it is kept."""
@@ -37,13 +44,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Give a function that tells how often debug information was read."""
     calls = []
-    read = dwarf.read
+    run = child.run
 
-    def note(data: bytes) -> Debug:
-        calls.append(data)
-        return read(data)
+    def note(*arguments: Any, **options: Any) -> child.Ended:
+        calls.append(arguments)
+        return run(*arguments, **options)
 
-    monkeypatch.setattr(dwarf, "read", note)
+    monkeypatch.setattr(child, "run", note)
     return lambda: len(calls)
 
 
@@ -66,24 +73,70 @@ def test_no_debug_information(compile_c: Compile, cache: Path, counted: Callable
     assert (0, False) == (counted(), cache.exists())
 
 
-def test_not_final(compile_c: Compile, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What time has not sufficed for is not kept."""
-    monkeypatch.setattr(dwarf, "read", lambda _: Debug(reason="late", is_final=False))
-    file = content.read_file(str(compile_c(SOURCE, "-g")))
-    assert ("late", False) == (debug.find(file).reason, cache.exists())
+class TestUnread:
+    """What cannot be read is not known, for a reason, and may be another time."""
+
+    def check(self, compile_c: Compile, cache: Path, reason: str) -> None:
+        """Check that nothing is known, and nothing kept."""
+        found = debug.find(content.read_file(str(compile_c(SOURCE, "-g"))))
+        assert {} == dict(found.symbols)
+        assert reason in str(found.reason)
+        assert not cache.exists()
+
+    def test_no_python(
+        self, compile_c: Compile, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A program without a Python to start, as a frozen one, reads it itself."""
+        monkeypatch.setattr("sys.executable", "/nonexistent/python")
+        found = debug.find(content.read_file(str(compile_c(SOURCE, "-g"))))
+        assert "add" in found.symbols
+        assert cache.exists()
+
+    @pytest.mark.parametrize(
+        ("code", "reason"),
+        [
+            ("raise MemoryError('much')", "MemoryError: much"),
+            ("os.kill(os.getpid(), 9)", "SIGKILL"),
+            ("os.write(4, b'half')", "exit"),
+            ("while True: pass", "did not end within 0.5 s"),
+        ],
+    )
+    def test_ends(
+        self,
+        code: str,
+        reason: str,
+        compile_c: Compile,
+        cache: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """However reading ends, this process does not."""
+        monkeypatch.setattr(debug, "_CODE", code)
+        monkeypatch.setattr(debug, "_SECONDS", 0.5)
+        self.check(compile_c, cache, reason)
+
+
+def test_damage_is_kept(compile_c: Compile, cache: Path) -> None:
+    """Damaged debug information is the same another time."""
+    data = bytearray(compile_c(SOURCE, "-g").read_bytes())
+    section = dict(sections.find_all(bytes(data)))[".debug_info"]
+    data[section.offset : section.offset + 12] = b"\xff" * 12
+    damaged = cache.parent / "damaged.so"
+    damaged.write_bytes(data)
+    assert "damaged: " in str(debug.find(content.read_file(str(damaged))).reason)
+    assert 1 == len(list(cache.iterdir()))
 
 
 def test_nothing_is_imported(compile_c: Compile, run_python: RunPython) -> None:
-    """From the cache, pyelftools is not imported, and types are made when they are asked for."""
+    """What reads is imported in the other process alone."""
     code = """
         import sys
         from nativeplug.load import content, debug
+        debug._LITTLE = 0
         found = debug.find(content.read_file(sys.argv[1]))
-        print(found.symbols["calls"].text, "elftools" in sys.modules)
+        print(found.symbols["calls"].text, "elftools" in sys.modules, found.reason)
     """
     plugin = compile_c(SOURCE + "int more;", "-g")
-    answers = [run_python(code, plugin).stdout for _ in range(2)]
-    assert ["extern int calls True\n", "extern int calls False\n"] == answers
+    assert {"extern int calls False None\n"} == {run_python(code, plugin).stdout for _ in range(2)}
 
 
 class TestBytes:
@@ -125,3 +178,19 @@ class TestBytes:
         """Other bytes are an error, also those of another version."""
         with pytest.raises(ValueError, match=r"."):
             debug.from_bytes(data)
+
+
+def test_here_and_there(compile_c: Compile, counted: Callable[[], int]) -> None:
+    """A process of its own finds what is found here."""
+    data = compile_c(SOURCE, "-g").read_bytes()
+    assert debug.to_bytes(dwarf.read(data)) == debug._read(data)[1]
+    assert 1 == counted()
+
+
+def test_little(
+    compile_c: Compile, counted: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is little is read here: to start a process takes longer."""
+    monkeypatch.undo()
+    debug._read(compile_c(SOURCE, "-g").read_bytes())
+    assert 0 == counted()

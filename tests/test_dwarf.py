@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from debug_telling import opened, told
 from nativeplug import abi, declare, programs
 from nativeplug.declare.abitypes import abi_of
-from nativeplug.declare.sources import Source
 from nativeplug.errors import DeclarationError
 from nativeplug.load import dwarf
 from support import PLUGINS_C, ROOT, Compile, CPlugin, RunPython, needs_go
@@ -27,19 +27,6 @@ FLAVOURS = [
     "-g -gdwarf64",
 ]
 THEMES = [path.stem for path in sorted(PLUGINS_C.glob("*.h"))]
-
-
-def told(path: Path) -> dwarf.Debug:
-    """Return what the debug information of a file tells, which must not be damaged."""
-    found = dwarf.read(path.read_bytes())
-    assert found.reason is None
-    return found
-
-
-def opened(found: dwarf.Debug) -> declare.Declarations:
-    """Return the declarations that a plugin has by debug information alone."""
-    source = Source(found.text, "greeter.so (debug information)")
-    return declare.extend(declare.Declarations(), source)
 
 
 def differences(found: dwarf.Debug, header: declare.Declarations) -> list[str]:
@@ -85,134 +72,26 @@ def test_go(theme: str, go_plugin: CPlugin) -> None:
     assert found.build_id is not None
 
 
-class TestText:
-    """The C text of what is told."""
+@pytest.mark.parametrize(
+    ("before", "name", "after"),
+    [("struct s", "struct s", ""), ("union u", "union u", ""), ("typedef struct", "T", "T")],
+)
+def test_pointed_to(before: str, name: str, after: str, compile_c: Compile) -> None:
+    """A record that is only pointed to must be laid out as it is declared."""
 
-    def check(self, compile_c: Compile, text: str, *expected: str) -> dwarf.Debug:
-        """Check that the text of a plugin is as expected, and can be read as C."""
-        found = told(compile_c(text, "-g"))
-        assert "".join(f"{line};\n" for line in expected) == found.text
-        assert len(found.symbols) == len(opened(found).lines)
-        return found
+    def text(members: str) -> str:
+        return f"{before} {{ {members} }} {after}; int f({name} *p)"
 
-    def test_typedefs(self, compile_c: Compile) -> None:
-        """Prototypes keep typedefs and names; what <stdint.h> has is not defined."""
-        self.check(
-            compile_c,
-            "#include <stdint.h>\ntypedef int64_t number; typedef const char *text;\n"
-            "number add(number a, uint8_t b, text c) { return a + b; }",
-            "typedef int64_t number",
-            "typedef const char *text",
-            "number add(number a, uint8_t b, text c)",
-        )
-
-    def test_order(self, compile_c: Compile) -> None:
-        """A record stands before what has it as a part, and what is pointed to at the end."""
-        self.check(
-            compile_c,
-            "struct in { int x; }; struct list { struct list *next; struct in in[2]; };\n"
-            "struct out { struct in in; struct list *list; };\n"
-            "int f(struct out o) { return o.in.x; }",
-            "struct in { int x; }",
-            "struct out { struct in in; struct list *list; }",
-            "struct list { struct list *next; struct in in[2]; }",
-            "int f(struct out o)",
-        )
-
-    def test_nameless(self, compile_c: Compile) -> None:
-        """Records without names stand where they are used, or have a typedef's name."""
-        self.check(
-            compile_c,
-            "typedef struct { union { int i; float f; }; struct { char c; } in; } Value, *Values;\n"
-            "Value f(Values v, Value *w) { return *v; }",
-            "typedef struct { union { int i; float f; }; struct { char c; } in; } Value",
-            "typedef Value *Values",
-            "Value f(Values v, Value *w)",
-        )
-
-    def test_enumerations(self, compile_c: Compile) -> None:
-        """Enumerations have their enumerators, but each has those that none had before."""
-        self.check(
-            compile_c,
-            "enum color { RED = -1, BLUE = 7 }; typedef enum { ON = 1 } Switch;\n"
-            "enum color f(Switch s) { return s; }",
-            "typedef enum { ON = 1 } Switch",
-            "enum color { RED = -1, BLUE = 7 }",
-            "enum color f(Switch s)",
-        )
-
-    def test_declarators(self, compile_c: Compile) -> None:
-        """Pointers to functions and arrays, and const at any place, are written as C has them."""
-        self.check(
-            compile_c,
-            "typedef int (*visit)(void *, ...); int g(int a) { return a; }\n"
-            "const char *const names[2][3]; int (*hook)(int) = g; int (*rows)[3];\n"
-            "visit f(int (*a)(void), const volatile int *restrict b, char *const c) { return 0; }\n"
-            "int (*chosen(int x))(int) { return g; }",
-            "typedef int (*visit)(void *, ...)",
-            "int (*chosen(int x))(int)",
-            "visit f(int (*a)(void), const int *b, char *const c)",
-            "int g(int a)",
-            "extern int (*hook)(int)",
-            "extern const char *const names[2][3]",
-            "extern int (*rows)[3]",
-        )
-
-    def test_layouts(self, compile_c: Compile) -> None:
-        """A record that C would lay out otherwise is packed, or has no members."""
-        found = self.check(
-            compile_c,
-            "struct __attribute__((packed)) p { char c; int i; };\n"
-            "struct far { char c; int i __attribute__((aligned(32))); };\n"
-            "struct bits { unsigned a : 3, b : 30, c : 2; };\n"
-            "struct gap { int a : 3, : 7, b : 2; };\n"
-            "int f(struct p p, struct far *far, struct bits b, struct gap *g) { return p.i; }",
-            "struct __attribute__((packed)) p { char c; int i; }",
-            "struct bits { unsigned int a : 3; unsigned int b : 30; unsigned int c : 2; }",
-            "int f(struct p p, struct far *far, struct bits b, struct gap *g)",
-        )
-        own = opened(found)
-        told_type = abi_of(own.ffi, own.lines["f"])
-        assert told_type is not None
-        assert abi.differ(told_type, found.symbols["f"].type) is None
-
-    def test_what_c_cannot_say(self, compile_c: Compile) -> None:
-        """What cannot be said is known all the same, and not in the text."""
-        found = told(
-            compile_c(
-                "struct far { char c; int i __attribute__((aligned(32))); };\n"
-                "int f(struct far far) { return far.i; } int Value; typedef int v;\n"
-                "_Complex long double g(v a) { return a; }",
-                "-g",
-            )
-        )
-        assert {"f": False, "g": False, "Value": True} == {
-            name: known.is_c for name, known in found.symbols.items()
-        }
-        assert "int f(struct far far)" == found.symbols["f"].text
-        assert ["Value"] == list(opened(found).lines)
-
-    def test_names_that_clash(self, compile_c: Compile) -> None:
-        """Two types of one name are told from each other, and one of them is not named."""
-        found = told(
-            compile_c(
-                "int f(int a) { struct s { int x; } s = {a}; return s.x; }\n"
-                "struct s { double d; }; double g(struct s s) { return s.d; }",
-                "-g",
-            )
-        )
-        assert "struct s { double d; };\nint f(int a);\ndouble g(struct s s);\n" == found.text
-
-    def test_file(self, compile_c: Compile) -> None:
-        """FILE is opaque: cffi has its own idea of it."""
-        found = told(compile_c("#include <stdio.h>\nint f(FILE *file) { return !file; }", "-g"))
-        assert "int f(FILE *file)" == found.symbols["f"].text
-        assert ["f"] == list(opened(found).lines)
-
-    def test_va_list(self, compile_c: Compile) -> None:
-        """A va_list can be declared, if not passed."""
-        found = told(compile_c("#include <stdarg.h>\nint f(va_list *list) { return !list; }", "-g"))
-        assert ["f"] == list(opened(found).lines)
+    known = told(compile_c(f"{text('int x, y;')} {{ return !p; }}", "-g")).symbols["f"].type
+    found = []
+    for members in ("int a, b;", "int x[3];"):
+        declared = declare.read(f"{text(members)};")
+        type_ = abi_of(declared.ffi, declared.lines["f"])
+        assert type_ is not None
+        found.append(abi.differ(type_, known))
+    size = 4 if name == "union u" else 8
+    assert found[0] is None
+    assert f"they point to records of 12 and {size} bytes" in str(found[1])
 
 
 class TestSymbols:
@@ -292,6 +171,15 @@ class TestSymbols:
             found = told(compile_c(text, version, "-O2", "-freorder-blocks-and-partition"))
             assert "int f(int *a, long int b)" == found.symbols["f"].text
 
+    def test_declared_only(self, compile_c: Compile) -> None:
+        """What a file merely declares, and is defined without debug information, is not known."""
+        text = """
+            __asm__(".globl g\\n.type g, %function\\ng: .zero 4\\n.size g, 4");
+            int g(int a);
+            int f(int a) { return g(a) + 1; }
+        """
+        assert ["f"] == list(told(compile_c(text, "-g", "-O2")).symbols)
+
     def test_split(self, compile_c: Compile) -> None:
         """Of what is in a file beside it, nothing is known."""
         found = told(compile_c("int f(int a) { return a; }", "-g", "-gsplit-dwarf"))
@@ -323,13 +211,13 @@ class TestNothing:
         assert dwarf.Debug() == dwarf.read(data)
 
     def test_cheap(self, compile_c: Compile, run_python: RunPython) -> None:
-        """Pyelftools is not imported where there is nothing to read."""
+        """Nothing of pyelftools is imported where there is nothing to read."""
         code = """
             import pathlib, sys
-            from nativeplug.errors import DeclarationError
-from nativeplug.load import dwarf
+            from nativeplug.load import dwarf
             dwarf.read(pathlib.Path(sys.argv[1]).read_bytes())
             print("elftools" in sys.modules)
         """
         plugins = [compile_c("int f;"), compile_c("int f;", "-g")]
-        assert ["False\n", "True\n"] == [run_python(code, each).stdout for each in plugins]
+        ended = [run_python(code, each) for each in plugins]
+        assert [("False\n", ""), ("True\n", "")] == [(e.stdout, e.stderr) for e in ended]

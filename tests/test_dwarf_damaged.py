@@ -19,16 +19,16 @@ def test_random_damage() -> None:
     assert run_batch("damaged_debug", _SEED, _FILES) is None
 
 
-def overwritten(data: bytes, name: bytes, content: bytes) -> bytes:
+def overwritten(data: bytes, name: str, content: bytes) -> bytes:
     """Return a file with another beginning of a section."""
-    (section,) = (each for each in sections.find(data) if each.name == name)
+    section = dict(sections.find_all(data))[name]
     return data[: section.offset] + content + data[section.offset + len(content) :]
 
 
 def test_reason(compile_c: Compile) -> None:
     """Of damaged debug information nothing is known, and it is said why."""
     data = compile_c(_SOURCE, "-g").read_bytes()
-    found = dwarf.read(overwritten(data, b".debug_info", b"\xff" * 12))
+    found = dwarf.read(overwritten(data, ".debug_info", b"\xff" * 12))
     assert {} == found.symbols
     assert found.reason is not None
     assert found.reason.startswith("damaged: ")
@@ -37,7 +37,7 @@ def test_reason(compile_c: Compile) -> None:
 def test_without_abbreviations(compile_c: Compile) -> None:
     """Entries that nothing explains are damage too."""
     data = compile_c(_SOURCE, "-g").read_bytes()
-    assert dwarf.read(overwritten(data, b".debug_abbrev", bytes(40))).reason is not None
+    assert dwarf.read(overwritten(data, ".debug_abbrev", bytes(40))).reason is not None
 
 
 class TestBudget:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
-from edits import Scalar, agree, declarations, edited, random_prototype, source
+from edits import declarations, edited, random_prototype, source
 from nativeplug import declare
+from random_types import Scalar, agree
 
 
 def test_edit_is_one() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nativeplug.errors import OpenError, SymbolNotFoundError
-from nativeplug.load import generation
+from nativeplug.load import generation, handle, loading
 from support import (
     BuildC,
     CPlugin,
@@ -155,11 +155,11 @@ class TestExports:
 
     def test_system_library(self) -> None:
         """A system library's are read from its file."""
-        assert {"cos", "sin"} <= generation.load_system("libm.so.6").exports.keys()
+        assert {"cos", "sin"} <= loading.load_system("libm.so.6").exports.keys()
 
     def test_system_library_without_a_file(self) -> None:
         """The vDSO is no file: its names are unknown, and to miss one is no crash."""
-        loaded = generation.load_system("linux-vdso.so.1")
+        loaded = loading.load_system("linux-vdso.so.1")
         assert {} == loaded.exports
         with pytest.raises(SymbolNotFoundError, match="undefined symbol: qqqq"):
             loaded.address("qqqq")
@@ -181,7 +181,7 @@ class TestFacts:
 
     def test_system_library(self) -> None:
         """A system library is shared, and has no hash."""
-        loaded = generation.load_system("libm.so.6")
+        loaded = loading.load_system("libm.so.6")
         assert (None, "a system library is shared") == (loaded.sha256, loaded.resident)
         assert lies_in(loaded, loaded.address("cos"))
         assert "a system library is shared" == loaded.unload()
@@ -193,18 +193,18 @@ class TestSystem:
 
     def test_loads(self) -> None:
         """A library that every glibc system has loads, and is no Go library."""
-        loaded = generation.load_system("libm.so.6")
+        loaded = loading.load_system("libm.so.6")
         assert loaded.has("cos")
         assert ("libm.so.6", False) == (loaded.path, loaded.is_go)
 
     def test_parts_are_joined(self) -> None:
         """What the system split over several files is found in the one that is asked for."""
-        assert generation.load_system("libm.so.6").has("malloc")
+        assert loading.load_system("libm.so.6").has("malloc")
 
     def test_missing(self) -> None:
         """A library that is not there is an error in the loader's words."""
         with pytest.raises(OpenError) as caught:
-            generation.load_system("libqqqq.so.9")
+            loading.load_system("libqqqq.so.9")
         reason = "libqqqq.so.9: cannot open shared object file: No such file or directory"
         assert f"cannot open plugin 'libqqqq.so.9': {reason}" == str(caught.value)
         assert reason == caught.value.reason
@@ -213,13 +213,13 @@ class TestSystem:
         """A file of that name in the working directory is hinted at, not loaded."""
         monkeypatch.chdir(build_c(NUMBER, "libqqqq").parent)
         with pytest.raises(OpenError, match=r"in the working directory write '\./libqqqq\.so'$"):
-            generation.load_system("libqqqq.so")
+            loading.load_system("libqqqq.so")
 
     def test_go_library(self, go_plugin: CPlugin, tmp_path: Path, run_python: RunPython) -> None:
         """A Go library among the system's is known as one."""
         shutil.copy(go_plugin("greeter"), tmp_path / "libqqqq.so.1")
         code = """
-            from nativeplug.load.generation import load_system
+            from nativeplug.load.loading import load_system
             print(load_system("libqqqq.so.1").is_go)
         """
         done = run_python(code, env={"LD_LIBRARY_PATH": str(tmp_path)})
@@ -267,7 +267,7 @@ class TestHosts:
 def test_free() -> None:
     """The address of libc's free is the process's own."""
     expected = ctypes.cast(ctypes.CDLL(None).free, ctypes.c_void_p).value
-    assert expected == generation.libc_free()
+    assert expected == handle.libc_free()
 
 
 def test_go(go_plugin: CPlugin, greeter: generation.Generation) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from nativeplug._dl import ffi
 from nativeplug.errors import FormatError, OpenError
-from nativeplug.load import generation, image
+from nativeplug.load import handle, image
 from support import BuildC, CPlugin, RunPython, error_of, load_generation
 
 NUMBER = "int number(void) { return 7; }"
@@ -100,7 +100,7 @@ class TestFormat:
     ) -> None:
         """A file that the loader might map to refuse it is not given to it."""
         path = patched(offset, "=H", value)
-        monkeypatch.setattr(generation, "_open", None)
+        monkeypatch.setattr(handle, "open_file", None)
         error = error_of(path)
         assert reason in str(error)
         assert f"cannot open plugin '{path}': {error.reason}" == str(error)
@@ -130,7 +130,7 @@ class TestFormat:
             import sys
             from pathlib import Path
             from nativeplug.errors import FormatError
-            from nativeplug.load.generation import load_file
+            from nativeplug.load.loading import load_file
             from nativeplug.load.content import read_file
             data, cut, refused = Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]), 0
             lengths = range(0, len(data), max(1, len(data) // 150))
@@ -184,7 +184,7 @@ class TestRefusedByTheLoader:
     def test_no_reason(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
         """A refusal without words is an error too."""
         plugin = build_c(NUMBER)
-        monkeypatch.setattr(generation, "_open", lambda _name: (ffi.NULL, ""))
+        monkeypatch.setattr(handle, "open_file", lambda _name: (ffi.NULL, ""))
         assert "the dynamic loader gives no reason" == error_of(plugin).reason
 
     def test_nothing_leaks(self, c_plugin: CPlugin) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from nativeplug._dl import ffi, lib
 from nativeplug.errors import SymbolNotFoundError
-from nativeplug.load import generation
+from nativeplug.load import handle, loading
 from nativeplug.load.content import read_file
 from samples import SEVEN
 from support import BuildC, call_int, lies_in, load_generation
@@ -80,10 +80,8 @@ class TestUnloading:
         """A copy of which the loader keeps hold is resident, and no more looked at."""
         loaded = load_generation(build_c(SEVEN))
         address = loaded.address("number")
-        handle = lib.np_dl_open(
-            generation._path_of(loaded._handle).encode(), lib.RTLD_NOW, ffi.NULL, 0
-        )
-        assert handle != ffi.NULL
+        again = lib.np_dl_open(handle.path_of(loaded._handle).encode(), lib.RTLD_NOW, ffi.NULL, 0)
+        assert again != ffi.NULL
         reason = "the dynamic loader keeps it mapped"
         assert [reason] * 2 == [loaded.unload(), loaded.unload()]
         assert reason == loaded.resident
@@ -96,7 +94,7 @@ class TestUnloading:
         content = read_file(str(plugin))
         count = len(maps())
         for _ in range(1000):
-            loaded = generation.load_file(str(plugin), content)
+            loaded = loading.load_file(str(plugin), content)
             assert 7 == call_int(loaded, "number")
             assert None is loaded.unload()
         assert len(maps()) <= count + 2  # the heap may have grown

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import nativeplug
-from nativeplug import SignatureMismatchError
-from support import BuildC
+from nativeplug import DeclarationError, FormatError, SignatureMismatchError
+from nativeplug.load import content, debug
+from nativeplug.load.dwarf import Debug
+from nativeplug.symbols import Known
+from support import BuildC, OpenPlugin
+from telling import KNOWN_H, KNOWN_NAMES, build_known, tell
 from versions import Versions, refused
 
 TEXT = """
@@ -99,3 +104,130 @@ class TestRequired:
         """It is true or false."""
         with pytest.raises(TypeError, match="require_checked must be bool, not list"):
             nativeplug.open(path, require_checked=["add"])  # type: ignore[call-overload]
+
+    def test_known(self, build_c: BuildC) -> None:
+        """What somebody tells is used; of ``int old()`` nobody tells the parameters."""
+        text = f"{TEXT} int old() {{ return 4; }}"
+        declared = "int add(int, int); int old(void); extern int calls;"
+        plg: Any = nativeplug.open(build_c(text, "plugin", "-g"), declared, require_checked=True)
+        assert (5, 3) == (plg.add(2, 3), plg.calls)
+        with pytest.raises(SignatureMismatchError, match="'int old\\(void\\)', and the plugin"):
+            plg.lookup("old")
+
+    def test_system_library(self) -> None:
+        """Nothing is read of a system library's file, so its functions are used or refused."""
+        plg = nativeplug.open("libm.so.6", "double cos(double);")
+        assert plg.lookup("cos").checked is None
+        with pytest.raises(SignatureMismatchError, match="'double sin"):
+            nativeplug.open("libm.so.6", "double sin(double);", require_checked=True).lookup("sin")
+
+
+class TestTold:
+    """What the plugin itself tells of types, or else its debug information."""
+
+    @pytest.mark.parametrize("by", ["plugin", "dwarf", None])
+    def test_as_known(self, build_c: BuildC, open_plugin: OpenPlugin, by: str | None) -> None:
+        """What is declared rightly says who has told so, and serves all the same."""
+        plg: Any = open_plugin(
+            build_known(build_c, by), KNOWN_H, free={"made": "free"}, save_errno=["add"]
+        )
+        assert [by] * 4 == [plg.lookup(name).checked for name in sorted(KNOWN_NAMES)]
+        point = plg.ffi.new("struct point *", [1, 2])[0]
+        assert (5, 3, "", 3) == (plg.add(2, 3), plg.sum(point), plg.made(), plg.calls)
+
+    @pytest.mark.parametrize(
+        ("by", "says"),
+        [("plugin", "the plugin itself tells"), ("dwarf", "its debug information tells")],
+    )
+    @pytest.mark.parametrize(
+        ("declared", "known", "words"),
+        [
+            ("int add(int a, long b)", "int add(int a, int b)", "parameter 2 is 'long' (8 bytes"),
+            ("long add(int a, int b)", "int add(int a, int b)", "the result is 'long' (8 bytes"),
+            ("struct point sum(int p)", "double sum(struct point p)", "parameter 1 is 'int' (4 b"),
+            ("extern unsigned calls", "int calls", "it is declared as 'unsigned' (4 bytes"),
+        ],
+    )
+    def test_otherwise(  # noqa: PLR0913, PLR0917 - all are parameters of the test
+        self, build_c: BuildC, by: str, says: str, declared: str, known: str, words: str
+    ) -> None:
+        """What is declared otherwise is refused: with both texts, who tells, the difference."""
+        name = next(name for name in KNOWN_NAMES if name in known)
+        text = f"struct point {{ double x, y; }}; {declared};"
+        error = mismatch(build_known(build_c, by), text, name)
+        assert (declared.removeprefix("extern "), known) == (error.declared, error.known)
+        assert f"is declared as {error.declared!r}, but {says} {known!r}: {words}" in str(error)
+
+    def test_other_struct(self, build_c: BuildC) -> None:
+        """A struct that is declared with other members is another type, also by a pointer."""
+        path = build_c("struct s { int a, b; }; int f(struct s *s) { return s->b; }", "p", "-g")
+        error = mismatch(path, "struct s { long a; int b; }; int f(struct s *);", "f")
+        assert "they point to records of 16 and 8 bytes" in str(error)
+
+    def test_plugin_comes_first(self, build_c: BuildC) -> None:
+        """Of what the plugin tells, debug information is not asked; of the rest it is."""
+        path = build_c(TEXT, "plugin", "-g")
+        path.write_bytes(tell(path.read_bytes(), "function long add (long a)"))
+        plg = nativeplug.open(path, "long add(long a); extern int calls;")
+        assert ("plugin", "dwarf") == (plg.lookup("add").checked, plg.lookup("calls").checked)
+        plg.close()
+        assert "long add(long a)" == mismatch(path, "int add(int, int);", "add").known
+
+    def test_told_in_vain(self, build_c: BuildC) -> None:
+        """Where what the plugin tells is nothing that is served, debug information counts."""
+        path = build_c(TEXT, "plugin", "-g")
+        path.write_bytes(tell(path.read_bytes(), "function __int128 add (int a, int b)"))
+        assert "dwarf" == nativeplug.open(path, "int add(int, int);").lookup("add").checked
+        nativeplug.open(path).close()
+        assert "int add(int a, int b)" == mismatch(path, "int add(int);", "add").known
+
+    @pytest.mark.parametrize("by", ["plugin", "dwarf"])
+    def test_declared_alike(self, build_c: BuildC, by: str) -> None:
+        """That one function is as it is declared says nothing of others that are declared so."""
+        texts = "int a(int x)", "int b(int x)", "long c(long x)"
+        bodies = " ".join(f"{text} {{ return x; }}" for text in texts)
+        path = build_c(bodies, "plugin", "-g" if by == "dwarf" else "-g0")
+        if by == "plugin":
+            path.write_bytes(tell(path.read_bytes(), *(f"function {text}" for text in texts)))
+        plg = nativeplug.open(path, "int a(int); int b(int); int c(int);")
+        for name in "ab" * 2:
+            assert by == plg.lookup(name).checked
+        for _ in range(2):
+            with pytest.raises(SignatureMismatchError, match="'c'"):
+                plg.lookup("c")
+
+    def test_damaged_section(self, build_c: BuildC) -> None:
+        """A damaged section refuses the file, whatever is declared; nothing of it has run."""
+        path = build_c("__attribute__((constructor)) void run(void) { __builtin_trap(); }")
+        path.write_bytes(tell(path.read_bytes(), b"function \xff"))
+        for declared in (None, "void run(void);"):
+            with pytest.raises(FormatError, match=r"the section \.nativeplug"):
+                nativeplug.open(path, declared)
+
+    def test_text_that_is_no_c(self, path: Path) -> None:
+        """A section with other texts than C has is a DeclarationError, where it is needed."""
+        path.write_bytes(tell(path.read_bytes(), "function int add (int"))
+        with pytest.raises(DeclarationError, match=r"plugin\.so \(\.nativeplug\):1"):
+            nativeplug.open(path)
+        plg = nativeplug.open(path, "int add(int, int);")
+        with pytest.raises(DeclarationError, match=r"plugin\.so \(\.nativeplug\):1"):
+            plg.lookup("add")
+
+    def test_unreadable_debug_information(
+        self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Debug information that cannot be read is a warning, once; then nobody tells."""
+        monkeypatch.setattr(debug, "find", lambda _: Debug(reason="damaged: so"))
+        plg = nativeplug.open(build_c(TEXT, "plugin", "-g"), "int add(int, int); extern int calls;")
+        assert (None, None) == (plg.lookup("add").checked, plg.lookup("calls").checked)
+        assert [f"no debug information of {plg.path!r} is used: damaged: so"] == caplog.messages
+
+    def test_memory(self, build_c: BuildC) -> None:
+        """A file's bytes are kept until its debug information was read, if there is any."""
+        for flag, kept in (("-g", 1), ("-g0", 0)):
+            file = content.read_file(str(build_c(TEXT, "plugin", flag)))
+            before = sys.getrefcount(file)
+            known = Known("plugin.so", file)
+            assert kept == sys.getrefcount(file) - before
+            assert (flag == "-g") is ("add" in known.debug.symbols)
+            assert before == sys.getrefcount(file)

@@ -111,7 +111,7 @@ def test_every_room_has_a_rule(sources: dict[str, str]) -> None:
         ("nativeplug.load.elf", "from nativeplug.declare import Declarations"),
         ("nativeplug.load.elf", "from nativeplug import plugin"),
         ("nativeplug.declare.ctext", "def f():\n    from nativeplug.call import Function"),
-        ("nativeplug.call.plan", "from nativeplug.load.generation import libc_free"),
+        ("nativeplug.call.plan", "from nativeplug.load.handle import libc_free"),
         ("nativeplug.call.plan", "from nativeplug._dl import lib"),
         ("nativeplug.plugin", "from nativeplug import _dl"),
         ("nativeplug.cache", "from nativeplug.symbols import Symbols"),
@@ -123,7 +123,7 @@ def test_every_room_has_a_rule(sources: dict[str, str]) -> None:
         ("nativeplug.trust", "from nativeplug.plugin import Plugin"),
         ("nativeplug.load.content", "from nativeplug.trust import Policy"),
         ("nativeplug.build", "from nativeplug.load import facts"),
-        ("nativeplug.build", "from nativeplug.load.generation import load_file"),
+        ("nativeplug.build", "from nativeplug.load.loading import load_file"),
         ("nativeplug.programs", "from nativeplug.errors import BuildError"),
         ("nativeplug.cli.app", "from nativeplug.cache import Cache"),
     ],
@@ -148,7 +148,7 @@ def test_only_load_touches_handles(sources: dict[str, str]) -> None:
         if name in {"nativeplug._dl", "ctypes"}
     }
     measured = {(f"nativeplug.cli.{module}", "ctypes") for module in ("ctypes_types", "ways")}
-    rooms = ("child", "generation", "probe", "structure")
+    rooms = ("child", "generation", "handle", "loading", "probe", "structure")
     assert {(f"nativeplug.load.{room}", "_dl") for room in rooms} | measured == users
 
 

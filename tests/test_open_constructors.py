@@ -13,7 +13,7 @@ import pytest
 
 import nativeplug
 from nativeplug import OpenError, Plugin
-from nativeplug.load.generation import load_file
+from nativeplug.load.loading import load_file
 from nativeplug.plugin.files import files
 from samples import NUMBER, SEVEN
 from support import BuildC, CPlugin, RunPython

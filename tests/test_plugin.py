@@ -94,7 +94,7 @@ class TestReading:
 
     def test_undeclared_variable(self, build_c: BuildC) -> None:
         """Of a variable the advice is to declare one."""
-        plg = nativeplug.open(build_c("int counted = 1;"))
+        plg = nativeplug.open(build_c("int counted = 1;", "plugin", "-g0"))
         with pytest.raises(SymbolNotFoundError, match="extern TYPE counted;"):
             plg.counted  # noqa: B018
 

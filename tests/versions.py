@@ -44,15 +44,15 @@ class Versions:
         self.path = folder / "plugin.so"
         self._folder = folder
 
-    def build(self, number: int, more: str = "") -> Path:
+    def build(self, number: int, more: str = "", *flags: str) -> Path:
         """Build a version beside the file."""
         source = self._folder / "next.c"
         source.write_text(_SOURCE.format(number=number, more=textwrap.dedent(more)))
-        return build.build(source, self._folder / "next.so", flags=["-O0"])
+        return build.build(source, self._folder / "next.so", flags=["-O0", *flags])
 
-    def put(self, number: int, more: str = "") -> Path:
+    def put(self, number: int, more: str = "", *flags: str) -> Path:
         """Put a version in place: built beside, and renamed."""
-        os.replace(self.build(number, more), self.path)
+        os.replace(self.build(number, more, *flags), self.path)
         return self.path
 
     def header(self, more: str = "") -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from nativeplug import kept
 
 _COMPACT = (",", ":")
 
@@ -18,9 +20,6 @@ FUNCTION, VARIABLE = "function", "variable"
 
 #: What is kept of a row: its pattern, which many rows share; its name; its line and column.
 Line = tuple[str, str, str]
-
-# How many lines are searched for. Then so many are used that an index of all is worth its time.
-_FEW = 8
 
 
 def to_line(row: Row) -> Line:
@@ -45,14 +44,10 @@ def from_line(line: Line) -> Row:
     return [kind, name, f"{before}{name}{after}", *rest, f"{file}:{place}", problem]
 
 
-class Lines(Mapping[str, Line]):
-    """
-    The lines of functions and variables by name, in one text, cut out of it when asked for.
+class Lines(kept.Rows[Line]):
+    """The lines of functions and variables by name."""
 
-    Immutable, and safe to use from several threads.
-    """
-
-    __slots__ = ("_index", "_patterns", "_searched", "_text")
+    __slots__ = ("_patterns",)
 
     def __init__(self, patterns: list[str], text: str) -> None:
         """
@@ -63,10 +58,8 @@ class Lines(Mapping[str, Line]):
             text: A newline, and of each line its name, its pattern's number and its place;
                 a tab between them, a newline after them.
         """
+        super().__init__(text)
         self._patterns = patterns
-        self._text = text
-        self._searched = 0
-        self._index: dict[str, Line] = {}  # empty until it is worth its time
 
     @classmethod
     def of(cls, lines: Iterable[Line]) -> Lines:
@@ -78,36 +71,9 @@ class Lines(Mapping[str, Line]):
         ]
         return cls([*numbers], f"\n{''.join(texts)}")
 
-    def __getitem__(self, name: str) -> Line:
-        """Return the line of *name*; KeyError when there is none."""
-        return self._index.get(name) or self._find(name)
-
-    def _find(self, name: str) -> Line:
-        self._searched += 1
-        if self._searched > _FEW:
-            return self._indexed()[name]
-        start = self._text.find(f"\n{name}\t") + 1
-        if not start or "\t" in name:
-            raise KeyError(name)
-        return self._cut(self._text[start : self._text.index("\n", start)])
-
-    def _cut(self, text: str) -> Line:
-        name, number, place = text.split("\t")
+    def _cut(self, row: str) -> Line:
+        name, number, place = row.split("\t")
         return self._patterns[int(number)], name, place
-
-    def _indexed(self) -> dict[str, Line]:
-        if not self._index:
-            lines = map(self._cut, self._text.split("\n")[1:-1])
-            self._index = {line[1]: line for line in lines}
-        return self._index
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the names."""
-        return iter(self._indexed())
-
-    def __len__(self) -> int:
-        """Return how many lines there are."""
-        return self._text.count("\n") - 1
 
     def __repr__(self) -> str:
         """Show the lines."""
@@ -155,7 +121,7 @@ class Unit:
 
     def to_bytes(self) -> bytes:
         """Return the unit as lines of JSON, which say nothing that could be executed."""
-        types = [[list(kept.names), kept.text, kept.place, kept.packed] for kept in self.types]
+        types = [[list(each.names), each.text, each.place, each.packed] for each in self.types]
         patterns, text = self.symbols.parts()
         head = json.dumps([self.origin, types, _to_json(self.ffi)], separators=_COMPACT)
         return "\n".join([head, *patterns, text]).encode("utf-8", "surrogatepass")

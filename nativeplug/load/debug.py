@@ -8,11 +8,12 @@ line for each type and each symbol, which is taken apart when it is asked for.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from nativeplug import abi, kept
-from nativeplug.load import dwarf
+from nativeplug.load import child, dwarf
 from nativeplug.load.dwarf import Debug, Known
 
 if TYPE_CHECKING:
@@ -24,6 +25,20 @@ _WHAT = "debug information"
 _COMPACT = (",", ":")
 _C, _NOT_C = "c", "-"
 _UNWRITABLE = frozenset("\t\n")
+_PACKAGES = ("nativeplug", "elftools")
+# How many bytes of it are read here, which takes some milliseconds: to start a process that can
+# read it takes a hundred.
+_LITTLE = 1 << 17
+# How long reading may take, which ends itself before that.
+_SECONDS = 30.0
+# Written at once at the end: half of it would be none.
+_CODE = """
+from nativeplug.load import debug, dwarf
+with open({data}, "rb") as file:
+    answer = debug.to_bytes(dwarf.read(file.read()))
+with open({answer}, "wb") as file:
+    file.write(answer)
+"""
 
 
 def find(content: Content) -> Debug:
@@ -41,16 +56,44 @@ def find(content: Content) -> Debug:
     name = f"debug/{content.sha256}.{_FORMAT}.lines"
     found = kept.load(name, _WHAT, from_bytes)
     if found is None:
-        payload = _read(content.data)
-        found = from_bytes(payload)
+        found, payload = _read(content.data)
         if found.is_final:
             kept.store(name, _WHAT, payload)
     return found
 
 
-def _read(data: bytes) -> bytes:
-    """Read the debug information of a file, and return what is kept of it."""
-    return to_bytes(dwarf.read(data))
+def _read(data: bytes) -> tuple[Debug, bytes]:
+    """
+    Read debug information; return it also as it is to be kept.
+
+    Other threads run meanwhile: much is read in a process of its own.
+    """
+    if dwarf.size_of(data) <= _LITTLE:
+        return _read_here(data)
+    code = _CODE.format(data=child.DATA, answer=child.ANSWER)
+    try:
+        ended = child.run(code, data=data, seconds=_SECONDS, paths=_paths())
+    except child.ChildError:  # a frozen program has no Python to start, and is told the same
+        return _read_here(data)
+    try:
+        return from_bytes(ended.output), ended.output
+    except ValueError:  # it has not come to its end
+        reason = ": ".join(filter(None, (f"Python {ended.ending}", ended.last_words)))
+        return Debug(reason=reason, is_final=False), b""
+
+
+def _read_here(data: bytes) -> tuple[Debug, bytes]:
+    payload = to_bytes(dwarf.read(data))
+    return from_bytes(payload), payload
+
+
+def _paths() -> list[str]:
+    """Return the directories from which to import what reads."""
+    from importlib.util import find_spec
+
+    origins = (spec.origin for name in _PACKAGES if (spec := find_spec(name)) is not None)
+    packages = (os.path.dirname(origin) for origin in origins if origin is not None)
+    return [*dict.fromkeys(map(os.path.dirname, packages))]
 
 
 def to_bytes(debug: Debug) -> bytes:
@@ -82,7 +125,7 @@ def from_bytes(data: bytes | memoryview) -> Debug:
             raise ValueError(f"its format is {found_format}")
         *lines, rest = text.split("\n", 2 + count)[2:]
         return Debug(
-            symbols=_Symbols(abi.Table(lines), f"\n{rest}"),
+            symbols=_Symbols(abi.Table(lines), _Rows(f"\n{rest}")),
             types=json.loads(types),
             reason=reason,
             build_id=build_id,
@@ -92,39 +135,38 @@ def from_bytes(data: bytes | memoryview) -> Debug:
         raise ValueError(f"not debug information: {error}") from None
 
 
+class _Rows(kept.Rows[tuple[int, bool, str]]):
+    """Of each symbol its type's number, whether its text is C, and its text."""
+
+    __slots__ = ()
+
+    def _cut(self, row: str) -> tuple[int, bool, str]:
+        _, number, mark, text = row.split("\t")
+        return int(number), mark == _C, text
+
+
 class _Symbols(Mapping[str, Known]):
     """
-    Symbols by name, each cut out of a text when it is asked for.
+    Symbols by name, each taken apart when it is asked for.
 
     Immutable but for what is remembered, and safe to use from several threads.
     """
 
-    __slots__ = ("_table", "_text")
+    __slots__ = ("_rows", "_table")
 
-    def __init__(self, table: abi.Table, text: str) -> None:
-        """
-        Take types and symbols.
-
-        Args:
-            table: The types.
-            text: A newline; and of each symbol its name, its type's number, whether it is C,
-                and its text, a tab between them and a newline after them.
-        """
+    def __init__(self, table: abi.Table, rows: _Rows) -> None:
         self._table = table
-        self._text = text
+        self._rows = rows
 
     def __getitem__(self, name: str) -> Known:
         """Return what is known of *name*; KeyError when nothing is."""
-        start = self._text.find(f"\n{name}\t") + 1
-        if not start or not _UNWRITABLE.isdisjoint(name):
-            raise KeyError(name)
-        _, number, mark, text = self._text[start : self._text.index("\n", start)].split("\t")
-        return Known(text, self._table[int(number)], mark == _C)
+        number, is_c, text = self._rows[name]
+        return Known(text, self._table[number], is_c)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
-        return (line.partition("\t")[0] for line in self._text.split("\n")[1:-1])
+        return iter(self._rows)
 
     def __len__(self) -> int:
         """Return how many symbols there are."""
-        return self._text.count("\n") - 1
+        return len(self._rows)

@@ -1,44 +1,31 @@
 """
 A generation: one loaded copy of a plugin's file.
 
-The only Python that touches an operating system's handle. A generation stays mapped unless
+A generation stays mapped unless
 somebody unloads it who knows that no thread is inside its code and no address of it is held;
 Go's runtime, Rust's and many a C++ library cannot be unloaded at all.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _cffi_backend import FFI
 
 from nativeplug._dl import ffi, lib
-from nativeplug.errors import ForkError, FormatError, OpenError, SymbolNotFoundError
-from nativeplug.load import dynamic, elf, image
-from nativeplug.load.content import Content
+from nativeplug.errors import SymbolNotFoundError
+from nativeplug.load import dynamic, handle
 from nativeplug.load.dynamic import Dynamic
-from nativeplug.load.image import Image
-from nativeplug.load.probe import find_death
-from nativeplug.load.structure import Defect
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
-from nativeplug.load.unloading import find_resident_reason
-from nativeplug.load.words import cannot_load, in_users_words
+from nativeplug.load.words import in_users_words
 
 if TYPE_CHECKING:
     from nativeplug.load.symbols import Kind
 
-_FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
-_TEXT_SIZE = 8192  # of the loader's messages: a path (PATH_MAX is 4096) and some words
 _NEAREST = 3
-# Of the handle of a Go library of the system: the process that loaded it.
-_processes: dict[int, int] = {}
-_HEADER_SIZE = 4096  # more than the loader reads before it maps anything
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +64,7 @@ class Generation:
         # Not functools.cached_property: until Python 3.12 it has a lock, and a child process
         # would wait for ever for one that another thread held at fork().
         if self._file is None:
-            file = dynamic.read(_read_library(_path_of(self._handle)))
+            file = dynamic.read(handle.bytes_of(self._handle))
             object.__setattr__(self, "_file", file)
             return file
         return self._file
@@ -118,14 +105,13 @@ class Generation:
             None when it is gone from memory; else why it is not.
         """
         if self.resident is None and self._handle != ffi.NULL:
-            text = ffi.new("char[]", _TEXT_SIZE)
-            handle = self._handle
+            mine = self._handle
             object.__setattr__(self, "_handle", ffi.NULL)  # first: nobody is to come to it now
-            if lib.np_dl_close(handle, text, _TEXT_SIZE):
-                reason = _text(text) or "the dynamic loader keeps it mapped"
-                object.__setattr__(self, "resident", reason)
-            else:
+            reason = handle.close(mine)
+            if reason is None:
                 object.__setattr__(self, "_span", ffi.new("struct np_dl_span *"))
+            else:
+                object.__setattr__(self, "resident", reason)
         return self.resident
 
     def address(self, symbol: str) -> int:
@@ -164,9 +150,9 @@ class Generation:
             return None, "a symbol's name has no NUL character"
         if self._handle == ffi.NULL:
             return 0, "its code was unloaded"
-        found, address, text = _symbol(self._handle, name)
+        found, address, text = handle.symbol(self._handle, name)
         if found == lib.NP_DL_ABSENT:
-            return None, in_users_words(text, _path_of(self._handle), self.path)
+            return None, in_users_words(text, handle.path_of(self._handle), self.path)
         if found == lib.NP_DL_FOREIGN and self.sha256 is not None:
             return None, f"the file does not export it, only its dependency {text!r} does"
         if found == lib.NP_DL_PLACELESS:
@@ -186,133 +172,3 @@ class Generation:
             symbol=symbol,
             nearest=nearest,
         )
-
-
-def _nothing() -> None:
-    """Do nothing."""
-
-
-def check_file(path: str, content: Content) -> None:
-    """
-    Refuse what is no plugin for this process.
-
-    Args:
-        path: The user's path, for words.
-        content: What was read of the file.
-
-    Raises:
-        FormatError: It is none.
-    """
-    if content.defect is not None:
-        raise _format_error(path, content.defect, content.data)
-
-
-def load_file(
-    path: str, content: Content, *, probe: bool = False, ready: Callable[[], object] = _nothing
-) -> Generation:
-    """
-    Load a private copy of a plugin's file; its constructors run without the GIL.
-
-    Args:
-        path: The user's path, for words.
-        content: What was read of the file.
-        probe: Load the copy in a process of its own first; see `find_death`.
-        ready: Called when that has gone well, and it is about to be loaded here.
-
-    Raises:
-        FormatError: The file is no plugin for this process.
-        OpenError: It cannot be loaded, with the dynamic loader's text; or not be probed.
-    """
-    check_file(path, content)
-    file = content.file
-    resident = find_resident_reason(file)
-    with contextlib.closing(image.copy(content.path, content.data, content.sha256)) as copy:
-        death = find_death(path, copy) if probe else None
-        if death is not None:
-            raise FormatError(f"cannot open plugin {path!r}: {death}", path=path, reason=death)
-        ready()
-        handle, text = _open_copy(path, copy)
-    if handle == ffi.NULL:
-        raise cannot_load(path, text)
-    return Generation(path, file.is_go, content.sha256, resident, file, handle)
-
-
-def load_system(soname: str) -> Generation:
-    """
-    Load a system library by the system's own search; its copy is shared.
-
-    Raises:
-        OpenError: There is none, or it cannot be loaded.
-    """
-    handle, text = _open(soname)
-    if handle == ffi.NULL:
-        hint = ""
-        if os.path.exists(soname):
-            hint = f"; for the file in the working directory write {'./' + soname!r}"
-        raise cannot_load(soname, text + hint)
-    is_go = elf.is_go(_read_library(_path_of(handle)))
-    if is_go:
-        _refuse_forked_go(soname, handle)
-    return Generation(soname, is_go, None, "a system library is shared", None, handle)
-
-
-def _refuse_forked_go(soname: str, handle: FFI.CData) -> None:
-    number = int(ffi.cast("uintptr_t", handle))
-    if _processes.setdefault(number, os.getpid()) != os.getpid():
-        raise ForkError(
-            f"cannot open plugin {soname!r}: it was loaded before fork(), which no Go runtime "
-            "survives; start processes by 'spawn'",
-            path=soname,
-        )
-
-
-def _read_library(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError:  # the vDSO, for one, is no file
-        return b""
-
-
-def _open_copy(path: str, copy: Image) -> tuple[FFI.CData, str]:
-    """Return the handle of a private copy, or NULL and the loader's text about the user's."""
-    handle, text = _open(copy.name)
-    return handle, in_users_words(text, copy.name, path)
-
-
-def _open(name: str) -> tuple[FFI.CData, str]:
-    text = ffi.new("char[]", _TEXT_SIZE)
-    handle = lib.np_dl_open(os.fsencode(name), _FLAGS, text, _TEXT_SIZE)
-    return handle, _text(text)
-
-
-def _symbol(handle: FFI.CData, name: bytes) -> tuple[int, int, str]:
-    """Return one of NP_DL_*, the symbol's address, and the loader's text."""
-    address, text = ffi.new("void **"), ffi.new("char[]", _TEXT_SIZE)
-    found = lib.np_dl_symbol(handle, name, address, text, _TEXT_SIZE)
-    return found, int(ffi.cast("uintptr_t", address[0])), _text(text)
-
-
-def _path_of(handle: FFI.CData) -> str:
-    path = ffi.new("char[]", _TEXT_SIZE)
-    lib.np_dl_path(handle, path, _TEXT_SIZE)
-    return _text(path)
-
-
-def _text(buffer: FFI.CData) -> str:
-    return os.fsdecode(ffi.string(buffer))
-
-
-def _format_error(path: str, defect: Defect, data: bytes) -> FormatError:
-    message = f"cannot open plugin {path!r}: {defect}"
-    if elf.is_refused_by_header(data):
-        with (  # what we found needs no place for a copy
-            contextlib.suppress(OpenError),
-            contextlib.closing(image.copy(path, data[:_HEADER_SIZE])) as copy,
-        ):
-            message += f" ({_open_copy(path, copy)[1]})"
-    return FormatError(message, path=path, reason=defect.text, offset=defect.offset)
-
-
-def libc_free() -> int:
-    """Return the address of libc's free, whatever a plugin exports under that name."""
-    return int(ffi.cast("uintptr_t", lib.np_dl_free_address()))

@@ -14,8 +14,8 @@ from nativeplug.declare.sources import Source
 from nativeplug.errors import InterfaceError, OpenError, OriginError, PluginError, UpdateError
 from nativeplug.interface import Interface
 from nativeplug.load.content import FileChangedError, read_file
-from nativeplug.load.generation import load_system
 from nativeplug.load.key import FileKey, Key, SystemKey
+from nativeplug.load.loading import load_system
 from nativeplug.options import Options
 from nativeplug.plugin.files import files
 from nativeplug.plugin.plugin import Plugin

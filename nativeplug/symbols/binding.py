@@ -24,7 +24,7 @@ from nativeplug.call import (
 )
 from nativeplug.declare import FunctionDeclaration, Line
 from nativeplug.errors import DeclarationError, PluginError, SymbolNotFoundError
-from nativeplug.load.generation import libc_free
+from nativeplug.load.handle import libc_free
 from nativeplug.symbols.given import Given
 from nativeplug.symbols.known import By
 from nativeplug.symbols.loaded import Loaded

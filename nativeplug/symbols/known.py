@@ -14,7 +14,7 @@ from nativeplug.declare.unit import CTYPE, FUNCTION, TEXT
 from nativeplug.errors import DeclarationError, SignatureMismatchError
 from nativeplug.load import debug, told
 from nativeplug.load.content import Content
-from nativeplug.load.dwarf import Debug
+from nativeplug.load.dwarf import Debug, has_debug
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
 from nativeplug.load.told import InterfaceVersion
 
@@ -36,8 +36,6 @@ class Evidence:
     #: Its declaration in C.
     text: str
     type: abi.Type
-    #: The same for all symbols that have this type.
-    key: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class Known:
         Args:
             path: The user's path, for words.
             content: What was read of it; None for a system library. It is kept until its debug
-                information is read.
+                information is read, if it has any.
             is_signed: Its content is signed, and the header beside it is not.
 
         Raises:
@@ -86,13 +84,15 @@ class Known:
         self._file = None if content is None else content.file
         #: What it tells about itself.
         self.told = None if content is None else told.read(content.data, path)
-        self._content = content
+        # A file is large: it is kept only where there is something to be read of it yet.
+        has_more = content is not None and has_debug(content.data)
+        self._content = content if has_more else None
         self._is_signed = is_signed
         self._debug: Debug | None = None
         self._own: Declarations | None = None
         self._brought: tuple[str, Brought | None] | None = None
-        # Pairs of a declaration's pattern and of what is known, which agree.
-        self._agreed: set[tuple[str, object]] = set()
+        # Which patterns of declarations agree with what is known, each with its `_key_of`.
+        self._agreed: dict[tuple[str, object], By] = {}
 
     @property
     def interface(self) -> InterfaceVersion | None:
@@ -164,13 +164,21 @@ class Known:
         Raises:
             DeclarationError: What the plugin declares cannot be read.
         """
-        if self.told is not None and (line := self.own.lines.get(name)) is not None:
-            found = abi_of(self.own.ffi, line)
-            return None if found is None else Evidence("plugin", _text(line), found, line[0])
+        line = None if self.told is None else self.own.lines.get(name)
+        type_ = None if line is None else abi_of(self.own.ffi, line)
+        if line is not None and type_ is not None:
+            return Evidence("plugin", _text(line), type_)
         known = self.debug.symbols.get(name)
         if known is None:
             return None
-        return Evidence("dwarf", known.text, known.type, known.type)
+        return Evidence("dwarf", known.text.removeprefix("extern "), known.type)
+
+    def _key_of(self, name: str) -> object:
+        """Return what is the same for all symbols of which the same is known; None for nothing."""
+        if self.told is not None and (line := self.own.lines.get(name)) is not None:
+            return line[0]
+        known = self.debug.symbols.get(name)
+        return None if known is None else id(known.type)  # which `debug` keeps, each type once
 
     def check(self, line: Line, ffi: Any, *, required: bool) -> By | None:
         """
@@ -191,24 +199,33 @@ class Known:
         pattern, name, _ = line
         if self._file is not None:
             self._check_kind(line, ffi)
-        if self.told is not None and self.own.lines.get(name) == line:
-            return "plugin"  # which is where the declaration comes from
-        known = self.find(name)
-        declared = None
-        if known is not None and (pattern, known.key) not in self._agreed:
-            declared = abi_of(ffi, line)
-            difference = None if declared is None else abi.differ(declared, known.type)
-            if difference is not None:
-                words = f"but {_SAYS[known.by]} {known.text!r}: {difference}"
-                raise self._mismatch(line, known.text, words)
-            if declared is not None and _is_whole(known.type):
-                self._agreed.add((pattern, known.key))
-        if known is not None and (pattern, known.key) in self._agreed:
-            return known.by
-        if required:
+        of_known = self._key_of(name)
+        # Most are declared as one before them, and are known to be like that one.
+        by = self._agreed.get((pattern, of_known)) or self._compare(line, ffi, of_known)
+        if by is None and required:
             words = "and the plugin does not tell its type, which require_checked demands"
             raise self._mismatch(line, None, f"{words}: build it with -g or by nativeplug.h")
-        return None
+        return by
+
+    def _compare(self, line: Line, ffi: Any, of_known: object) -> By | None:
+        """Compare a declaration with what is known, and note it where they agree."""
+        key = line[0], of_known
+        if line[0] == of_known:  # the plugin itself has declared it
+            self._agreed[key] = "plugin"
+            return "plugin"
+        known = self.find(line[1])
+        declared = None if known is None else abi_of(ffi, line)
+        if known is None or declared is None:
+            return None
+        difference = abi.differ(declared, known.type)
+        if difference is not None:
+            words = f"but {_SAYS[known.by]} {known.text!r}: {difference}"
+            raise self._mismatch(line, known.text, words)
+        if not _is_whole(known.type):
+            return None
+        if isinstance(of_known, str) is (known.by == "plugin"):  # or it is not what is compared
+            self._agreed[key] = known.by
+        return known.by
 
     def find_changes(self, before: Known, names: Iterable[str]) -> dict[str, str]:
         """

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nativeplug.load.content import Content
-from nativeplug.load.generation import Generation, check_file, load_file
+from nativeplug.load.generation import Generation
+from nativeplug.load.loading import check_file, load_file
 from nativeplug.symbols import Known
 from nativeplug.trust import Demands, Verified
 

@@ -7,9 +7,9 @@ is imported when there is something to read, and pyelftools with it.
 """
 
 from nativeplug.load.dwarf.known import Debug, Known
-from nativeplug.load.dwarf.sections import has_debug
+from nativeplug.load.dwarf.sections import has_debug, size_of
 
-__all__ = ["Debug", "Known", "has_debug", "read"]
+__all__ = ["Debug", "Known", "has_debug", "read", "size_of"]
 
 
 def read(data: bytes) -> Debug:

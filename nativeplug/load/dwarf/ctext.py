@@ -244,7 +244,7 @@ class CText(Spelling):
             UntoldError: C cannot, or has another one of that name.
         """
         if key in self._in_progress:
-            return
+            raise UntoldError(f"{key!r} is a part of itself")
         if id(die) not in self._is_defined:
             self._is_defined[id(die)] = False
             self._in_progress.add(key)

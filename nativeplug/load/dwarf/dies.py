@@ -30,6 +30,8 @@ _MOST_SECONDS = 10.0
 # How far a reference may lead on, and namespaces may be nested.
 _MOST_STEPS = 32
 _CHECK_EVERY = 256
+# How many entries are read in the time for which a thread that wants the GIL may wait.
+_YIELD_EVERY = 8
 _WIDE = 0xFFFFFFFF
 _DWARF_5, _DW_UT_TYPE = 5, 2
 _ORIGINS = ("DW_AT_abstract_origin", "DW_AT_specification")
@@ -62,6 +64,8 @@ class Budget:
         self.entries -= 1
         if self.entries < 0:
             raise UnreadableError("more entries than a plugin's exports need")
+        if self.entries % _YIELD_EVERY == 0:
+            time.sleep(0)  # plugins may be called meanwhile
         if self.entries % _CHECK_EVERY == 0 and time.monotonic() > self.deadline:
             raise OutOfTimeError(f"reading it takes more than {_MOST_SECONDS:.0f} s")
 
@@ -223,9 +227,12 @@ def _information(sections: dict[str, bytes]) -> DWARFInfo:
             return None
         return DebugSectionDescriptor(io.BytesIO(data), f".{name}", 0, len(data), 0)
 
-    used = ("info", "abbrev", "str", "ranges", "addr", "str_offsets", "line_str", "rnglists")
-    unused = ("aranges", "frame", "loc", "line", "pubtypes", "pubnames", "loclists", "sup")
-    named: dict[str, Any] = {f"debug_{name}_sec": section(f"debug_{name}") for name in used}
+    used = ("info", "abbrev", "str", "ranges", "addr", "str_offsets", "line_str")
+    listed = ("rnglists", "loclists")  # entries refer to these by index
+    unused = ("aranges", "frame", "loc", "line", "pubtypes", "pubnames", "sup")
+    named: dict[str, Any] = {
+        f"debug_{name}_sec": section(f"debug_{name}") for name in used + listed
+    }
     named |= dict.fromkeys((f"debug_{name}_sec" for name in unused), None)
     return DWARFInfo(
         config=DwarfConfig(little_endian=True, machine_arch="", default_address_size=8),

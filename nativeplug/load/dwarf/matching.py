@@ -55,8 +55,6 @@ class Definitions:
             return declared
         if not found:
             raise UntoldError("no unit defines it")
-        if kind != "function" and not self._is_of_size(found[0], symbol.size):
-            raise UntoldError("what is there has another size")
         return found[0]
 
     def _is_folded(self, die: Die, symbol: ExportedSymbol) -> bool:
@@ -69,11 +67,6 @@ class Definitions:
     def _names(self, die: Die) -> set[str]:
         attributes = ("DW_AT_name", "DW_AT_linkage_name", "DW_AT_MIPS_linkage_name")
         return {self._dies.name(die, attribute) for attribute in attributes}
-
-    def _is_of_size(self, die: Die, size: int) -> bool:
-        type_ = self._dies.type(die)
-        told = None if type_ is None else self._dies.attribute(type_, "DW_AT_byte_size")
-        return told in {None, size}
 
     def _places(self, die: Die) -> list[tuple[str, int]]:
         if die.tag == "DW_TAG_subprogram":

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from nativeplug import abi
 from nativeplug.load.dwarf import sections, units
 from nativeplug.load.dwarf.ctext import CText
 from nativeplug.load.dwarf.dies import Budget, Dies, OutOfTimeError, UntoldError
@@ -36,7 +37,8 @@ def read(data: bytes) -> Debug:
         data: The whole file.
     """
     try:
-        return _Reader(data).read()
+        found = sections.load(data)
+        return _Reader(data, found).read() if ".debug_info" in found else Debug()
     except UnreadableError as error:
         return Debug(reason=str(error))
     except RecursionError:
@@ -47,8 +49,7 @@ def read(data: bytes) -> Debug:
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
-        found = sections.load(data)
+    def __init__(self, data: bytes, found: dict[str, bytes]) -> None:
         file = _elf(data)
         self._build_id = find_build_id(file)
         self._symbols = _exported(file)
@@ -130,6 +131,8 @@ class _Reader:
             plain = self._plain.function(die, symbol.name)
         else:
             type_ = self._types.of(self._dies.type(die))
+            if abi.size_of(type_) > symbol.size > 0:
+                raise UntoldError("the symbol is smaller than its type")
             plain = self._plain.variable(die, symbol.name, is_thread_local=symbol.kind == "tls")
         if not is_name(symbol.name):
             return Known(plain, type_, is_c=False)

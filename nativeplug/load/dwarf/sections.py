@@ -1,8 +1,8 @@
 """
 The debug sections of a file: found by name, decompressed, and in bounds.
 
-Section headers as in elf(5), compressed sections as in the gABI's chapter "Sections", and
-``.zdebug`` sections as binutils wrote them before there were those.
+Compressed sections as in the gABI's chapter "Sections", and ``.zdebug`` sections as binutils
+wrote them before there were those.
 """
 
 from __future__ import annotations
@@ -11,19 +11,14 @@ import importlib
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
-from nativeplug.load import layout
+from nativeplug.load import sections
+from nativeplug.load.sections import SHF_COMPRESSED, SHT_NOBITS, Section
 
-_SECTIONS_AT, _COUNTS_AT = 40, 58  # e_shoff; e_shentsize, e_shnum and e_shstrndx
-_HEADER: Final = struct.Struct("<IIQQQQIIQQ")
 _COMPRESSION: Final = struct.Struct("<IIQQ")
-_SHT_NOBITS, _SHF_COMPRESSED = 8, 0x800
 _ELFCOMPRESS_ZLIB, _ELFCOMPRESS_ZSTD = 1, 2
 _OLD_MAGIC, _OLD_SIZE = b"ZLIB", 12
-# The marks of a file that has debug information.
-_INFO = (b"\0.debug_info\0", b"\0.zdebug_info\0")
 # The debug information of 100 MB of code; more is not worth the time that it would take.
 _MOST = 1 << 29
 
@@ -32,31 +27,22 @@ class UnreadableError(Exception):
     """The debug information cannot be read; says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A section's header."""
-
-    name: bytes
-    kind: int
-    flags: int
-    offset: int
-    size: int
-
-
 def has_debug(data: bytes) -> bool:
     """
     Tell whether a file has a section of debug information, in microseconds.
 
     Never raises.
     """
-    try:
-        table = _find_names(data)
-    except struct.error:
-        return False
-    if table is None:
-        return False
-    names = data[table.offset : table.offset + table.size]
-    return any(mark in names for mark in _INFO)
+    return any(sections.find(data, name) for name in (".debug_info", ".zdebug_info"))
+
+
+def size_of(data: bytes) -> int:
+    """
+    Return how many bytes of debug information a file has, as they are in it.
+
+    Never raises.
+    """
+    return sum(section.size for _, section in find_all(data))
 
 
 def load(data: bytes) -> dict[str, bytes]:
@@ -65,16 +51,12 @@ def load(data: bytes) -> dict[str, bytes]:
 
     Raises:
         UnreadableError: One of them is damaged, too large, or compressed in an unknown way.
-        struct.error: The section headers are damaged.
     """
     found, total = {}, 0
-    for section in find(data):
-        name = section.name.decode("ascii", "replace")
-        if not name.startswith((".debug_", ".zdebug_")) or section.kind == _SHT_NOBITS:
-            continue
-        if section.offset + section.size > len(data):
+    for name, section in find_all(data):
+        if section.end > len(data):
             raise UnreadableError(f"{name} ends after the file")
-        content = _content(name, section, data[section.offset : section.offset + section.size])
+        content = _content(name, section, data[section.offset : section.end])
         total += len(content)
         if total > _MOST:
             raise UnreadableError(f"more than {_MOST} bytes of it")
@@ -82,42 +64,21 @@ def load(data: bytes) -> dict[str, bytes]:
     return found
 
 
-def _find_names(data: bytes) -> Section | None:
-    """Return the table of the sections' names, itself without a name."""
-    target = layout.Target.of(data)
-    if target is None or (target.word_size, target.byte_order) != (64, "<"):
-        return None
-    (start,) = struct.unpack_from("<Q", data, _SECTIONS_AT)
-    size, _, index = struct.unpack_from("<HHH", data, _COUNTS_AT)
-    if not start or size != _HEADER.size:
-        return None
-    return _section(data, start + index * size)
-
-
-def _section(data: bytes, at: int, names: bytes = b"") -> Section:
-    name, kind, flags, _, offset, size, *_ = _HEADER.unpack_from(data, at)
-    return Section(names[name : names.find(b"\0", name)], kind, flags, offset, size)
-
-
-def find(data: bytes) -> Iterator[Section]:
-    """
-    Give the headers of a file's sections.
-
-    Raises:
-        struct.error: They are damaged.
-    """
-    table = _find_names(data)
-    if table is None:
+def find_all(data: bytes) -> Iterator[tuple[str, Section]]:
+    """Give the debug sections of a file that have content, and their names."""
+    table = sections.Table.of(data)
+    if table is None or (table.target.word_size, table.target.byte_order) != (64, "<"):
         return
-    names = data[table.offset : table.offset + table.size]
-    (start,) = struct.unpack_from("<Q", data, _SECTIONS_AT)
-    size, count, _ = struct.unpack_from("<HHH", data, _COUNTS_AT)
-    for index in range(count):
-        yield _section(data, start + index * size, names)
+    names = table.header(data, table.names)
+    for section in table.read(data):
+        start = names.offset + section.name
+        name = data[start : data.find(b"\0", start)].decode("ascii", "replace")
+        if name.startswith((".debug_", ".zdebug_")) and section.kind != SHT_NOBITS:
+            yield name, section
 
 
 def _content(name: str, section: Section, data: bytes) -> bytes:
-    if section.flags & _SHF_COMPRESSED:
+    if section.flags & SHF_COMPRESSED:
         method, _, size, _ = _COMPRESSION.unpack_from(data)
         return _decompress(name, method, size, data[_COMPRESSION.size :])
     if name.startswith(".z") and data.startswith(_OLD_MAGIC):

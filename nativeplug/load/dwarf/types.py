@@ -23,7 +23,7 @@ _DW_CC_NORMAL = 1
 _EM_386, _EM_X86_64 = 3, 62
 # What is as long as the x87's 80 bits are with their padding, and is not them.
 _QUADS = ("float128", "f128", "Float128")
-_MOST_BYTES, _NO_ITEMS = 1 << 62, 1 << 64
+_MOST_BYTES = 1 << 62
 _LONG = frozenset({16, 32})
 _ADDRESSES = frozenset({"intptr_t", "uintptr_t"})
 
@@ -130,15 +130,18 @@ class Types:
     def _target(self, die: Die) -> abi.Record | None:
         """Return what a pointer leads to, if that is a record whose members are told."""
         try:
-            target, _ = peel(self._dies, self._dies.type(die))
+            target, typedefs = peel(self._dies, self._dies.type(die))
             while target is not None and target.tag == "DW_TAG_array_type":
-                target, _ = peel(self._dies, self._dies.type(target))
+                target, typedefs = peel(self._dies, self._dies.type(target))
             if target is None or target.tag not in RECORDS:
                 return None
             found = self.of(target)
         except UntoldError:
             return None
-        return found if isinstance(found, abi.Record) else None
+        if not isinstance(found, abi.Record):
+            return None
+        is_nameless = typedefs and not self._dies.name(target)
+        return replace(found, name=typedefs[-1]) if is_nameless else found
 
     def _enumeration_size(self, die: Die) -> int:
         die = whole(self._dies, die)
@@ -186,8 +189,6 @@ def _length(die: Die) -> int | None:
         if attribute is None:
             continue
         value = attribute.value
-        if value == _NO_ITEMS - more:  # as an unsigned number
-            return 0
         if not isinstance(value, int) or not -1 <= value < _MOST_BYTES or value + more < 0:
             raise UntoldError("its length is worked out at run time")
         return value + more

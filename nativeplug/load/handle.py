@@ -1,0 +1,63 @@
+"""
+The dynamic loader's handles: all calls that take one, or give one, as Python has them.
+
+Together with `generation`, which keeps them, the only Python that touches one.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from _cffi_backend import FFI
+
+from nativeplug._dl import ffi, lib
+
+_FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
+_TEXT_SIZE = 8192  # of the loader's messages: a path (PATH_MAX is 4096) and some words
+
+
+def open_file(name: str) -> tuple[FFI.CData, str]:
+    """Return the handle of what dlopen(3) loads, or NULL and the loader's text."""
+    text = ffi.new("char[]", _TEXT_SIZE)
+    handle = lib.np_dl_open(os.fsencode(name), _FLAGS, text, _TEXT_SIZE)
+    return handle, _text(text)
+
+
+def close(handle: FFI.CData) -> str | None:
+    """Unmap what a handle stands for; return None when it is gone, else why it is not."""
+    text = ffi.new("char[]", _TEXT_SIZE)
+    if lib.np_dl_close(handle, text, _TEXT_SIZE):
+        return _text(text) or "the dynamic loader keeps it mapped"
+    return None
+
+
+def symbol(handle: FFI.CData, name: bytes) -> tuple[int, int, str]:
+    """Return one of NP_DL_*, the symbol's address, and the loader's text."""
+    address, text = ffi.new("void **"), ffi.new("char[]", _TEXT_SIZE)
+    found = lib.np_dl_symbol(handle, name, address, text, _TEXT_SIZE)
+    return found, int(ffi.cast("uintptr_t", address[0])), _text(text)
+
+
+def path_of(handle: FFI.CData) -> str:
+    """Return the path of the file that was loaded."""
+    path = ffi.new("char[]", _TEXT_SIZE)
+    lib.np_dl_path(handle, path, _TEXT_SIZE)
+    return _text(path)
+
+
+def bytes_of(handle: FFI.CData) -> bytes:
+    """Return what is in the file that was loaded; nothing where it cannot be read."""
+    try:
+        return Path(path_of(handle)).read_bytes()
+    except OSError:  # the vDSO, for one, is no file
+        return b""
+
+
+def libc_free() -> int:
+    """Return the address of libc's free, whatever a plugin exports under that name."""
+    return int(ffi.cast("uintptr_t", lib.np_dl_free_address()))
+
+
+def _text(buffer: FFI.CData) -> str:
+    return os.fsdecode(ffi.string(buffer))

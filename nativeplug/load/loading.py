@@ -1,0 +1,119 @@
+"""From a file's content, or a soname, to a loaded generation; constructors run without the GIL."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+
+from _cffi_backend import FFI
+
+from nativeplug._dl import ffi
+from nativeplug.errors import ForkError, FormatError, OpenError
+from nativeplug.load import elf, handle, image
+from nativeplug.load.content import Content
+from nativeplug.load.generation import Generation
+from nativeplug.load.image import Image
+from nativeplug.load.probe import find_death
+from nativeplug.load.structure import Defect
+from nativeplug.load.unloading import find_resident_reason
+from nativeplug.load.words import cannot_load, in_users_words
+
+# Of the handle of a Go library of the system: the process that loaded it.
+_processes: dict[int, int] = {}
+_HEADER_SIZE = 4096  # more than the loader reads before it maps anything
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def check_file(path: str, content: Content) -> None:
+    """
+    Refuse what is no plugin for this process.
+
+    Args:
+        path: The user's path, for words.
+        content: What was read of the file.
+
+    Raises:
+        FormatError: It is none.
+    """
+    if content.defect is not None:
+        raise _format_error(path, content.defect, content.data)
+
+
+def load_file(
+    path: str, content: Content, *, probe: bool = False, ready: Callable[[], object] = _nothing
+) -> Generation:
+    """
+    Load a private copy of a plugin's file; its constructors run without the GIL.
+
+    Args:
+        path: The user's path, for words.
+        content: What was read of the file.
+        probe: Load the copy in a process of its own first; see `find_death`.
+        ready: Called when that has gone well, and it is about to be loaded here.
+
+    Raises:
+        FormatError: The file is no plugin for this process.
+        OpenError: It cannot be loaded, with the dynamic loader's text; or not be probed.
+    """
+    check_file(path, content)
+    file = content.file
+    resident = find_resident_reason(file)
+    with contextlib.closing(image.copy(content.path, content.data, content.sha256)) as copy:
+        death = find_death(path, copy) if probe else None
+        if death is not None:
+            raise FormatError(f"cannot open plugin {path!r}: {death}", path=path, reason=death)
+        ready()
+        loaded, text = _open_copy(path, copy)
+    if loaded == ffi.NULL:
+        raise cannot_load(path, text)
+    return Generation(path, file.is_go, content.sha256, resident, file, loaded)
+
+
+def load_system(soname: str) -> Generation:
+    """
+    Load a system library by the system's own search; its copy is shared.
+
+    Raises:
+        OpenError: There is none, or it cannot be loaded.
+    """
+    loaded, text = handle.open_file(soname)
+    if loaded == ffi.NULL:
+        hint = ""
+        if os.path.exists(soname):
+            hint = f"; for the file in the working directory write {'./' + soname!r}"
+        raise cannot_load(soname, text + hint)
+    is_go = elf.is_go(handle.bytes_of(loaded))
+    if is_go:
+        _refuse_forked_go(soname, loaded)
+    return Generation(soname, is_go, None, "a system library is shared", None, loaded)
+
+
+def _refuse_forked_go(soname: str, loaded: FFI.CData) -> None:
+    number = int(ffi.cast("uintptr_t", loaded))
+    if _processes.setdefault(number, os.getpid()) != os.getpid():
+        raise ForkError(
+            f"cannot open plugin {soname!r}: it was loaded before fork(), which no Go runtime "
+            "survives; start processes by 'spawn'",
+            path=soname,
+        )
+
+
+def _open_copy(path: str, copy: Image) -> tuple[FFI.CData, str]:
+    """Return the handle of a private copy, or NULL and the loader's text about the user's."""
+    loaded, text = handle.open_file(copy.name)
+    return loaded, in_users_words(text, copy.name, path)
+
+
+def _format_error(path: str, defect: Defect, data: bytes) -> FormatError:
+    message = f"cannot open plugin {path!r}: {defect}"
+    if elf.is_refused_by_header(data):
+        with (  # what we found needs no place for a copy
+            contextlib.suppress(OpenError),
+            contextlib.closing(image.copy(path, data[:_HEADER_SIZE])) as copy,
+        ):
+            message += f" ({_open_copy(path, copy)[1]})"
+    return FormatError(message, path=path, reason=defect.text, offset=defect.offset)

@@ -1,0 +1,63 @@
+"""Records laid flat."""
+
+from __future__ import annotations
+
+import pytest
+
+from nativeplug.abi import VOID, Array, Field, FunctionType, Pointer, Record, Scalar, Type
+from nativeplug.abi.runs import Run, TooManyError, flat
+
+INT = Scalar("integer", 4, signed=True)
+SHORT = Scalar("integer", 2, signed=True)
+PAIR = Record("struct pair", 8, 4, (Field(INT, 0), Field(SHORT, 4)))
+
+
+def record(*fields: Field) -> Record:
+    """Return a struct."""
+    return Record("struct s", 64, 4, fields)
+
+
+@pytest.mark.parametrize(
+    ("type_", "expected"),
+    [
+        (INT, [Run(0, 32, 1, INT)]),
+        (Pointer(PAIR), [Run(0, 64, 1, Pointer())]),
+        (VOID, []),
+        (FunctionType(INT, ()), []),
+        (Array(INT, 3), [Run(0, 32, 3, INT)]),
+        (Array(INT, 0), []),
+        (Array(INT, None), []),
+        (record(Field(INT, 0), Field(Array(INT, 2), 4)), [Run(0, 32, 3, INT)]),
+        (record(Field(INT, 0), Field(INT, 8)), [Run(0, 32, 1, INT), Run(64, 32, 1, INT)]),
+        (record(Field(INT, 4), Field(INT, 0)), [Run(0, 32, 2, INT)]),
+        (record(Field(INT, 0, (3, 5))), [Run(3, 5, 1, INT)]),
+        (record(Field(PAIR, 0, (3, 5)), Field(INT, 0, (3, 0))), []),
+        (PAIR, [Run(0, 32, 1, INT), Run(32, 16, 1, SHORT)]),
+        (
+            Array(PAIR, 2),
+            [
+                Run(0, 32, 1, INT),
+                Run(32, 16, 1, SHORT),
+                Run(64, 32, 1, INT),
+                Run(96, 16, 1, SHORT),
+            ],
+        ),
+    ],
+)
+def test_flat(type_: Type, expected: list[Run]) -> None:
+    """Members have their places, and what follows without a gap is one run."""
+    assert expected == flat(type_)
+
+
+def test_union() -> None:
+    """Members of a union lie over each other, each once."""
+    fields = (Field(INT, 0), Field(INT, 0), Field(Array(SHORT, 2), 0))
+    assert [Run(0, 16, 2, SHORT), Run(0, 32, 1, INT)] == flat(Record("union u", 4, 4, fields))
+
+
+def test_too_many() -> None:
+    """More runs than are worth comparing are not made."""
+    with pytest.raises(TooManyError):
+        flat(Array(PAIR, 1 << 40))
+    with pytest.raises(TooManyError):
+        flat(record(*(Field(INT, index * 8) for index in range(5000))))
