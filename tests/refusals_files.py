@@ -12,7 +12,7 @@ import damages
 from damages import Damage, Parts
 from elf_parts import PT_NOTE
 from nativeplug import FormatError, OpenError, Policy
-from nativeplug.load import generation, layout, probe
+from nativeplug.load import layout, loading, probe
 from refusals import DECLARED, PLAIN, TELLING, Refusal, Stage, as_file, asking, compiled, put_next
 from support import E_MACHINE, E_PHNUM, E_TYPE, patched
 
@@ -146,7 +146,7 @@ def _probed(name: str, statement: str, words: str) -> Refusal:
 def _impatient(stage: Stage) -> None:
     compiled(_dying("for (;;) pause();"))(stage)
     find = partial(probe.find_death, seconds=0.2)
-    stage.enter_context(mock.patch.object(generation, "find_death", find))
+    stage.enter_context(mock.patch.object(loading, "find_death", find))
 
 
 def _without_python(stage: Stage) -> None:
