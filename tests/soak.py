@@ -71,7 +71,7 @@ def main(scale: str, *names: str) -> int:
     lines = [
         (row.what, measured.text, row.limit, _verdict(row, measured)) for row, measured in found
     ]
-    title = "what updates must reach" if float(scale) == 1 else f"at {scale} of the full size"
+    title = "what must be reached" if float(scale) == 1 else f"at {scale} of the full size"
     console().print(table(title, ("what", "measured", "at most", ""), lines))
     return 1 if any(_verdict(row, measured) == "missed" for row, measured in found) else 0
 
