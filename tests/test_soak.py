@@ -91,6 +91,17 @@ def test_mutants() -> None:
 
 
 @needs_go
+def test_mutants_probed() -> None:
+    """None of them kills a process that probes before it loads."""
+    check("mutants_probed")
+
+
+def test_refusals() -> None:
+    """Nothing runs of what is refused."""
+    check("refusals")
+
+
+@needs_go
 def test_false_refusals() -> None:
     """No file that can be loaded is refused."""
     check("false_refusals")
