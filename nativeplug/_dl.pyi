@@ -91,7 +91,8 @@ class _Lib:
     def np_dl_free_address(self) -> FFI.CData:
         """Return the address of libc's free."""
 
-    #: Which libc a process or a file has.
+    #: Which libc a process or a file has; a file may be looked at for any.
+    NP_LIBC_ANY: int
     NP_LIBC_GNU: int
     NP_LIBC_MUSL: int
 

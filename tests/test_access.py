@@ -56,6 +56,18 @@ class TestWay:
         expected = [writable(deep.parent.parent, 0o777), writable(deep.parent, 0o777)]
         assert expected == found(deep)
 
+    def test_not_there(self, deep: Path) -> None:
+        """What is not there yet can be put there by whoever can write to where it would be."""
+        missing = deep.parent / "libs" / "lib.so"
+        assert f"the way to '{missing}' cannot be looked at: No such file or directory" in (
+            found(missing)
+        )
+        assert [] == [*access.find_writable(str(missing), TRUSTED, is_there=False)]
+        deep.parent.chmod(0o1777)
+        assert [writable(deep.parent, 0o1777)] == [
+            *access.find_writable(str(missing), TRUSTED, is_there=False)
+        ]
+
     def test_relative(self, deep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A relative path leads through the working directory; '..' leads up."""
         monkeypatch.chdir(deep.parent)

@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from nativeplug.build import build
-from support import refused, run
+from support import EXPORTS_C, BuildC, CPlugin, refused, run
+from telling import tell
 
 
 class TestInspect:
@@ -24,11 +27,11 @@ class TestInspect:
     def test_keys(self, kinds: Path) -> None:
         """The keys of the JSON text are the interface for programs."""
         expected = """architecture build_id byte_order constants declarations defect flags functions
-            kind language needed not_exported path rpath runpath runtime_symbols soname toolchain
-            variables word_size"""
+            interface kind language needed not_exported path rpath runpath runtime_symbols soname
+            toolchain variables word_size"""
         report = self.report(kinds)
         assert expected.split() == sorted(report)
-        keys = "address declaration kind name place size version weak"
+        keys = "address declaration kind name place size told told_by version weak"
         assert keys.split() == sorted(report["functions"][0])
 
     def test_declared(self, kinds: Path) -> None:
@@ -51,11 +54,54 @@ class TestInspect:
         """A declared symbol that the file lacks is listed apart."""
         assert ["absent"] == [entry["name"] for entry in self.report(kinds)["not_exported"]]
 
-    def test_no_declarations(self, bare_kinds: Path) -> None:
-        """A plugin without a header is listed with names alone."""
-        report = self.report(bare_kinds)
+    def test_no_declarations(self, build_c: BuildC) -> None:
+        """A plugin that nothing declares is listed with names alone."""
+        report = self.report(build_c(EXPORTS_C, "plugin", "-g0"))
         assert {"origins": [], "problem": None} == report["declarations"]
-        assert {None} == {entry["declaration"] for entry in report["functions"]}
+        untold = {"declaration": None, "place": None, "told": None, "told_by": None}
+        assert untold.items() <= report["functions"][0].items()
+        assert report["interface"] is None
+
+    def test_debug_information(self, bare_kinds: Path) -> None:
+        """Without a header the declarations are those of the debug information."""
+        report = self.report(bare_kinds)
+        assert [f"{bare_kinds} (debug information)"] == report["declarations"]["origins"]
+        [found] = (entry for entry in report["functions"] if entry["name"] == "add")
+        assert "int64_t add(int64_t a, int64_t b)" == found["declaration"] == found["told"]
+        assert "dwarf" == found["told_by"]
+
+    def test_told(self, c_plugin: CPlugin) -> None:
+        """What the plugin tells of itself comes first, with its interface."""
+        path = c_plugin("told")
+        report = self.report(path)
+        assert "told 1.2" == report["interface"]
+        assert [f"{path} (.nativeplug)"] == report["declarations"]["origins"]
+        assert {"plugin"} == {entry["told_by"] for entry in report["functions"]}
+        assert "told 1.2" in run("inspect", path).stdout
+
+    def test_told_otherwise(self, c_plugin: CPlugin, tmp_path: Path) -> None:
+        """How the plugin has a symbol is shown beside another declaration of it."""
+        header = tmp_path / "other.h"
+        header.write_text("int told_add(int a);\n")
+        text = run("inspect", c_plugin("told"), header).stdout
+        assert "the plugin: int64_t told_add(int64_t a, int64_t b)" in text
+
+    @pytest.mark.parametrize(
+        ("texts", "words"),
+        [
+            ([b"\xff"], "it is not UTF-8"),
+            (["function int add(doubel a)"], "doubel"),
+        ],
+    )
+    def test_told_badly(
+        self, texts: list[str | bytes], words: str, elf_bytes: bytes, tmp_path: Path
+    ) -> None:
+        """What cannot be read of what the plugin tells is told, and hides nothing else."""
+        path = tmp_path / "bad.so"
+        path.write_bytes(tell(elf_bytes, *texts))
+        report = self.report(path)
+        assert words in report["declarations"]["problem"]
+        assert "add" in {entry["name"] for entry in report["functions"]}
 
     def test_given_header(self, kinds: Path, bare_kinds: Path) -> None:
         """A given header serves a plugin that has none."""

@@ -12,9 +12,11 @@ import pytest
 import nativeplug
 from nativeplug import Interface, declare
 from nativeplug.declare.sources import Source
-from nativeplug.interface import contents_of, declarations_of
+from nativeplug.interface import contents_of, declarations_of, interface_version
 from nativeplug.load.content import read_file
-from support import PLUGINS_C, CPlugin, needs_go, refused, run
+from nativeplug.symbols import Known
+from support import PLUGINS_C, BuildC, CPlugin, needs_go, refused, run
+from telling import tell
 
 # Names and types that Python has no words for.
 ODD = """
@@ -79,9 +81,10 @@ def check_round_trip(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> type[Inte
     result = run("stubs", plugin)
     assert 0 == result.exit_code, result.output
     interface = run_module(result.stdout, monkeypatch)
-    declared = declare.find(str(plugin))
-    assert declared is not None
-    exports = read_file(str(plugin)).file.exports
+    content = read_file(str(plugin))
+    brought = Known(str(plugin), content).brought(str(plugin))
+    assert brought is not None
+    declared, exports = brought.alone, content.file.exports
     # What contradicts the header, in a type or in a symbol, is refused.
     both = declare.extend(declared, Source(declarations_of(interface), "interface"))
     again = declare.read(declarations_of(interface))
@@ -190,7 +193,30 @@ def test_output(kinds: Path, tmp_path: Path) -> None:
 def test_given_header(bare_kinds: Path, kinds: Path) -> None:
     """A header can be named."""
     assert run("stubs", bare_kinds, kinds.with_suffix(".h")).stdout == run("stubs", kinds).stdout
-    assert "there is no header beside it" in refused(run("stubs", bare_kinds))
+
+
+def test_brought(bare_kinds: Path, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a header the class is what the debug information tells."""
+    check_round_trip(bare_kinds, monkeypatch)
+    bare = build_c("int add(int a) { return a; }", "bare", "-g0")
+    words = "it tells none, there is no header beside it, and no debug information"
+    assert words in refused(run("stubs", bare))
+
+
+def test_told(c_plugin: CPlugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the plugin tells of itself comes with the name and version of its interface."""
+    interface = check_round_trip(c_plugin("told"), monkeypatch)
+    assert "told 1.2" == str(interface_version(interface))
+    assert {"told_calls", "told_names", "told_add", "told_sum", "told_mirror", "TOLD_LIMIT"} == (
+        contents_of(interface).members.keys()
+    )
+
+
+def test_told_name(elf_bytes: bytes, tmp_path: Path) -> None:
+    """A name that no interface can have is left out."""
+    path = tmp_path / "odd.so"
+    path.write_bytes(tell(elf_bytes, "interface 7\\up 1.0", "function int add(int a, int b)"))
+    assert "class Odd(nativeplug.Interface):\n" in run("stubs", path).stdout
 
 
 def test_nothing(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.cli import verify
+from nativeplug.cli import console
 from nativeplug.load.content import FileChangedError
 from support import names, refused, run
 from test_minisign import DATA, PUBLIC, PUBLIC_FILE, SIGNATURE
@@ -50,7 +50,7 @@ def test_changing(monkeypatch: pytest.MonkeyPatch) -> None:
     def change(_path: str) -> None:
         raise FileChangedError
 
-    monkeypatch.setattr(verify, "read_file", change)
+    monkeypatch.setattr(console, "read_file", change)
     assert "it changes while it is read" in refused(run("verify", "greeter.so"))
 
 

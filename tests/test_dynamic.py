@@ -135,6 +135,15 @@ class TestSearchTexts:
         assert [] == dynamic.search_texts(data)
 
 
+def test_search_directories(compile_c: Compile) -> None:
+    """The directories are told one by one, also those of names that have slashes."""
+    library = compile_c("", "-Wl,-soname,deep/down/lib.so")
+    flags = ["-Wl,-rpath,$ORIGIN/lib::/usr/lib", "-Wl,--no-as-needed", str(library)]
+    data = compile_c(EXPORTS_C, *flags).read_bytes()
+    assert ["$ORIGIN/lib", "", "/usr/lib", "deep/down"] == dynamic.search_directories(data)
+    assert [] == dynamic.search_directories(compile_c(EXPORTS_C).read_bytes())
+
+
 class TestDamage:
     """What is damaged is not there."""
 

@@ -33,6 +33,13 @@ def test_linked(flags: list[str], expected: list[str], compile_c: Compile) -> No
     assert expected == missing(compile_c(EXPORTS_C, *linker).read_bytes())
 
 
+def test_text_relocations(compile_c: Compile) -> None:
+    """A file that says that it writes to its code is one that does."""
+    text = EXPORTS_C + '__asm__(".text\\n.quad add\\n");'
+    data = compile_c(text, "-Wl,-z,notext,-z,now").read_bytes()
+    assert ["no_textrel"] == missing(data)
+
+
 def test_wanted(compile_c: Compile) -> None:
     """Only what is wanted is missed, and what to do about it is said."""
     data = compile_c(EXPORTS_C, "-Wl,-z,execstack,-z,lazy").read_bytes()

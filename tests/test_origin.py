@@ -60,6 +60,24 @@ class TestLevels:
         assert None is origin.levels("/nowhere/plugin.so", data)
 
 
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("/usr/lib", "/usr/lib"),
+        ("lib", "lib"),
+        ("", ""),
+        ("$ORIGIN", "/plugins"),
+        ("${ORIGIN}/../lib", "/plugins/../lib"),
+        ("$ORIGINAL/lib", "$ORIGINAL/lib"),
+        ("$ORIGIN/$LIB/x", "/plugins/"),
+        ("/opt/${PLATFORM}", "/opt/"),
+    ],
+)
+def test_expand(entry: str, expected: str) -> None:
+    """A directory in which libraries are looked for is the one that the loader would take."""
+    assert expected == origin.expand(entry, "/plugins/plugin.so")
+
+
 class TestRebuild:
     """A directory that looks like that of the plugin."""
 

@@ -88,7 +88,11 @@ class TestDemands:
             ({"public_keys": [Path("/none.pub")]}, FileNotFoundError, "/none.pub"),
             ({"public_keys": [Path(__file__)]}, ValueError, "test_policy.py': not a minisign"),
             ({"toolchains": [7]}, TypeError, "toolchains must have str, not int"),
-            ({"hardening": ["pie"]}, ValueError, "must be of 'nx', 'relro', 'bind_now', not 'pie'"),
+            (
+                {"hardening": ["pie"]},
+                ValueError,
+                "must be of 'nx', 'relro', 'bind_now', 'no_textrel', not 'pie'",
+            ),
             ({"hardening": [7]}, TypeError, "hardening must have str, not int"),
             ({"probe": 1}, TypeError, "probe must be bool, not int"),
             ({"require_version": True}, ValueError, "require_version is about signatures"),

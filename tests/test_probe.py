@@ -188,7 +188,11 @@ class TestSurvived:
 
     def test_refused_by_the_loader(self, c_plugin: CPlugin) -> None:
         """What the dynamic loader refuses there may be there here."""
-        assert death_of(c_plugin("undefined_symbol")) is None
+        path = c_plugin("undefined_symbol")
+        assert death_of(path) is None
+        with contextlib.closing(image.copy(str(path), path.read_bytes())) as copy:
+            probed = probe.probe(str(path), copy)
+        assert f"{path}: undefined symbol: nobody_defines_this" == probed.refusal
 
     @needs_go
     def test_go(self, go_plugin: CPlugin) -> None:

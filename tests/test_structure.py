@@ -194,11 +194,13 @@ class TestLibc:
         """What needs glibc is refused by a process that has musl."""
         said = f"built for glibc, this process has musl (byte 0x{parts.entry('NEEDED'):x})"
         assert said == text_of(parts.data, libc=lib.NP_LIBC_MUSL)
+        assert "" == text_of(parts.data, libc=structure.ANY_LIBC)
 
     def test_own(self, parts: Parts) -> None:
         """The one of this process is known."""
         assert lib.np_check_libc() in {lib.NP_LIBC_GNU, lib.NP_LIBC_MUSL}
         assert "" == text_of(parts.data, libc=lib.np_check_libc())
+        assert lib.np_check_libc() == structure.LIBCS[structure.host_libc()]
 
 
 class TestMachines:

@@ -40,7 +40,7 @@
 #define PT_GNU_PROPERTY 0x6474e553
 #endif
 
-enum np_libc { NP_LIBC_GNU = 1, NP_LIBC_MUSL = 2 };
+enum np_libc { NP_LIBC_ANY = 0, NP_LIBC_GNU = 1, NP_LIBC_MUSL = 2 };
 
 enum { NP_FINDING_SIZE = 160 };
 

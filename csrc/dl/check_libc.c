@@ -44,7 +44,7 @@ check_libc(struct np_check *check, const char *name, uint64_t at)
 {
     int libc = libc_with(name);
 
-    if (libc == 0 || libc == (int)check->libc) {
+    if (libc == 0 || libc == (int)check->libc || check->libc == NP_LIBC_ANY) {
         return true;
     }
     if (libc == NP_LIBC_MUSL) {

@@ -10,6 +10,7 @@ import nativeplug
 from nativeplug.cli.bench import bench
 from nativeplug.cli.build import build
 from nativeplug.cli.call import call
+from nativeplug.cli.check import check
 from nativeplug.cli.console import Failure
 from nativeplug.cli.demo import demo
 from nativeplug.cli.embed import embed
@@ -35,9 +36,22 @@ class _Commands(click.Group):
 @click.group(cls=_Commands)
 @click.version_option(nativeplug.__version__, message="%(prog)s %(version)s")
 def app() -> None:
-    """Look into, call, build and sign compiled plugins (C, Go, Rust)."""
+    """Look into, check, call, build and sign compiled plugins (C, Go, Rust)."""
 
 
-_COMMANDS = (inspect, call, bench, build, embed, stubs, header, keygen, sign, verify, demo)
+_COMMANDS = (
+    inspect,
+    check,
+    call,
+    bench,
+    build,
+    embed,
+    stubs,
+    header,
+    keygen,
+    sign,
+    verify,
+    demo,
+)
 for command in _COMMANDS:
     app.add_command(command)

@@ -10,6 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from nativeplug.load.content import Content, FileChangedError, read_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -45,6 +47,20 @@ def plugin_path(written: str) -> str:
     takes a name without a slash for a system library.
     """
     return f"./{written}" if "/" not in written and Path(written).is_file() else written
+
+
+def read_plugin(path: str) -> Content:
+    """
+    Read a plugin's file.
+
+    Raises:
+        OpenError: It cannot be read.
+        Failure: Somebody writes it meanwhile.
+    """
+    try:
+        return read_file(path)
+    except FileChangedError:
+        raise Failure(f"cannot read {path!r}: it changes while it is read") from None
 
 
 def console(*, stderr: bool = False) -> Console:

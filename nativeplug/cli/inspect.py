@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nativeplug import declare
-from nativeplug.cli.console import Failure, console, printable, table
-from nativeplug.errors import DeclarationError
+from nativeplug.cli.console import Failure, console, printable, read_plugin, table
+from nativeplug.declare import Declarations
+from nativeplug.errors import DeclarationError, FormatError
 from nativeplug.load import facts
+from nativeplug.symbols import Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from nativeplug.declare import Declarations, SymbolDeclaration
+    from nativeplug.load.content import Content
     from nativeplug.load.facts import ElfFacts
     from nativeplug.load.symbols import ExportedSymbol
 
 _UNKNOWN = "unknown"
+_WHO = {"plugin": "the plugin", "dwarf": "debug information", None: ""}
 
 
 @click.command(short_help="Show what is in a plugin's file, without loading it.")
@@ -34,66 +39,95 @@ def inspect(plugin: str, declarations: Path | None, *, as_json: bool) -> None:
     Show what is in the file PLUGIN, without loading it.
 
     None of its code runs, and it may be built for another machine. The types of what it
-    exports come from DECLARATIONS, a header file, or from a header of the same name
-    beside PLUGIN.
+    exports come from DECLARATIONS, a header file; or from PLUGIN itself, from a header of the
+    same name beside it, or from its debug information.
     """
     if "/" not in plugin and not os.path.exists(plugin):
         raise Failure(
             f"no file {plugin!r} here: inspect reads a file, so name a library by its path"
         )
-    found = facts.read(plugin)
-    declared, problem = _find_declarations(plugin, declarations)
-    report = _report(plugin, found, declared, problem)
+    content = read_plugin(plugin)
+    stream = io.BytesIO(content.data)
+    stream.name = plugin  # for the words of errors
+    found = facts.read(stream)
+    report = _report(plugin, found, _find_types(content, declarations))
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
         _print(report)
 
 
-def _find_declarations(plugin: str, header: Path | None) -> tuple[Declarations | None, str | None]:
-    if header is not None:
-        return declare.read(header), None
+@dataclass(frozen=True, slots=True)
+class _Types:
+    """What is known of the types of a plugin's symbols."""
+
+    declared: Declarations
+    #: Why nothing was found with the plugin.
+    problem: str | None
+    known: Known | None
+
+    def told(self, name: str) -> dict[str, str | None]:
+        """Return how the plugin's file itself tells a symbol, and by what."""
+        try:
+            found = None if self.known is None else self.known.find(name)
+        except DeclarationError:  # which is the problem
+            found = None
+        if found is None:
+            return {"told": None, "told_by": None}
+        return {"told": found.text, "told_by": found.by}
+
+
+def _find_types(content: Content, header: Path | None) -> _Types:
+    known, problem, declared = None, None, Declarations()
     try:
-        return declare.find(plugin), None
-    except DeclarationError as error:
-        # Nobody asked for this header, and the file has more to tell.
-        return None, str(error)
+        known = Known(content.path, content)
+        brought = None if header is not None else known.brought(content.path)
+        declared = declared if brought is None else brought.alone
+    except (DeclarationError, FormatError) as error:
+        # Nobody asked for this, and the file has more to tell.
+        problem = str(error)
+    if header is not None:
+        declared = declare.read(header)
+    return _Types(declared, problem, known)
 
 
-def _report(
-    plugin: str, found: ElfFacts, declared: Declarations | None, problem: str | None
-) -> dict[str, Any]:
+def _report(plugin: str, found: ElfFacts, types: _Types) -> dict[str, Any]:
     """Return everything as JSON has it; its keys are part of the public interface."""
-    types = dict(declared.symbols) if declared else {}
+    declared, known = types.declared, types.known
     exported = {symbol.name for symbol in (*found.symbols, *found.runtime_symbols)}
-    told = dataclasses.asdict(found)
-    del told["symbols"], told["runtime_symbols"]
+    facts_of_file = dataclasses.asdict(found)
+    del facts_of_file["symbols"], facts_of_file["runtime_symbols"]
     return {
         "path": plugin,
-        **told,
-        "declarations": {
-            "origins": list(declared.origins) if declared else [],
-            "problem": problem,
-        },
+        **facts_of_file,
+        "interface": str(known.interface) if known and known.interface else None,
+        "declarations": {"origins": list(declared.origins), "problem": types.problem},
         "functions": [_entry(symbol, types) for symbol in found.functions],
         "variables": [_entry(symbol, types) for symbol in found.variables],
-        "constants": dict(declared.constants) if declared else {},
+        "constants": dict(declared.constants),
         "not_exported": [
-            {"name": name, "declaration": types[name].text, "place": types[name].place}
-            for name in types
+            {"name": name, **_declaration(declared, name)}
+            for name in declared.symbols
             if name not in exported
         ],
         "runtime_symbols": [symbol.name for symbol in found.runtime_symbols],
     }
 
 
-def _entry(symbol: ExportedSymbol, types: dict[str, SymbolDeclaration]) -> dict[str, Any]:
-    declaration = types.get(symbol.name)
+def _entry(symbol: ExportedSymbol, types: _Types) -> dict[str, Any]:
+    name = symbol.name
     return {
         **dataclasses.asdict(symbol),
-        "declaration": declaration.text if declaration else None,
-        "place": declaration.place if declaration else None,
+        **_declaration(types.declared, name),
+        **types.told(name),
     }
+
+
+def _declaration(declared: Declarations, name: str) -> dict[str, str | None]:
+    found = declared.symbols.get(name)
+    if found is None:
+        return {"declaration": None, "place": None}
+    return {"declaration": found.text, "place": found.place}
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -102,10 +136,10 @@ def _print(report: dict[str, Any]) -> None:
     for title, key in (("Functions", "functions"), ("Variables", "variables")):
         if report[key]:
             rows = [_describe(entry) for entry in report[key]]
-            out.print(table(title, ("name", "declaration", "declared in"), rows))
+            out.print(table(title, ("name", "declaration", "declared in", "told by"), rows))
     if report["not_exported"]:
-        rows = [(e["name"], e["declaration"], e["place"]) for e in report["not_exported"]]
-        out.print(table("Declared, not exported", ("name", "declaration", "declared in"), rows))
+        missing = [(e["name"], e["declaration"], e["place"]) for e in report["not_exported"]]
+        out.print(table("Declared, not exported", ("name", "declaration", "declared in"), missing))
     if report["runtime_symbols"]:
         count = len(report["runtime_symbols"])
         out.print(f"and {count} symbols of the {report['language']} runtime (see --json)")
@@ -127,13 +161,18 @@ def _describe_file(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
     yield "needs", ", ".join(report["needed"]) or "no libraries"
     if report["flags"]:
         yield "flags", ", ".join(report["flags"])
+    yield "interface", report["interface"] or "not told"
     declarations = report["declarations"]
     yield "declarations", declarations["problem"] or ", ".join(declarations["origins"]) or "none"
 
 
-def _describe(entry: dict[str, Any]) -> tuple[str, str, str]:
+def _describe(entry: dict[str, Any]) -> tuple[str, str, str, str]:
     marks = [entry["kind"]] if entry["kind"] in {"tls", "ifunc"} else []
     marks += ["weak"] if entry["weak"] else []
     marks += [f"version {entry['version']}"] if entry["version"] else []
     name = f"{entry['name']} ({', '.join(marks)})" if marks else entry["name"]
-    return printable(name), entry["declaration"] or "not declared", entry["place"] or ""
+    declaration = entry["declaration"] or "not declared"
+    told = _WHO[entry["told_by"]]
+    if entry["told"] is not None and entry["told"].split() != declaration.split():
+        told += f": {entry['told']}"
+    return printable(name), declaration, entry["place"] or "", told

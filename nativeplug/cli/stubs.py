@@ -11,11 +11,11 @@ import click
 import nativeplug
 from nativeplug import declare
 from nativeplug.call import Scope, Uses, bind
-from nativeplug.cli.console import Failure, plugin_path
+from nativeplug.cli.console import Failure, plugin_path, read_plugin
 from nativeplug.declare import Declarations, FunctionDeclaration
 from nativeplug.errors import DeclarationError
 from nativeplug.interface.stubs import Stubs, is_name
-from nativeplug.load.content import read_file
+from nativeplug.symbols import Known
 
 _WORD = re.compile(r"[^\W_]+", re.ASCII)
 
@@ -34,17 +34,21 @@ def stubs(
 
     The class is an interface: nativeplug.open(path, TheClass) opens PLUGIN, or any other
     plugin that has the same functions and variables. The types come from DECLARATIONS, a
-    header file, or from a header of the same name beside PLUGIN.
+    header file; or from the plugin itself, from a header of the same name beside it, or from
+    its debug information.
     """
     path = plugin_path(plugin)
-    declared = _declarations(path, declarations)
+    content = read_plugin(path)
+    known = Known(path, content)
+    declared = _declarations(path, known, declarations)
     made = Stubs(
         _class_name(name, path),
         f"{Path(path).name} as a Python class, written by nativeplug stubs.",
         declared,
-        read_file(path).file.exports,
+        content.file.exports,
         lambda each: hasattr(nativeplug.Plugin, each),
         dict(_find_problems(declared, path)),
+        known.interface,
     )
     text = made.stub() if pyi else made.interface()
     if output is None:
@@ -75,10 +79,13 @@ def _class_name(given: str | None, path: str) -> str:
     return name
 
 
-def _declarations(path: str, header: Path | None) -> Declarations:
-    found = declare.find(path) if header is None else declare.read(header)
-    if found is None:
+def _declarations(path: str, known: Known, header: Path | None) -> Declarations:
+    if header is not None:
+        return declare.read(header)
+    brought = known.brought(path)
+    if brought is None:
         raise Failure(
-            f"no declarations of {path!r}: there is no header beside it; name one after it"
+            f"no declarations of {path!r}: it tells none, there is no header beside it, and no "
+            "debug information; name a header after it"
         )
-    return found
+    return brought.alone

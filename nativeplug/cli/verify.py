@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from nativeplug.cli.console import Failure, printable
-from nativeplug.load.content import FileChangedError, read_file
+from nativeplug.cli.console import printable, read_plugin
 from nativeplug.trust import Policy, check
 
 
@@ -34,9 +33,6 @@ def verify(plugin: str, public_key: Path | None, public_key_text: str | None) ->
         policy = Policy(public_keys=[key], allow_older=True)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    try:
-        verified = check(read_file(plugin), policy)
-    except FileChangedError:
-        raise Failure(f"cannot verify {plugin!r}: it changes while it is read") from None
+    verified = check(read_plugin(plugin), policy)
     click.echo(f"signed by the key {verified.key}")
     click.echo(f"trusted comment: {printable(verified.trusted_comment or '')}")

@@ -14,7 +14,9 @@ from nativeplug.declare import (
     VariableDeclaration,
 )
 from nativeplug.declare.unit import TypeDeclaration
+from nativeplug.interface import versions
 from nativeplug.interface.hints import hint_of, parameter_hint
+from nativeplug.load.told import InterfaceVersion
 
 _WIDTH = 99
 _USES = {"typing": ("Annotated", "Any", "Final"), "nativeplug": ("CType",)}
@@ -40,6 +42,8 @@ class Stubs:
     is_taken: Callable[[str], bool]
     #: Why symbols cannot be used, of those that cannot.
     problems: Mapping[str, str]
+    #: The interface that it tells that it has.
+    version: InterfaceVersion | None = None
 
     def interface(self) -> str:
         """Return the text of a module with an interface, which `nativeplug.open` takes."""
@@ -47,7 +51,8 @@ class Stubs:
         others = "".join(self._unspeakable())
         literal = f', types="""\n{types}{others}"""' if types or others else ""
         body = [*self._notes(), *self._members(full=True)]
-        return self._module(f"class {self.name}(nativeplug.Interface{literal}):", body, _FOR_MYPY)
+        head = f"class {self.name}(nativeplug.Interface{self._version()}{literal}):"
+        return self._module(head, body, _FOR_MYPY)
 
     def stub(self) -> str:
         """Return the text of a ``.pyi``: the same for type checkers, without C's types."""
@@ -70,6 +75,13 @@ class Stubs:
             f"\n{whole}",
         ]
         return "\n".join(part for part in parts if part)
+
+    def _version(self) -> str:
+        """Return the class arguments that name the interface, where it has a name that can be."""
+        told = self.version
+        if told is None or not versions.is_name(told.name):
+            return ""
+        return f', name="{told.name}", version="{told.major}.{told.minor}"'
 
     def _symbols(self) -> Iterator[SymbolDeclaration]:
         for symbol in self.declarations.symbols.values():

@@ -10,6 +10,11 @@ _VERSION = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
 
+def is_name(text: str) -> bool:
+    """Tell whether a text can be an interface's name."""
+    return _NAME.fullmatch(text) is not None
+
+
 def parse(name: str, version: str) -> InterfaceVersion:
     """
     Read an interface's name and version.
@@ -20,7 +25,7 @@ def parse(name: str, version: str) -> InterfaceVersion:
     found = _VERSION.fullmatch(version)
     if found is None:
         raise ValueError(f"version {version!r} is not written 'MAJOR.MINOR', such as '1.2'")
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise ValueError(f"name {name!r} is not a word of letters, digits, '_', '.' and '-'")
     return InterfaceVersion(name, int(found[1]), int(found[2]))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from operator import itemgetter
@@ -27,7 +27,9 @@ _DT_NEEDED, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_RPATH, _DT_RUNPATH = 1, 4, 5, 
 _DT_GNU_HASH, _DT_VERSYM, _DT_FLAGS_1 = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFB
 _DT_AUXILIARY, _DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
 # The entries in which the dynamic loader expands $ORIGIN, ld.so(8).
-_SEARCH_TAGS = frozenset({_DT_NEEDED, _DT_RPATH, _DT_RUNPATH, _DT_AUXILIARY, _DT_FILTER})
+_PATH_TAGS = frozenset({_DT_RPATH, _DT_RUNPATH})
+_NAME_TAGS = frozenset({_DT_NEEDED, _DT_AUXILIARY, _DT_FILTER})
+_SEARCH_TAGS = _PATH_TAGS | _NAME_TAGS
 _DF_1_NODELETE = 0x8
 # A longer path would be damage: PATH_MAX.
 _LONGEST_PATH = 4096
@@ -94,6 +96,25 @@ def search_texts(data: bytes) -> list[str]:
     Args:
         data: The whole file.
     """
+    return _texts(data, _SEARCH_TAGS)
+
+
+def search_directories(data: bytes) -> list[str]:
+    """
+    Return the directories in which a file tells the dynamic loader to look for libraries.
+
+    As they are written, in RPATH, in RUNPATH, and in needed names that have slashes: such as
+    ``$ORIGIN/../lib``. Never raises.
+
+    Args:
+        data: The whole file.
+    """
+    found = [each for text in _texts(data, _PATH_TAGS) if text for each in text.split(":")]
+    return found + [os.path.dirname(text) for text in _texts(data, _NAME_TAGS) if "/" in text]
+
+
+def _texts(data: bytes, tags: Collection[int]) -> list[str]:
+    """Return the texts of entries in the dynamic section."""
     section = _Section.of(data)
     start = section.offset(_DT_STRTAB)
     if start is None:
@@ -101,7 +122,7 @@ def search_texts(data: bytes) -> list[str]:
     return [
         os.fsdecode(data[start + value : start + value + _LONGEST_PATH].partition(b"\0")[0])
         for tag, value in section.entries
-        if tag in _SEARCH_TAGS
+        if tag in tags
     ]
 
 

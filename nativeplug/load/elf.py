@@ -57,25 +57,29 @@ _LONGEST_CHARACTER = 4
 _GO_BUILD_INFO = b"\xff Go buildinf:"
 
 
-def find_defect(data: Bytes) -> Defect | None:
+def find_defect(
+    data: Bytes, target: Target | None = None, libc: int | None = None
+) -> Defect | None:
     """
-    Say why a file cannot be loaded into this process.
+    Say why a file cannot be loaded.
 
     Never raises, whatever the bytes are. A file without a finding can still be
     refused by the dynamic loader.
 
     Args:
         data: The whole file.
+        target: The kind of process; None for this one.
+        libc: What that has, as `structure.find_defect` takes it; None for this process's.
 
     Returns:
         The first finding; None when there is none.
     """
-    host = layout.host_target()
-    found = _find_other_target(data, host)
+    target = layout.host_target() if target is None else target
+    found = _find_other_target(data, target)
     if found is not None:
         return found
-    header = layout.read_header(data, host)
-    found = _find_header_defect(data, header) or structure.find_defect(data, host)
+    header = layout.read_header(data, target)
+    found = _find_header_defect(data, header) or structure.find_defect(data, target, libc)
     if found is None or found.is_cut or not _lacks_sections(data, header):
         return found
     return Defect(found.text + _UNFINISHED, found.offset, is_cut=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from nativeplug.load import dynamic
 
 _ORIGIN = re.compile(r"(?:\$ORIGIN|\$\{ORIGIN\})(?![A-Za-z_])([^:]*)")
+_VARYING = re.compile(r"\$\{?(?:LIB|PLATFORM)(?![A-Za-z_])")
 
 
 def is_relative(data: bytes) -> bool:
@@ -45,6 +46,20 @@ def levels(place: str, data: bytes) -> int | None:
     for library in _libraries_beside(os.path.dirname(place), data):
         highest = max(highest, *_levels_of(library), 0)
     return highest
+
+
+def expand(entry: str, place: str) -> str:
+    """
+    Return a directory in which libraries are looked for as the dynamic loader reads it.
+
+    From ``$LIB`` and ``$PLATFORM`` on, which mean something else on each system, it is left out.
+
+    Args:
+        entry: The directory, as the plugin's file has it.
+        place: Where that is.
+    """
+    known = _VARYING.split(entry, 1)[0]
+    return _ORIGIN.sub(lambda found: os.path.dirname(place) + found[1], known)
 
 
 def _levels_of(data: bytes) -> Iterator[int]:

@@ -8,6 +8,7 @@ loader astray. What ends that process would have ended this one.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Final
 
 from nativeplug._dl import lib
@@ -40,36 +41,55 @@ def wait():
         quiet = 0 if any(map(is_busy, others)) else quiet + 1
         time.sleep(0.001)
 os.environ["NATIVEPLUG_PROBE"] = "1"
-os.ftruncate({answer}, 1)
-answer, own = mmap.mmap({answer}, 1), os.getpid()
-dlopen = ctypes.CDLL(None).dlopen
+os.ftruncate({answer}, {size})
+answer, own = mmap.mmap({answer}, {size}), os.getpid()
+libc = ctypes.CDLL(None)
+libc.dlopen.restype, libc.dlerror.restype = ctypes.c_void_p, ctypes.c_char_p
 answer[0] = {begun}
-dlopen({name!r}, {flags})
+words = b"" if libc.dlopen({name!r}, {flags}) else (libc.dlerror() or b"")[:{size} - 1]
 if os.getpid() == own:
     wait()
+    answer[1:1 + len(words)] = words
     answer[0] = {returned}
 os._exit(0)
 """
 _BEGUN, _RETURNED = 1, 2
+_ANSWER_SIZE: Final = 8192
 #: How many times in a row, a millisecond apart, threads are seen waiting until they count as
 #: done; and for how many seconds they are looked at.
 _LOOKS, _MOST = 3, 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What has become of a copy in a process of its own."""
+
+    #: Why it must not be loaded here; None when the other process has survived it.
+    death: str | None
+    #: Why the dynamic loader has refused it there; None when it has not.
+    refusal: str | None = None
+
+
 def find_death(path: str, copy: Image, seconds: float = SECONDS) -> str | None:
+    """
+    Return why a private copy must not be loaded here; see `probe`.
+
+    A refusal of the dynamic loader's is no death: it may find in this process what is missing
+    in the other.
+    """
+    return probe(path, copy, seconds).death
+
+
+def probe(path: str, copy: Image, seconds: float = SECONDS) -> Probed:
     """
     Load a private copy in a process of its own; other threads run meanwhile.
 
-    The constructors run there with ``NATIVEPLUG_PROBE=1`` in their environment. A refusal of
-    the dynamic loader's is no death: it may find in this process what is missing in the other.
+    The constructors run there with ``NATIVEPLUG_PROBE=1`` in their environment.
 
     Args:
         path: The user's path, for words.
         copy: What will be loaded.
         seconds: How long that may take.
-
-    Returns:
-        Why it must not be loaded here; None when the other process has survived it.
 
     Raises:
         OpenError: This cannot be found out.
@@ -77,6 +97,7 @@ def find_death(path: str, copy: Image, seconds: float = SECONDS) -> str | None:
     name = f"/proc/self/fd/{child.DATA}" if copy.by_descriptor else copy.name
     code = _CODE.format(
         answer=child.ANSWER,
+        size=_ANSWER_SIZE,
         begun=_BEGUN,
         returned=_RETURNED,
         looks=_LOOKS,
@@ -90,14 +111,16 @@ def find_death(path: str, copy: Image, seconds: float = SECONDS) -> str | None:
         )
     except child.ChildError as error:
         raise _cannot_probe(path, str(error)) from None
-    if ended.output == bytes([_RETURNED]):
-        return None
+    mark, text = ended.output[:1], ended.output[1:].rstrip(b"\0")
+    if mark == bytes([_RETURNED]):
+        refusal = in_users_words(os.fsdecode(text), name, path)
+        return Probed(None, refusal or None)
     words = ended.ending
     if ended.last_words:
         words += f": {in_users_words(ended.last_words, name, path)}"
-    if ended.output != bytes([_BEGUN]):
+    if mark != bytes([_BEGUN]):
         raise _cannot_probe(path, f"Python {words}")
-    return f"loading it in a process of its own ended that: {words}"
+    return Probed(f"loading it in a process of its own ended that: {words}")
 
 
 def _cannot_probe(path: str, reason: str) -> OpenError:

@@ -22,6 +22,9 @@ _X86_64: Final = Target(62, 64, "<")
 _AARCH64: Final = Target(183, 64, "<")
 # The numbers of a file are read as the process has them.
 _CHECKED: Final = frozenset({_X86_64, _AARCH64}) if sys.byteorder == "little" else frozenset()
+#: The C libraries that files are for, and what stands for any of them.
+LIBCS: Final = {"glibc": lib.NP_LIBC_GNU, "musl": lib.NP_LIBC_MUSL}
+ANY_LIBC: Final = lib.NP_LIBC_ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,17 @@ class Defect:
         return self.text
 
 
+def is_checked(target: Target) -> bool:
+    """Tell whether files for a target are checked."""
+    return target in _CHECKED
+
+
+def host_libc() -> str:
+    """Return which libc this process has, by its name in `LIBCS`."""
+    number = lib.np_check_libc()
+    return next(name for name in LIBCS if LIBCS[name] == number)
+
+
 def find_defect(data: Bytes, target: Target, libc: int | None = None) -> Defect | None:
     """
     Say what the dynamic loader would stumble over in a file.
@@ -50,12 +64,12 @@ def find_defect(data: Bytes, target: Target, libc: int | None = None) -> Defect 
     Args:
         data: The whole file.
         target: What it is for. Other files than those for x86-64 and AArch64 are not checked.
-        libc: Whose libc it is for, one of ``lib.NP_LIBC_*``; None for this process's.
+        libc: What it is for, one of `LIBCS` or `ANY_LIBC`; None for this process's.
 
     Returns:
         The first finding; None when there is none.
     """
-    if target not in _CHECKED:
+    if not is_checked(target):
         return None
     found: Any = ffi.new("struct np_finding *")
     if libc is None:

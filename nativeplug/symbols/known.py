@@ -198,7 +198,7 @@ class Known:
         """
         pattern, name, _ = line
         if self._file is not None:
-            self._check_kind(line, ffi)
+            self.check_kind(line, ffi)
         of_known = self._key_of(name)
         # Most are declared as one before them, and are known to be like that one.
         by = self._agreed.get((pattern, of_known)) or self._compare(line, ffi, of_known)
@@ -245,8 +245,14 @@ class Known:
                 )
         return changes
 
-    def _check_kind(self, line: Line, ffi: Any) -> None:
-        """Compare a declaration with the file's table of symbols."""
+    def check_kind(self, line: Line, ffi: Any) -> None:
+        """
+        Compare a symbol's declaration with the file's table of symbols; see `check`.
+
+        Raises:
+            SignatureMismatchError: It is a function there and not here, or the reverse, or a
+                variable that is larger here.
+        """
         file, (pattern, name, _) = self._file, line
         kind = None if file is None or name in file.untyped else file.exports.get(name)
         is_function = pattern.startswith(_FUNCTION_PATTERN)

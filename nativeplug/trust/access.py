@@ -17,7 +17,7 @@ _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _MOST_LINKS: Final = 40  # path_resolution(7)
 
 
-def find_writable(path: str, trusted: Collection[int]) -> Iterator[str]:
+def find_writable(path: str, trusted: Collection[int], *, is_there: bool = True) -> Iterator[str]:
     """
     Say by which directories somebody else could make a path lead elsewhere, a reason each.
 
@@ -26,6 +26,7 @@ def find_writable(path: str, trusted: Collection[int]) -> Iterator[str]:
     Args:
         path: The file's path.
         trusted: The users that may.
+        is_there: Something is at the end of the path; else the way may end before.
     """
     told: set[str] = set()
     try:
@@ -34,8 +35,15 @@ def find_writable(path: str, trusted: Collection[int]) -> Iterator[str]:
             if reason is not None and directory not in told:
                 told.add(directory)
                 yield f"the directory {directory!r} {reason}"
+    except FileNotFoundError as error:
+        if is_there:
+            yield _unseen(path, error)
     except OSError as error:
-        yield f"the way to {path!r} cannot be looked at: {error.strerror}"
+        yield _unseen(path, error)
+
+
+def _unseen(path: str, error: OSError) -> str:
+    return f"the way to {path!r} cannot be looked at: {error.strerror}"
 
 
 def find_fault(owner: int, mode: int, trusted: Collection[int]) -> str | None:
@@ -56,7 +64,10 @@ def _fault(directory: str, name: str, trusted: Collection[int]) -> str | None:
     reason = find_fault(status.st_uid, status.st_mode, trusted)
     if reason is None or status.st_uid not in trusted or not status.st_mode & stat.S_ISVTX:
         return reason
-    owner = os.lstat(os.path.join(directory, name)).st_uid
+    try:
+        owner = os.lstat(os.path.join(directory, name)).st_uid
+    except FileNotFoundError:
+        return reason  # anybody can make one
     return None if owner in trusted else reason
 
 

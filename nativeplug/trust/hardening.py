@@ -8,14 +8,15 @@ from typing import Final
 from nativeplug.load import layout
 
 _PT_GNU_STACK, _PT_GNU_RELRO = 0x6474E551, 0x6474E552
-_DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 24, 30, 0x6FFFFFFB
-_DF_BIND_NOW, _DF_1_NOW = 0x8, 0x1
+_DT_TEXTREL, _DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 22, 24, 30, 0x6FFFFFFB
+_DF_TEXTREL, _DF_BIND_NOW, _DF_1_NOW = 0x4, 0x8, 0x1
 
 #: What can be wanted, and what to say where it is missing.
 WANTED: Final = {
     "nx": "it asks for an executable stack: link it with -z noexecstack",
     "relro": "what it relocates stays writable: link it with -z relro",
     "bind_now": "it binds its functions late: link it with -z now",
+    "no_textrel": "it writes to its code while it is relocated: compile it with -fPIC",
 }
 
 
@@ -37,8 +38,14 @@ def _found(data: bytes) -> set[str]:
         found.add("nx")
     if any(segment.kind == _PT_GNU_RELRO and segment.size for segment in segments):
         found.add("relro")
-    bits = {_DT_BIND_NOW: ~0, _DT_FLAGS: _DF_BIND_NOW, _DT_FLAGS_1: _DF_1_NOW}
-    for tag, value in layout.iter_dynamic(data, target, segments):
-        if tag == _DT_BIND_NOW or value & bits.get(tag, 0):
-            found.add("bind_now")
+    entries = [*layout.iter_dynamic(data, target, segments)]
+    if _has_flag(entries, _DT_BIND_NOW, {_DT_FLAGS: _DF_BIND_NOW, _DT_FLAGS_1: _DF_1_NOW}):
+        found.add("bind_now")
+    if entries and not _has_flag(entries, _DT_TEXTREL, {_DT_FLAGS: _DF_TEXTREL}):
+        found.add("no_textrel")
     return found
+
+
+def _has_flag(entries: list[tuple[int, int]], tag: int, bits: dict[int, int]) -> bool:
+    """Tell whether a flag is set, by an entry of its own or by a bit of another."""
+    return any(found == tag or value & bits.get(found, 0) for found, value in entries)

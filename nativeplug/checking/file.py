@@ -1,0 +1,112 @@
+"""What is checked of a file as the dynamic loader sees it, and by loading it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from nativeplug.checking.report import Check, judged, not_checked, ok
+from nativeplug.checking.wanted import SEARCH_PATH
+from nativeplug.errors import OpenError
+from nativeplug.load import dynamic, elf, image, layout, origin, probe, structure
+from nativeplug.load.content import Content
+from nativeplug.trust import access, hardening
+
+# What is said of a file that has what can be wanted.
+_HARDENED: Final = {
+    "nx": "its stack is not executable",
+    "relro": "what it relocates becomes read-only",
+    "bind_now": "its functions are bound when it is loaded",
+    "no_textrel": "nothing writes to its code",
+}
+
+
+def check_structure(data: bytes) -> Iterator[Check]:
+    """Check what the dynamic loader follows in a file, and for which process the file is."""
+    target, host = layout.Target.of(data), layout.host_target()
+    if target is None:
+        yield not_checked("architecture", "the file does not tell it")
+    elif target != host:
+        found = elf.find_defect(data)
+        yield judged("architecture", [found.text] if found else [], str(target))
+    else:
+        yield ok("architecture", str(target))
+    defect = elf.find_defect(data, target, structure.ANY_LIBC)
+    if defect is not None:
+        yield Check("structure", "finding", (defect.text,), defect.offset)
+        yield not_checked("libc", "the structure is not sound")
+    elif target is None or not structure.is_checked(target):
+        yield ok("structure", f"header and segments; what is in them is not checked of {target}")
+        yield not_checked("libc", f"it is not told of {target}")
+    else:
+        yield ok("structure", "all that the dynamic loader follows leads somewhere")
+        yield _check_libc(data, target)
+
+
+def _check_libc(data: bytes, target: layout.Target) -> Check:
+    defect = elf.find_defect(data, target)
+    if defect is not None:
+        return Check("libc", "finding", (defect.text,), defect.offset)
+    libcs = [
+        name for name, each in structure.LIBCS.items() if not elf.find_defect(data, target, each)
+    ]
+    return ok("libc", "any" if len(libcs) > 1 else libcs[0])
+
+
+def check_hardening(content: Content, wanted: Collection[str]) -> Iterator[Check]:
+    """Check what a file asks for its own protection; only what is *wanted* is a finding."""
+    for name, text in _HARDENED.items():
+        missing = [*hardening.find_missing(content.data, frozenset({name}))]
+        yield _hardening(name, missing, text, wanted)
+    entries = dynamic.search_directories(content.data)
+    text = "nobody else can write to them" if entries else "it names no directories"
+    faults = [*find_search_faults(content, {0, os.geteuid()})]
+    yield _hardening(SEARCH_PATH, faults, text, wanted)
+
+
+def hardening_title(name: str) -> str:
+    """Return what the check of one of `HARDENING` is called."""
+    return f"hardening {name}"
+
+
+def _hardening(name: str, faults: list[str], text: str, wanted: Collection[str]) -> Check:
+    title = hardening_title(name)
+    if faults and name not in wanted:
+        return Check(title, "not asked for", tuple(faults))
+    return judged(title, faults, text)
+
+
+def find_search_faults(content: Content, trusted: Collection[int]) -> Iterator[str]:
+    """
+    Say where others could put libraries for a plugin, a reason each.
+
+    Args:
+        content: The plugin's.
+        trusted: The users that may.
+    """
+    place = content.place.path if content.place is not None else None
+    here = place or os.path.realpath(content.path)
+    for entry in dict.fromkeys(dynamic.search_directories(content.data)):
+        directory = origin.expand(entry, here)
+        if not os.path.isabs(directory):
+            yield f"it looks in {entry!r}, which is relative to the working directory"
+            continue
+        inside = os.path.join(directory, "*")
+        for reason in access.find_writable(inside, trusted, is_there=False):
+            yield f"it looks in {entry!r}: {reason}"
+
+
+def check_loading(content: Content) -> Check:
+    """Load a file in a process of its own; its constructors run there."""
+    path = content.path
+    if content.defect is not None:
+        return not_checked("probe", "it cannot be loaded here")
+    try:
+        with contextlib.closing(image.copy(path, content.data)) as copy:
+            probed = probe.probe(path, copy)
+    except OpenError as error:
+        return not_checked("probe", error.reason)
+    findings = [each for each in (probed.death, probed.refusal) if each is not None]
+    return judged("probe", findings, "a process of its own has loaded it")
