@@ -17,8 +17,8 @@ from random_types import SCALARS, VOID, Type, agree, other_type, random_type
 PRELUDE_C = """#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-enum shade { PALE, DARK = 7 };
 """
+TYPES_C = "enum shade { PALE, DARK = 7 };\nstruct opaque;\n"
 _MOST_PARAMETERS = 7
 
 
@@ -34,12 +34,15 @@ class Prototype:
     is_variable: bool = False
     #: What was edited.
     edit: str = field(default="", compare=False)
+    #: What its parameters are called, by their numbers.
+    named: str = field(default="a{}", compare=False)
 
     def __str__(self) -> str:
         """Return the declaration in C, without the semicolon."""
         if self.is_variable:
             return f"extern int {self.name}"
-        listed = [each.declare(f"a{index}") for index, each in enumerate(self.parameters)]
+        names = map(self.named.format, range(len(self.parameters)))
+        listed = [each.declare(name) for each, name in zip(self.parameters, names, strict=True)]
         more = ["..."] if self.is_variadic else []
         return self.result.declare(f"{self.name}({', '.join([*listed, *more]) or 'void'})")
 
@@ -143,10 +146,10 @@ _EDITS: Sequence[Edit] = (
 def source(prototypes: Sequence[Prototype]) -> str:
     """Return a C file with all functions."""
     parts = (f"{each.types()}{each.definition()}" for each in prototypes)
-    return f"{PRELUDE_C}struct opaque;\n{''.join(parts)}"
+    return f"{PRELUDE_C}{TYPES_C}{''.join(parts)}"
 
 
 def declarations(prototypes: Sequence[Prototype]) -> str:
     """Return C text that declares all functions."""
     parts = (f"{each.types()}{each};\n" for each in prototypes)
-    return f"{PRELUDE_C}struct opaque;\n{''.join(parts)}"
+    return f"{PRELUDE_C}{TYPES_C}{''.join(parts)}"

@@ -15,10 +15,21 @@ from support import patched
 
 #: The environment variable that names what the plugin's constructor creates.
 MARKER = "NATIVEPLUG_TEST_MARKER"
-# Something of everything that the check looks at.
-_SOURCE = f"""
+#: A constructor that notes that it has run; not in a probe, where it does.
+MARKING = f"""
 #include <stdio.h>
 #include <stdlib.h>
+__attribute__((constructor)) static void start(void)
+{{
+    const char *name = getenv("NATIVEPLUG_PROBE") ? NULL : getenv("{MARKER}");
+    FILE *file = name ? fopen(name, "w") : NULL;
+    if (file)
+        fclose(file);
+}}
+"""
+# Something of everything that the check looks at.
+_SOURCE = f"""
+{MARKING}
 __thread int per_thread = 5, another;
 int numbers[4] = {{1, 2, 3, 4}};
 int *pointer = numbers;
@@ -29,13 +40,6 @@ static int (*choose(void))(void) {{ return chosen; }}
 static int picked(void) __attribute__((ifunc("choose")));
 int call_picked(void) {{ return picked() + hidden; }}
 int use(void) {{ return per_thread++ + another++; }}
-__attribute__((constructor)) static void start(void)
-{{
-    const char *name = getenv("{MARKER}");
-    FILE *file = name ? fopen(name, "w") : NULL;
-    if (file)
-        fclose(file);
-}}
 __attribute__((destructor)) static void stop(void) {{ hidden = 1; }}
 unsigned long long values[2] = {{0, 1ull << 60}};
 /* What a linker would make of "own": a packed relocation. */

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 _MOST_FIELDS = 5
@@ -61,6 +61,8 @@ class Record:
     name: str
     fields: tuple[Field, ...]
     is_pointer: bool = False
+    #: What its members are called, by their numbers.
+    named: str = field(default="m{}", compare=False)
 
     def declare(self, name: str) -> str:
         """Return the declaration of something of the type."""
@@ -80,7 +82,8 @@ class Record:
 
     def definition(self) -> str:
         """Return its definition."""
-        members = (each.declare(f"m{index}") for index, each in enumerate(self.fields))
+        names = map(self.named.format, range(len(self.fields)))
+        members = (each.declare(name) for each, name in zip(self.fields, names, strict=True))
         return f"{self.name} {{ {' '.join(members)} }};\n"
 
 

@@ -47,12 +47,13 @@ ROWS = (
     Row("soak_origin", "interop", "signatures that minisign and we see differently", 0, "0"),
     Row("soak_costs", "unloading", "growth while what is retired is unloaded", 5, "5 %"),
     Row("soak_files", "truncations", "processes killed by truncated files", 0, "0"),
-    Row("soak_files", "mutants", "processes killed by damaged tables, without a probe", 1, "1 %"),
+    Row("soak_mutants", "mutants", "processes killed by damaged tables, without a probe", 1, "1 %"),
+    Row("soak_mutants", "mutants_probed", "hosts killed by damaged tables, with a probe", 0, "0"),
+    Row("soak_refusals", "refusals", "refusals that let a constructor run", 0, "0"),
     Row("soak_files", "false_refusals", "files that load, and are refused", 0, "0"),
     Row("soak_files", "check_cost", "check of a Go plugin of 2 MB", 2, "2 ms (median)"),
-    Row("soak_told", "told_prototypes", "prototypes told by macros: wrong verdicts", 0, "0"),
     Row("soak_told", "told_builds", "compilers, linkers: plugins that tell it wrong", 0, "0"),
-    Row("soak_types", "prototypes", "prototypes judged wrongly by debug information", 0, "0"),
+    Row("soak_prototypes", "prototypes", "wrong verdicts of macros, of debug information", 0, "0"),
     Row("soak_types", "libabigail", "symbols that libabigail sees otherwise", 0, "0"),
     Row("soak_types", "debug_cost", "debug information of a Go plugin", 3, "400 ms, then 3 ms"),
 )
@@ -69,7 +70,7 @@ def main(scale: str, *names: str) -> int:
     lines = [
         (row.what, measured.text, row.limit, _verdict(row, measured)) for row, measured in found
     ]
-    title = "what updates must reach" if float(scale) == 1 else f"at {scale} of the full size"
+    title = "what must be reached" if float(scale) == 1 else f"at {scale} of the full size"
     console().print(table(title, ("what", "measured", "at most", ""), lines))
     return 1 if any(_verdict(row, measured) == "missed" for row, measured in found) else 0
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import random
 import statistics
 import subprocess
 import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +21,8 @@ from soaking import Measured, main, times
 from support import PLUGINS_C, PLUGINS_GO
 
 _SEED = 5
-_LIBRARIES, _CUTS, _MUTANTS, _CHECKS = 50, 200, 20_000, 200
-_MUTATED = 8  # libraries of the system, beside a plugin in C and one in Go
+_LIBRARIES, _CUTS, _CHECKS = 50, 200, 200
 _LARGEST = 4 << 20  # bytes of a library that is damaged
-_MOST_CHANGES = 4  # bytes
 _TOLD = 10
 _AARCH64 = layout.Target(183, 64, "<")
 _WHEELS = """
@@ -33,16 +30,6 @@ numpy scipy pandas cryptography pyarrow pillow lxml grpcio tokenizers orjson pyd
 polars-runtime-32 cffi aiohttp psycopg2-binary pymongo regex msgpack protobuf pyyaml rpds-py
 scikit-learn matplotlib h5py zstandard uvloop ziglang numba llvmlite shapely bcrypt pynacl
 """
-# The sections that mutants differ in, and what they are called here.
-_TABLES = {
-    ".dynamic": "dynamic section",
-    ".dynsym": "symbols",
-    ".hash": "hash tables",
-    ".gnu.hash": "hash tables",
-    ".rela.dyn": "relocations",
-    ".rela.plt": "relocations",
-    ".relr.dyn": "relocations",
-}
 
 
 def truncations(scale: float, folder: Path) -> Measured:
@@ -50,7 +37,7 @@ def truncations(scale: float, folder: Path) -> Measured:
     killed: list[str] = []
     tally = Counter[str]()
     cuts = times(_CUTS, scale**0.5)  # and as much less libraries
-    for name, data in _subjects(folder, times(_LIBRARIES, scale**0.5)):
+    for name, data in subjects(folder, times(_LIBRARIES, scale**0.5)):
         for cut in range(cuts):
             part = data[: len(data) * cut // cuts]
             outcome = "refused" if elf.find_defect(part) else loading.load(part)
@@ -58,27 +45,7 @@ def truncations(scale: float, folder: Path) -> Measured:
             if outcome.startswith("killed"):
                 killed.append(f"{name}, {len(part)} of {len(data)} bytes: {outcome}")
     text = f"{len(killed)} of {tally.total():,}"
-    return Measured(len(killed), text, details=[_told(tally), *killed[:_TOLD]])
-
-
-def mutants(scale: float, folder: Path) -> Measured:
-    """Change 1 to 4 bytes where the tables are, 20,000 times, and load what is accepted."""
-    rng, count = random.Random(_SEED), times(_MUTANTS, scale)  # noqa: S311 - repeatable
-    subjects = [(name, data, _regions(data)) for name, data in _subjects(folder, _MUTATED)]
-    tallies: dict[str, Counter[str]] = defaultdict(Counter)
-    killed = []
-    for _ in range(count):
-        name, data, regions = rng.choice(subjects)
-        region = rng.choice(sorted(regions))
-        mutant = _mutate(data, rng.choice(regions[region]), rng)
-        outcome = "refused" if elf.find_defect(mutant) else loading.load(mutant)
-        tallies[region][outcome] += 1
-        if outcome.startswith("killed"):
-            killed.append(f"{name}, {region}: {outcome}")
-    lines = [f"{region}: {_told(tally)}" for region, tally in sorted(tallies.items())]
-    share = 100 * len(killed) / count
-    text = f"{share:.2f} % ({len(killed)} of {count:,})"
-    return Measured(share, text, details=[*lines, *killed[:_TOLD]])
+    return Measured(len(killed), text, details=[told(tally), *killed[:_TOLD]])
 
 
 def false_refusals(scale: float, folder: Path) -> Measured:
@@ -159,11 +126,12 @@ class _Tally:
         self.check(maker.name, str(folder), data)
 
 
-def _told(tally: Mapping[str, int]) -> str:
+def told(tally: Mapping[str, int]) -> str:
+    """Say how often there was each outcome."""
     return ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(tally.items()))
 
 
-def _subjects(folder: Path, count: int) -> Iterator[tuple[str, bytes]]:
+def subjects(folder: Path, count: int) -> Iterator[tuple[str, bytes]]:
     """Give plugins in C and Go, and so many libraries of the system that can be loaded."""
     yield "C", build.build(PLUGINS_C / "greeter.c", folder / "c.so").read_bytes()
     yield "Go", build.build(PLUGINS_GO / "greeter", folder / "go.so").read_bytes()
@@ -175,31 +143,6 @@ def _subjects(folder: Path, count: int) -> Iterator[tuple[str, bytes]]:
         if elf.find_defect(data := path.read_bytes()) is None and loading.load(data) == "loaded"
     )
     yield from itertools.islice(loaded, count)
-
-
-def _regions(data: bytes) -> dict[str, list[range]]:
-    """Return where the header and the tables of a file are."""
-    from elftools.elf.elffile import ELFFile
-
-    file = ELFFile(io.BytesIO(data))
-    start, size = file.header.e_phoff, file.header.e_phentsize
-    regions = {
-        "header": [range(file.header.e_ehsize)],
-        "program headers": [range(start, start + size * file.header.e_phnum)],
-    }
-    for section in file.iter_sections():
-        if section.name in _TABLES and section["sh_size"]:
-            place = section["sh_offset"]
-            found = range(place, place + section["sh_size"])
-            regions.setdefault(_TABLES[section.name], []).append(found)
-    return regions
-
-
-def _mutate(data: bytes, region: Sequence[int], rng: random.Random) -> bytes:
-    made = bytearray(data)
-    for _ in range(rng.randint(1, _MOST_CHANGES)):
-        made[rng.choice(region)] = rng.randrange(256)
-    return bytes(made)
 
 
 def _wheels(folder: Path) -> Iterator[tuple[str, list[Path] | None]]:
@@ -218,4 +161,4 @@ def _wheels(folder: Path) -> Iterator[tuple[str, list[Path] | None]]:
 
 
 if __name__ == "__main__":
-    main(truncations, mutants, false_refusals, check_cost)
+    main(truncations, false_refusals, check_cost)

@@ -1,91 +1,20 @@
-"""What plugins tell of themselves: random prototypes, and whatever builds plugins."""
+"""What plugins tell of themselves, whatever builds them."""
 
 from __future__ import annotations
 
 import itertools
-import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import prototypes
 from nativeplug import declare
-from nativeplug.build import build
-from nativeplug.declare import Declarations
-from nativeplug.declare.declarations import same_type
 from nativeplug.load import dynamic, told
-from prototypes import TYPES, VOID, CType, Prototype
-from soaking import Measured, main, times
-from telling import INCLUDE, MACROS, MACROS_TELL, STRICT, declared_by, source
-
-_SEED = 1
-_PROTOTYPES, _IN_A_FILE = 1_000, 250
-_PARAMETERS = 8
-
-
-def told_prototypes(scale: float, folder: Path) -> Measured:
-    """
-    Compare what macros tell of 1,000 random prototypes with these, and with an edit of each.
-
-    The edit is one that the ABI sees. What is told must agree with the first and differ from
-    the second.
-    """
-    rng = random.Random(_SEED)  # noqa: S311 - it must be repeatable
-    functions = prototypes.prototypes(rng, times(_PROTOTYPES, scale), _PARAMETERS)
-    problems: list[str] = []
-    for start in range(0, len(functions), _IN_A_FILE):
-        some = functions[start : start + _IN_A_FILE]
-        file = folder / f"told{start}.c"
-        file.write_text(source(some))
-        found = declared_by(build(file, flags=["-O0", "-g0"]))
-        edits = [_edited(rng, function) for function in some]
-        problems += _compare(found, some, agree=True) + _compare(found, edits, agree=False)
-    text = f"{len(problems)} of {len(functions)} prototypes and as many edits"
-    return Measured(len(problems), text, problems)
-
-
-def _compare(found: Declarations, functions: Sequence[Prototype], *, agree: bool) -> list[str]:
-    """Return which functions are not told as they are, or are told as they are not."""
-    declared = declare.read(prototypes.declarations(functions))
-    problems = []
-    for function in functions:
-        rows = [declare.from_line(each.lines[function.name]) for each in (found, declared)]
-        if same_type(declared.ffi, *rows) is not agree:
-            told_as = found.symbols[function.name].text
-            problems.append(f"{told_as!r} and {str(function)!r}: wrongly {_VERDICTS[agree]}")
-    return problems
-
-
-_VERDICTS = {True: "refused", False: "accepted"}
-
-
-def _edited(rng: random.Random, function: Prototype) -> Prototype:
-    """Return a function with one parameter more or less, or one type that is another to the ABI."""
-    parameters, at = [*function.parameters], rng.randint(0, len(function.parameters))
-    kind = rng.randrange(4)
-    if kind == 0 or not parameters:
-        parameters.insert(at, rng.choice(TYPES))
-    elif kind == 1:
-        del parameters[at - 1]
-    elif kind == 2:
-        parameters[at - 1] = _another(rng, parameters[at - 1])
-    else:
-        return replace(function, result=_another(rng, function.result))
-    return replace(function, parameters=tuple(parameters))
-
-
-def _another(rng: random.Random, ctype: CType) -> CType:
-    """Return a type of another class, size or sign."""
-    key = _abi_of(ctype)
-    return rng.choice([each for each in (*TYPES, VOID) if _abi_of(each) != key])
-
-
-def _abi_of(ctype: CType) -> tuple[object, ...]:
-    return ctype.group, ctype.low, ctype.high
+from soaking import Measured, main
+from telling import INCLUDE, MACROS, MACROS_TELL, STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,4 +111,4 @@ def _difference(data: bytes) -> str | None:
 
 
 if __name__ == "__main__":
-    main(told_prototypes, told_builds)
+    main(told_builds)

@@ -95,6 +95,16 @@ class TestRequired:
             assert error.known is None
             assert "the plugin does not tell its type, which require_checked demands" in str(error)
 
+    def test_required_now(self, path: Path) -> None:
+        """So is what was looked up before that was demanded; the plugin stays as it was."""
+        for declared, name in (("int add(int, int);", "add"), ("extern int calls;", "calls")):
+            with nativeplug.open(path, declared) as plg:
+                plg.lookup(name)
+                with pytest.raises(SignatureMismatchError, match=f"{name!r} .* demands now") as now:
+                    nativeplug.open(path, require_checked=True)
+                assert (str(path), name) == (now.value.path, now.value.symbol)
+                assert not plg._symbols.given.options.require_checked
+
     def test_not_required(self, path: Path) -> None:
         """Without it they are used, and say that nobody has checked them."""
         plg = nativeplug.open(path, "int add(int, int); extern int calls;")
@@ -116,8 +126,8 @@ class TestRequired:
 
     def test_system_library(self) -> None:
         """Nothing is read of a system library's file, so its functions are used or refused."""
-        plg = nativeplug.open("libm.so.6", "double cos(double);")
-        assert plg.lookup("cos").checked is None
+        with nativeplug.open("libm.so.6", "double cos(double);") as plg:
+            assert plg.lookup("cos").checked is None
         with pytest.raises(SignatureMismatchError, match="'double sin"):
             nativeplug.open("libm.so.6", "double sin(double);", require_checked=True).lookup("sin")
 
@@ -175,11 +185,13 @@ class TestTold:
 
     def test_told_in_vain(self, build_c: BuildC) -> None:
         """Where what the plugin tells is nothing that is served, debug information counts."""
-        path = build_c(TEXT, "plugin", "-g")
-        path.write_bytes(tell(path.read_bytes(), "function __int128 add (int a, int b)"))
-        assert "dwarf" == nativeplug.open(path, "int add(int, int);").lookup("add").checked
-        nativeplug.open(path).close()
-        assert "int add(int a, int b)" == mismatch(path, "int add(int);", "add").known
+        path = build_c("int f(int x) { return x; } long g(int x) { return x; }", "p", "-g")
+        told = (f"function __int128 {name}(int x)" for name in "fg")
+        path.write_bytes(tell(path.read_bytes(), *told))
+        plg = nativeplug.open(path, "int f(int x); int g(int x);")
+        assert "dwarf" == plg.lookup("f").checked
+        with pytest.raises(SignatureMismatchError, match="its debug information tells 'long int g"):
+            plg.lookup("g")
 
     @pytest.mark.parametrize("by", ["plugin", "dwarf"])
     def test_declared_alike(self, build_c: BuildC, by: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 import nativeplug
 from nativeplug.load import debug
 from nativeplug.load.dwarf import Debug
+from nativeplug.symbols import Known
 from signing import Signer
 from support import BuildC
 from telling import KNOWN_NAMES, build_known, tell
@@ -41,6 +42,13 @@ def test_interface_alone(build_c: BuildC) -> None:
     path = build_c(TEXT, "plugin", "-g")
     path.write_bytes(tell(path.read_bytes(), "interface greeter 1.0"))
     assert "add" in declared(path)
+
+
+def test_system_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A header in the working directory is not that of a system library of its name."""
+    (tmp_path / "libm.h").write_text("int cos(int);")
+    monkeypatch.chdir(tmp_path)
+    assert Known("libm.so.6", None).brought("libm.so.6") is None
 
 
 def test_by_debug_information_alone(build_c: BuildC) -> None:

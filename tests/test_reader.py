@@ -163,3 +163,14 @@ class TestEnumerators:
             declare.read(text)
         said = f"<declarations>:{place}: the enumerator 'RED' is 2, but was 1 before"
         assert said == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["struct _IO_FILE { int x; };", "typedef struct _IO_FILE {} FILE;"]
+)
+def test_members_of_file(text: str) -> None:
+    """What cffi takes FILE for ends the process when it has members: that is refused."""
+    with pytest.raises(DeclarationError, match="cffi has 'struct _IO_FILE' without members"):
+        declare.read(f"{text} int fflush(struct _IO_FILE *file);")
+    opaque = declare.read("struct _IO_FILE; int fflush(struct _IO_FILE *file);")
+    assert ["fflush"] == list(opaque.symbols)

@@ -91,6 +91,17 @@ def test_mutants() -> None:
 
 
 @needs_go
+def test_mutants_probed() -> None:
+    """None of them kills a process that probes before it loads."""
+    check("mutants_probed")
+
+
+def test_refusals() -> None:
+    """Nothing runs of what is refused."""
+    check("refusals")
+
+
+@needs_go
 def test_false_refusals() -> None:
     """No file that can be loaded is refused."""
     check("false_refusals")
@@ -117,18 +128,13 @@ def test_interop() -> None:
     run("interop")
 
 
-def test_told_prototypes() -> None:
-    """What macros tell of prototypes agrees with these, and with no edit of them."""
-    check("told_prototypes")
-
-
 def test_told_builds() -> None:
     """The macros tell the same, whatever builds the plugin."""
     check("told_builds")
 
 
 def test_prototypes() -> None:
-    """Debug information refuses every wrong prototype, and no right one."""
+    """Macros and debug information refuse every wrong prototype, and none in other words."""
     check("prototypes")
 
 

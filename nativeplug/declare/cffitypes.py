@@ -31,6 +31,8 @@ _PLACEHOLDERS = {
     "struct __short_float": "Python has no such floating-point number",
 }
 
+# What cffi takes FILE for. It ends the process when that has members.
+_FILE = "struct _IO_FILE"
 
 #: What cffi raises about a type that it has compiled.
 REFUSALS = (_cffi_backend.FFI.error, TypeError, ValueError, KeyError, NotImplementedError)
@@ -63,6 +65,11 @@ def compile_types(
     """
     if not types and not constants:
         return {}
+    for declaration in types:
+        if _FILE in declaration.names and "{" in declaration.text:
+            raise RefusedTypeError(
+                declaration, f"cffi has {_FILE!r} without members: leave them out"
+            )
     builder = _builder(base, "nativeplug_base")
     try:
         whole = _builder(types, "nativeplug_types", builder)

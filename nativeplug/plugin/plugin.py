@@ -12,7 +12,15 @@ from nativeplug.plugin.files import files
 from nativeplug.plugin.view import View
 from nativeplug.symbols import Loaded, Symbols
 from nativeplug.trust import UNSAID, Demands
-from nativeplug.update import Following, GenerationInfo, Outcome, Settings, Updates
+from nativeplug.update import (
+    Admit,
+    Following,
+    GenerationInfo,
+    Outcome,
+    Settings,
+    Updates,
+    admit_all,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -87,9 +95,11 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         """
         return self._take_up(asked=True)
 
-    def _take_up(self, *, asked: bool, demands: Demands = UNSAID) -> Outcome:
+    def _take_up(
+        self, *, asked: bool, demands: Demands = UNSAID, admit: Admit = admit_all
+    ) -> Outcome:
         """Update, also without being asked: then a version that was left is not taken up again."""
-        outcome = self._updates.update(self, asked=asked, demands=demands)
+        outcome = self._updates.update(self, asked=asked, demands=demands, admit=admit)
         files.note(self)
         return outcome
 

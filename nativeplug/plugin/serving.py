@@ -19,7 +19,7 @@ from nativeplug.load.loading import load_system
 from nativeplug.options import Options
 from nativeplug.plugin.files import files
 from nativeplug.plugin.plugin import Plugin
-from nativeplug.symbols import Binding, Known, Loaded, Resolved
+from nativeplug.symbols import Binding, Given, Known, Loaded, Resolved
 from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import Admission, Hook, Settings, Unload
 
@@ -153,7 +153,7 @@ def _load_alone(request: Request, key: Key) -> Plugin:
     except (OriginError, InterfaceError) as error:
         raise _OwnRefusalError(error) from None
     except UpdateError as error:
-        if request.demands == UNSAID:
+        if request.demands == UNSAID and request.expected is None:
             raise
         raise _OwnRefusalError(error) from None
 
@@ -173,6 +173,7 @@ def _load(request: Request, key: Key) -> Plugin:
             raise FileChangedError
         admission = Admission.of(name, content, demands)
         _check(request, admission)
+        _check_names(request, admission)
         generation = admission.load(probe=settings.probe is True)
         loaded = Loaded(generation, 1, admission.known)
         plugin = Plugin(loaded, _absolute(name), key, settings)
@@ -181,7 +182,7 @@ def _load(request: Request, key: Key) -> Plugin:
         if found is plugin:
             return plugin
         plugin.close()  # another thread has opened what the path named before
-    found._take_up(asked=False, demands=demands)
+    found._take_up(asked=False, demands=demands, admit=partial(_check, request.read()))
     if found._updates.key != key:
         raise FileChangedError
     return found
@@ -202,6 +203,17 @@ def _check(request: Request, admission: Admission) -> None:
         known.interface,
         lambda member: known.check(lines[member], ffi, required=required),
     )
+
+
+def _check_names(request: Request, admission: Admission) -> None:
+    """Refuse options that name what nobody declares."""
+    if request.options == Options():
+        return
+    source, alone = request.source, request.alone
+    brought = admission.known.brought(request.name) if source is None else None
+    if brought is not None:
+        source, alone = brought.source, brought.alone
+    Given.nothing(request.name).plus(source, alone, request.options).check_names()
 
 
 def _absolute(name: str) -> str:

@@ -11,7 +11,7 @@ from types import CellType
 from nativeplug.call import PENDING, Callback, Function, Variable
 from nativeplug.declare import Declarations
 from nativeplug.declare.sources import Source
-from nativeplug.errors import DeclarationError, PluginError
+from nativeplug.errors import DeclarationError, PluginError, SignatureMismatchError
 from nativeplug.load.generation import Generation
 from nativeplug.options import Options
 from nativeplug.symbols.binding import Binding, Moves, Resolved
@@ -104,6 +104,7 @@ class Symbols:
 
         Raises:
             DeclarationError: They contradict what the plugin has; nothing is added then.
+            SignatureMismatchError: They demand that what was looked up is checked, and it is not.
         """
         while True:
             both = loaded, before = self._both()
@@ -126,9 +127,17 @@ class Symbols:
                     return
 
     def _check_in_time(self, options: Options) -> None:
-        """Refuse an option that comes too late for its function."""
+        """Refuse an option that comes too late for its function or variable."""
         before = self.given.options
         for name, symbol in self.resolved.items():
+            if options.require_checked and symbol.checked is None:
+                path = self.generation.path
+                raise SignatureMismatchError(
+                    f"symbol {name!r} of plugin {path!r} was looked up, and the plugin does not "
+                    "tell its type, which require_checked demands now",
+                    path=path,
+                    symbol=name,
+                )
             if not isinstance(symbol, Function):
                 continue
             if name in options.free and name not in before.free:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nativeplug.update.admission import Admission
+from nativeplug.update.admission import Admission, Admit, admit_all
 from nativeplug.update.following import Following
 from nativeplug.update.history import GenerationInfo
 from nativeplug.update.settings import Hook, Settings, Unload
@@ -10,6 +10,7 @@ from nativeplug.update.updates import Outcome, Updates
 
 __all__ = [
     "Admission",
+    "Admit",
     "Following",
     "GenerationInfo",
     "Hook",
@@ -17,4 +18,5 @@ __all__ = [
     "Settings",
     "Unload",
     "Updates",
+    "admit_all",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nativeplug.load.content import Content
@@ -9,6 +10,9 @@ from nativeplug.load.generation import Generation
 from nativeplug.load.loading import check_file, load_file
 from nativeplug.symbols import Known
 from nativeplug.trust import Demands, Verified
+
+#: Raises what else stands against a content that may be loaded otherwise.
+Admit = Callable[["Admission"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +63,7 @@ class Admission:
         """
         is_probed = probe or self.verified.policy.probe
         return load_file(self.path, self.content, probe=is_probed, ready=self.verified.note_run)
+
+
+def admit_all(_admission: Admission) -> None:
+    """Have nothing against it."""

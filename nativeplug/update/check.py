@@ -5,19 +5,70 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from nativeplug.declare.sources import Source, beside
-from nativeplug.errors import PluginError, SignatureMismatchError
+from nativeplug.errors import (
+    InterfaceError,
+    OpenError,
+    OriginError,
+    PluginError,
+    SignatureMismatchError,
+)
 from nativeplug.interface import find_mismatch
 from nativeplug.load.content import Content
 from nativeplug.load.symbols import FUNCTIONS
 from nativeplug.load.told import InterfaceVersion
-from nativeplug.symbols import Given, Known, Resolved
+from nativeplug.symbols import Given, Known, Loaded, Resolved
+from nativeplug.update.admission import Admission
 from nativeplug.update.handover import HOOKS
 
 #: What a file exports: names, each with its kind.
 Exports = Mapping[str, str]
 
 
-def find_defects(content: Content, before: Exports, in_use: Iterable[str]) -> Iterator[str]:
+def reasons_of(error: Exception) -> tuple[str, ...]:
+    """Return what stands against an update in the words of what was raised."""
+    if isinstance(error, OriginError):
+        return error.reasons
+    if isinstance(error, InterfaceError):
+        return error.findings
+    return (error.reason if isinstance(error, OpenError) else str(error),)
+
+
+def find_reasons(  # noqa: PLR0913, PLR0917 - all that serves
+    admission: Admission,
+    file: str,
+    serving: Loaded,
+    given: Given,
+    resolved: Resolved,
+    wanted: Iterable[InterfaceVersion],
+) -> tuple[list[str], Source | None]:
+    """
+    Say why a version cannot serve what is in use, and which declarations it brings.
+
+    Args:
+        admission: The version.
+        file: The path beside which a header may stand.
+        serving: The one that serves.
+        given: What is declared for that.
+        resolved: What the program has looked up.
+        wanted: The interfaces that it was opened as.
+    """
+    known, before = admission.known, serving.generation.exports
+    reasons = [*_find_other_interfaces(known.interface, wanted)]
+    reasons += _find_defects(admission.content, before, resolved)
+    source = None
+    try:
+        brought = known.brought(file) if given.brought else None
+        source = None if brought is None else brought.source
+        after = given_by(source, given, resolved)
+        # What it lacks, or has as something else, was told already.
+        changes = find_changes(before, admission.content.file.exports, resolved)
+        reasons += _find_other_types(known, serving.known, after, resolved.keys() - changes.keys())
+    except PluginError as error:
+        reasons += reasons_of(error)
+    return reasons, source
+
+
+def _find_defects(content: Content, before: Exports, in_use: Iterable[str]) -> Iterator[str]:
     """
     Say why a file cannot take the place of the one that serves, a reason each.
 
@@ -31,7 +82,7 @@ def find_defects(content: Content, before: Exports, in_use: Iterable[str]) -> It
     yield from find_changes(dict.fromkeys(HOOKS, "function"), found, HOOKS & found.keys()).values()
 
 
-def find_other_types(
+def _find_other_types(
     known: Known, before: Known, given: Given, in_use: Iterable[str]
 ) -> Iterator[str]:
     """
@@ -53,7 +104,7 @@ def find_other_types(
     yield from (known.find_changes(before, in_use) | others).values()
 
 
-def find_other_interfaces(
+def _find_other_interfaces(
     told: InterfaceVersion | None, wanted: Iterable[InterfaceVersion]
 ) -> Iterator[str]:
     """Say which interfaces that a plugin was opened as a version does not have."""

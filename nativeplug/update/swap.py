@@ -15,8 +15,6 @@ from typing import Any
 from nativeplug.errors import (
     ClosedError,
     DeclarationError,
-    OpenError,
-    OriginError,
     PluginError,
     UpdateError,
 )
@@ -37,13 +35,6 @@ def refusal(path: str, *reasons: str) -> UpdateError:
     )
 
 
-def reasons_of(error: Exception) -> tuple[str, ...]:
-    """Return what stands against an update in the words of what was raised."""
-    if isinstance(error, OriginError):
-        return error.reasons
-    return (error.reason if isinstance(error, OpenError) else str(error),)
-
-
 @contextlib.contextmanager
 def refusing(path: str) -> Iterator[None]:
     """Turn what goes wrong inside into a refusal; a plugin that was closed is none."""
@@ -52,7 +43,7 @@ def refusing(path: str) -> Iterator[None]:
     except (UpdateError, ClosedError):
         raise
     except (PluginError, handover.HandoverError) as error:
-        raise refusal(path, *reasons_of(error)) from error
+        raise refusal(path, *check.reasons_of(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

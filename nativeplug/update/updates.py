@@ -18,11 +18,12 @@ from nativeplug.load.told import InterfaceVersion
 from nativeplug.symbols import Given, Loaded, Resolved, Symbols
 from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import check, reaper
-from nativeplug.update.admission import Admission
+from nativeplug.update.admission import Admission, Admit, admit_all
+from nativeplug.update.check import reasons_of
 from nativeplug.update.history import History
 from nativeplug.update.origins import Origins
 from nativeplug.update.settings import Settings
-from nativeplug.update.swap import Derive, Swap, reasons_of, refusal, refusing
+from nativeplug.update.swap import Derive, Swap, refusal, refusing
 
 #: What `Updates.update` has done.
 Outcome = Literal["updated", "unchanged"]
@@ -127,7 +128,9 @@ class Updates:
         key = None if self.is_mine else self.key
         self.origins.judge(self._symbols.loaded, key, demands, name)
 
-    def update(self, plugin: Any, *, asked: bool, demands: Demands = UNSAID) -> Outcome:
+    def update(
+        self, plugin: Any, *, asked: bool, demands: Demands = UNSAID, admit: Admit = admit_all
+    ) -> Outcome:
         """
         Make what the file has now the current generation.
 
@@ -136,6 +139,7 @@ class Updates:
             asked: The program asks for just that: a content that it has left by a rollback,
                 or that was loaded and refused before, is tried again.
             demands: What it must meet, apart from what was demanded before.
+            admit: Raises what else stands against it, before anything of it runs.
 
         Raises:
             UpdateError: It cannot be; the current generation goes on serving.
@@ -146,7 +150,7 @@ class Updates:
             known = {self._symbols.generation.sha256, None if asked else self._left}
             if content.sha256 not in known:
                 self._check_known(content, asked=asked)
-                self._take_up(plugin, file, content, self.settings.demands.plus(demands))
+                self._take_up(plugin, file, content, demands, admit)
             self.key, self._seen = content.key, content.sha256
             return "unchanged" if content.sha256 in known else "updated"
 
@@ -214,13 +218,16 @@ class Updates:
                 return read_file(file)
         raise self._refusal("the file changes while it is read")
 
-    def _take_up(self, plugin: Any, file: str, content: Content, demands: Demands) -> None:
+    def _take_up(
+        self, plugin: Any, file: str, content: Content, demands: Demands, admit: Admit
+    ) -> None:
         """Load what was read, and let it serve."""
         self._check_room()
         path = self._symbols.generation.path
-        admission, derive = self._check(file, content, demands)
+        admission, derive = self._check(file, content, self.settings.demands.plus(demands))
         try:
             with refusing(path):
+                admit(admission)
                 generation = admission.load(probe=self.settings.probe is not False)
         except UpdateError as error:
             if isinstance(error.__cause__, FormatError):  # what has killed once, kills again
@@ -256,27 +263,13 @@ class Updates:
     def _check(self, file: str, content: Content, demands: Demands) -> tuple[Admission, Derive]:
         """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
         resolved, given = self._symbols.resolved.copy(), self._symbols.given
-        generation = self._symbols.generation
         try:
-            admission = Admission.of(generation.path, content, demands)
+            admission = Admission.of(self._symbols.generation.path, content, demands)
         except PluginError as error:
             more = check.find_faults_of_header(file, given, resolved)
             raise self._refusal(*reasons_of(error), *more) from error
-        known = admission.known
-        reasons = [*check.find_other_interfaces(known.interface, self.settings.interfaces)]
-        reasons += check.find_defects(content, generation.exports, resolved)
-        source = None
-        try:
-            brought = known.brought(file) if given.brought else None
-            source = None if brought is None else brought.source
-            after = check.given_by(source, given, resolved)
-            # What it lacks, or has as something else, was told already.
-            rest = resolved.keys() - check.find_changes(
-                generation.exports, content.file.exports, resolved
-            )
-            reasons += check.find_other_types(known, self._symbols.loaded.known, after, rest)
-        except PluginError as error:
-            reasons += reasons_of(error)
+        loaded, wanted = self._symbols.loaded, self.settings.interfaces
+        reasons, source = check.find_reasons(admission, file, loaded, given, resolved, wanted)
         if reasons:
             raise self._refusal(*reasons)
         return admission, lambda before, resolved: check.given_by(source, before, resolved)
