@@ -288,7 +288,7 @@ check_tls(struct np_check *check, const Elf64_Phdr *segment, uint64_t at)
                        "are not in a segment that is loaded");
     }
     if (segment->p_memsz > UINT32_MAX || segment->p_align > MOST_ALIGNED ||
-        (segment->p_align & (segment->p_align - 1)) != 0) {
+        !is_power_of_two(segment->p_align)) { /* ld.so divides by it */
         return np_find(check, at,
                        "damaged: no thread could have its thread-local "
                        "variables");
@@ -318,6 +318,24 @@ check_relro(struct np_check *check, const Elf64_Phdr *segment, uint64_t at)
     return true;
 }
 
+/* Check a note that ends inside its segment. Of one with properties ld.so
+ * reads the first before it looks whether there is any. */
+static bool
+check_note(struct np_check *check, const uint8_t *note)
+{
+    const Elf64_Nhdr kind = {4, 0, NT_GNU_PROPERTY_TYPE_0};
+    uint32_t size = np_u32(note + 4);
+
+    if (np_u32(note) == kind.n_namesz && np_u32(note + 8) == kind.n_type &&
+        memcmp(note + NOTE_HEADER, "GNU", 4) == 0 &&
+        (size < 8 || size % 8 != 0)) {
+        return np_find(check, np_at(check, note),
+                       "damaged: a note with properties has %u bytes",
+                       (unsigned)size);
+    }
+    return true;
+}
+
 /* Check notes, through which ld.so walks by the sizes that they have. */
 static bool
 check_notes(struct np_check *check, const Elf64_Phdr *segment, uint64_t at)
@@ -325,7 +343,8 @@ check_notes(struct np_check *check, const Elf64_Phdr *segment, uint64_t at)
     uint64_t align = segment->p_align == 8 ? 8 : 4;
     uint64_t place = 0;
 
-    if (!is_loaded(check, segment)) {
+    /* ld.so takes their size in memory, others that in the file. */
+    if (segment->p_memsz != segment->p_filesz || !is_loaded(check, segment)) {
         return np_find(check, at,
                        "damaged: its notes are not in a segment that is "
                        "loaded");
@@ -338,6 +357,9 @@ check_notes(struct np_check *check, const Elf64_Phdr *segment, uint64_t at)
         if (end > segment->p_filesz - place) {
             return np_find(check, np_at(check, note),
                            "damaged: a note ends after its segment");
+        }
+        if (!check_note(check, note)) {
+            return false;
         }
         end = (end + align - 1) / align * align;
         place +=
@@ -386,7 +408,7 @@ check_segment(struct np_check *check, const Elf64_Phdr *segment, uint64_t at)
         return segment->p_memsz == 0 || check_relro(check, segment, at);
     case PT_NOTE:
     case PT_GNU_PROPERTY:
-        return segment->p_filesz == 0 || check_notes(check, segment, at);
+        return segment->p_memsz == 0 || check_notes(check, segment, at);
     case PT_GNU_EH_FRAME:
         if (segment->p_filesz != 0 && !is_loaded(check, segment)) {
             return np_find(check, at,
@@ -460,7 +482,8 @@ np_check(const uint8_t *data, size_t size, int machine, int libc,
     };
 
     return check_header(&check) && check_segments(&check) &&
-           np_check_dynamic(&check) && np_check_needed(&check) &&
-           np_check_versions(&check) && np_check_symbols(&check) &&
-           np_check_relocations(&check);
+           np_check_dynamic(&check) && np_check_names(&check) &&
+           np_check_needed(&check) && np_check_versions(&check) &&
+           np_check_symbols(&check) && np_find_called(&check) &&
+           np_check_relocations(&check) && np_check_called(&check);
 }
