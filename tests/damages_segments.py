@@ -27,6 +27,7 @@ from nativeplug.load.layout import PT_DYNAMIC, PT_LOAD
 from support import E_PHOFF
 
 _NUL = 0
+_PROPERTIES = 5  # NT_GNU_PROPERTY_TYPE_0
 _BAD_DYNAMIC = "damaged: the dynamic section "
 _NOT_LOADED = "not in a segment that is loaded"
 
@@ -113,6 +114,7 @@ SEGMENTS = (
     Damage("values of TLS", f"damaged: .* are {_NOT_LOADED}", _field(PT_TLS, P_VADDR, OUTSIDE)),
     Damage("size of TLS", "damaged: .* are not .* loaded", _field(PT_TLS, P_MEMSZ, 1)),
     Damage("alignment of TLS", "damaged: no thread .*", _field(PT_TLS, P_ALIGN, 3)),
+    Damage("no alignment of TLS", "damaged: no thread .*", _field(PT_TLS, P_ALIGN, 0)),
     Damage(
         "RELRO", "damaged: .* not in a writable segment", _field(PT_GNU_RELRO, P_VADDR, OUTSIDE)
     ),
@@ -122,6 +124,16 @@ SEGMENTS = (
         "note",
         "damaged: a note ends after its segment",
         lambda f: f.put(f.content(PT_NOTE) + 4, "I", HUGE, at=f.content(PT_NOTE)),
+    ),
+    Damage(
+        "notes in memory",
+        f"damaged: its notes are {_NOT_LOADED}",
+        _field(PT_NOTE, P_MEMSZ, OUTSIDE),
+    ),
+    Damage(
+        "note with properties",
+        "damaged: a note with properties has 0 bytes",
+        lambda f: f.put(f.content(PT_NOTE) + 4, "II", 0, _PROPERTIES, at=f.content(PT_NOTE)),
     ),
     Damage("unwinding", "damaged: its unwind .*", _field(PT_GNU_EH_FRAME, P_VADDR, OUTSIDE)),
     Damage(
