@@ -9,6 +9,7 @@ from elf_parts import (
     HUGE,
     OUTSIDE,
     P_ALIGN,
+    P_FILESZ,
     P_FLAGS,
     P_MEMSZ,
     P_OFFSET,
@@ -46,12 +47,19 @@ def _writable(field: int, value: int) -> Callable[[Parts], Made]:
 
 def _too_many_loads(f: Parts) -> Made:
     more = b"".join(
-        struct.pack("<IIQQQQQQ", PT_LOAD, 4, 0, 0x100_0000 + n * 0x1000, 0, 0, 1, 0x1000)
+        struct.pack("<IIQQQQQQ", PT_LOAD, 6, 0, 0x100_0000 + n * 0x1000, 0, 0, 1, 0x1000)
         for n in range(65)
     )
     made = f.with_headers(more, 65)
     loads = sum(segment.kind == PT_LOAD for segment in f.segments)
     return made.data, made.segment(PT_LOAD, 64 if loads < 64 else 0)
+
+
+def _read_only(f: Parts) -> Made:
+    """Let the writable segment be one that is not, without the zeros after it."""
+    size = f.word(f.writable() + P_FILESZ)
+    made = Parts(f.put(f.writable() + P_MEMSZ, "Q", size)[0])
+    return made.put(f.writable() + P_FLAGS, "I", 4, at=f.segment(PT_DYNAMIC))
 
 
 HEADER = (
@@ -76,6 +84,16 @@ LOADS = (
         "more in the file than in memory",
         "damaged: a segment has more bytes in the file than in memory",
         _field(PT_LOAD, P_MEMSZ, 1),
+    ),
+    Damage(
+        "fewer in the file than in memory",
+        "damaged: a segment that is not writable has fewer bytes in the file than in memory",
+        lambda f: f.put(f.segment(PT_LOAD, 1) + P_FILESZ, "Q", 16, at=f.segment(PT_LOAD, 1)),
+    ),
+    Damage(
+        "same bytes",
+        "damaged: a segment shares bytes of the file with another",
+        lambda f: f.put(f.segment(PT_LOAD, 1) + P_OFFSET, "Q", 0, at=f.segment(PT_LOAD, 1)),
     ),
     Damage("large segment", "damaged: .* too large for any .*", _writable(P_MEMSZ, 1 << 48)),
     Damage("alignment", "damaged: .* not aligned to pages", _field(PT_LOAD, P_ALIGN, 3)),
@@ -104,7 +122,7 @@ SEGMENTS = (
     Damage(
         "written dynamic section",
         f"{_BAD_DYNAMIC}is writable, its segment is not",
-        lambda f: f.put(f.writable() + P_FLAGS, "I", 4, at=f.segment(PT_DYNAMIC)),
+        _read_only,
     ),
     Damage(
         "two TLS segments",

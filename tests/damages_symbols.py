@@ -90,16 +90,6 @@ def _weak(f: Parts) -> Made:
     return _moved(_WORD, "missing")(Parts(_unfilled(f)[0]))[0], f.table("INIT_ARRAY")
 
 
-def _type(kind: int, symbol: str, table: str, value: int) -> Callable[[Parts], Made]:
-    """Give the relocation by a symbol another type."""
-
-    def make(f: Parts) -> Made:
-        place = f.relocation(kind, table, symbol)
-        return f.put(place + R_INFO, "I", value, at=place)
-
-    return make
-
-
 SYMBOLS = (
     Damage("name of a symbol", "damaged: the name of .*", _symbol("numbers", 0, "I", HUGE)),
     Damage("kind", "damaged: .* the kind 0x19", _symbol("numbers", ST_INFO, "B", 0x19)),
@@ -131,6 +121,11 @@ SYMBOLS = (
         "hidden symbol of another file",
         "damaged: a symbol of another file is local",
         _symbol("fopen", ST_OTHER, "B", 2),
+    ),
+    Damage(
+        "protected symbol of another file",
+        "damaged: a symbol of another file is local",
+        _symbol("fopen", ST_OTHER, "B", 3),
     ),
     Damage(
         "function nowhere",
@@ -239,7 +234,29 @@ RELOCATIONS = (
     Damage(
         "thread-local variable of another file",
         "damaged: a relocation is for another kind of symbol",
-        _type(_JUMP_SLOT, "fopen", "JMPREL", _TLS_PLACE),
+        lambda f: f.put(
+            f.relocation(_GLOB_DAT) + R_INFO, "I", _TLS_PLACE, at=f.relocation(_GLOB_DAT)
+        ),
+    ),
+    Damage(
+        "slot",
+        "damaged: a slot of the global offset table is not aligned",
+        lambda f: f.put(f.relocation(_GLOB_DAT), "Q", f.address("values") + 4),
+    ),
+    Damage(
+        "no function",
+        "damaged: a relocation has no symbol",
+        _relocation(_JUMP_SLOT, R_INFO, _JUMP_SLOT, "JMPREL"),
+    ),
+    Damage(
+        "relocation that cannot wait",
+        "damaged: a relocation of DT_JMPREL has the type .*",
+        _relocation(_JUMP_SLOT, R_INFO, _GLOB_DAT, "JMPREL"),
+    ),
+    Damage(
+        "no relocations",
+        f"damaged: .* {_NOT_LOADED}",
+        lambda f: f.set("RELASZ", 0, f.entry("RELA")),
     ),
     Damage(
         "variable that is called",

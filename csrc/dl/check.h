@@ -5,7 +5,8 @@
  * bug; BZ 22851). np_check walks through everything that ld.so would follow,
  * in the order in which each part relies on those before:
  *
- *   check.c              ELF header; program headers
+ *   check.c              ELF header
+ *   check_segments.c     program headers
  *   check_dynamic.c      dynamic section; string table; what has a partner
  *   check_names.c        names of files, and where these are searched
  *   check_libc.c         whose libc it needs
@@ -154,6 +155,7 @@ const struct np_entry *np_tag(const struct np_check *check, int64_t tag);
 Elf64_Dyn np_dynamic(const struct np_check *check, uint64_t index,
                      uint64_t *at);
 
+bool np_check_segments(struct np_check *check);
 bool np_check_dynamic(struct np_check *check);
 bool np_check_needed(struct np_check *check);
 bool np_check_interpreter(struct np_check *check, const Elf64_Phdr *segment);

@@ -93,7 +93,7 @@ static bool
 check_name(struct np_check *check, const Elf64_Dyn *entry, uint64_t at,
            uint64_t *expanded)
 {
-    const char *name = np_string(check, entry->d_un.d_val);
+    const char *name;
     size_t length;
 
     if (entry->d_un.d_val >= check->strings.count) {
@@ -102,6 +102,7 @@ check_name(struct np_check *check, const Elf64_Dyn *entry, uint64_t at,
                        "string table",
                        (unsigned long long)entry->d_tag);
     }
+    name = np_string(check, entry->d_un.d_val);
     if (entry->d_tag == DT_RPATH || entry->d_tag == DT_RUNPATH) {
         return check_search(check, name, at);
     }

@@ -157,7 +157,7 @@ check_symbol(struct np_check *check, const Elf64_Rela *entry, enum kind kind,
 
     if (index == 0) {
         memset(symbol, 0, sizeof(*symbol));
-        if (kind == SLOT ||
+        if (kind == SLOT || kind == CALLED ||
             ((kind == TLS || kind == TLS_PAIR) && check->tls.p_type == 0)) {
             return np_find(check, at, "damaged: a relocation has no symbol");
         }
@@ -251,6 +251,11 @@ check_entry(struct np_check *check, const Elf64_Rela *entry, uint64_t at)
     if (!check_target(check, entry->r_offset, length, at)) {
         return false;
     }
+    if ((kind == SLOT || kind == CALLED) && entry->r_offset % 8 != 0) {
+        return np_find(check, at,
+                       "damaged: a slot of the global offset table is not "
+                       "aligned");
+    }
     if (kind == RELATIVE || kind == RESOLVED) {
         return check_own_address(check, entry, kind, at);
     }
@@ -262,6 +267,13 @@ check_entry(struct np_check *check, const Elf64_Rela *entry, uint64_t at)
                    given_by(check, entry, kind, &symbol), at);
 }
 
+/* Tell whether a relocation may be in DT_JMPREL: ld.so can put these off. */
+static bool
+is_lazy(enum kind kind)
+{
+    return kind == CALLED || kind == RESOLVED || kind == TLS_PAIR;
+}
+
 /* Check the table at the address of *start*; the first *relative* entries must
  * be of that kind, since ld.so does not look at their types. */
 static bool
@@ -271,7 +283,7 @@ check_table(struct np_check *check, const struct np_entry *start,
     const uint8_t *table = np_bytes(check, start->value, size->value);
     uint64_t count = size->value / sizeof(Elf64_Rela);
 
-    if (table == NULL || size->value % sizeof(Elf64_Rela) != 0) {
+    if (table == NULL || count == 0 || size->value % sizeof(Elf64_Rela) != 0) {
         return np_find(check, start->offset,
                        "damaged: a table of relocations is not in a segment "
                        "that is loaded");
@@ -288,6 +300,13 @@ check_table(struct np_check *check, const struct np_entry *start,
         if (index < relative && kind_of(check, &entry) != RELATIVE) {
             return np_find(check, np_at(check, place),
                            "damaged: DT_RELACOUNT is more than there are");
+        }
+        if (start == np_tag(check, DT_JMPREL) &&
+            !is_lazy(kind_of(check, &entry))) {
+            return np_find(check, np_at(check, place),
+                           "damaged: a relocation of DT_JMPREL has the type "
+                           "%u",
+                           (unsigned)ELF64_R_TYPE(entry.r_info));
         }
         if (!check_entry(check, &entry, np_at(check, place))) {
             return false;

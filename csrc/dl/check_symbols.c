@@ -259,15 +259,13 @@ check_place(struct np_check *check, const Elf64_Sym *symbol, uint64_t at)
 static bool
 check_foreign(struct np_check *check, const Elf64_Sym *symbol, uint64_t at)
 {
-    int visibility = ELF64_ST_VISIBILITY(symbol->st_other);
-
     if (symbol->st_value != 0) {
         return np_find(check, at,
                        "damaged: a symbol of another file has a place in "
                        "this one");
     }
     if (ELF64_ST_BIND(symbol->st_info) == STB_LOCAL ||
-        visibility == STV_HIDDEN || visibility == STV_INTERNAL) {
+        ELF64_ST_VISIBILITY(symbol->st_other) != STV_DEFAULT) {
         return np_find(check, at,
                        "damaged: a symbol of another file is local");
     }
