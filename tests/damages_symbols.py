@@ -244,6 +244,11 @@ RELOCATIONS = (
         lambda f: f.put(f.relocation(_GLOB_DAT), "Q", f.address("values") + 4),
     ),
     Damage(
+        "slot of a thread-local variable",
+        "damaged: a slot of the global offset table is not aligned",
+        lambda f: f.put(f.relocation(_TLS), "Q", f.address("values") + 4),
+    ),
+    Damage(
         "no function",
         "damaged: a relocation has no symbol",
         _relocation(_JUMP_SLOT, R_INFO, _JUMP_SLOT, "JMPREL"),

@@ -251,7 +251,8 @@ check_entry(struct np_check *check, const Elf64_Rela *entry, uint64_t at)
     if (!check_target(check, entry->r_offset, length, at)) {
         return false;
     }
-    if ((kind == SLOT || kind == CALLED) && entry->r_offset % 8 != 0) {
+    if ((kind == SLOT || kind == CALLED || kind == TLS || kind == TLS_PAIR) &&
+        entry->r_offset % 8 != 0) {
         return np_find(check, at,
                        "damaged: a slot of the global offset table is not "
                        "aligned");
