@@ -144,6 +144,11 @@ SEGMENTS = (
         lambda f: f.put(f.content(PT_NOTE) + 4, "I", HUGE, at=f.content(PT_NOTE)),
     ),
     Damage(
+        "notes nobody can read",
+        f"damaged: its notes are {_NOT_LOADED}",
+        lambda f: f.put(f.segment(PT_LOAD) + P_FLAGS, "I", 0, at=f.segment(PT_NOTE)),
+    ),
+    Damage(
         "notes in memory",
         f"damaged: its notes are {_NOT_LOADED}",
         _field(PT_NOTE, P_MEMSZ, OUTSIDE),

@@ -55,7 +55,8 @@ np_room(const struct np_check *check, uint64_t address)
     for (size_t at = 0; at < check->load_count; at++) {
         const struct np_load *load = &check->loads[at];
 
-        if (address >= load->start && address - load->start < load->size) {
+        if (address >= load->start && address - load->start < load->size &&
+            (load->flags & PF_R) != 0) {
             return load->size - (address - load->start);
         }
     }
@@ -70,7 +71,7 @@ np_bytes(const struct np_check *check, uint64_t address, uint64_t length)
         uint64_t into = address - load->start;
 
         if (address >= load->start && into <= load->size &&
-            length <= load->size - into) {
+            length <= load->size - into && (load->flags & PF_R) != 0) {
             return check->data + load->offset + into;
         }
     }

@@ -139,11 +139,12 @@ const struct np_load *np_load_at(const struct np_check *check,
 bool np_is_code(const struct np_check *check, uint64_t address);
 
 /* Return the bytes of the file that will lie at *address*; NULL unless all of
- * *length* are in the file. */
+ * *length* are in the file, and can be read there. */
 const uint8_t *np_bytes(const struct np_check *check, uint64_t address,
                         uint64_t length);
 
-/* Return how many bytes of the file will follow one another at *address*. */
+/* Return how many bytes of the file will follow one another at *address*, to
+ * be read. */
 uint64_t np_room(const struct np_check *check, uint64_t address);
 
 /* Return the entry of the dynamic section with *tag*, one of those that ld.so
