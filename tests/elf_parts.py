@@ -93,6 +93,13 @@ ST_INFO, ST_OTHER, ST_SHNDX, ST_VALUE, ST_SIZE = 4, 5, 6, 8, 16
 R_INFO, R_ADDEND = 8, 16
 SYMBOL_SIZE, RELOCATION_SIZE = 24, 24
 
+# Types of relocations: a word, GLOB_DAT, JUMP_SLOT, RELATIVE, one of a thread-local variable,
+# one of its place in all threads, IRELATIVE.
+_TYPES = {62: (1, 6, 7, 8, 16, 18, 37), 183: (257, 1025, 1026, 1027, 1031, 1030, 1032)}
+WORD, GLOB_DAT, JUMP_SLOT, RELATIVE, TLS, TLS_PLACE, IRELATIVE = _TYPES.get(
+    layout.host_target().machine, (0,) * 7
+)
+
 #: A damaged file, and where in it the damage is found.
 Made = tuple[bytes, int]
 

@@ -17,10 +17,12 @@ from elf_parts import (
     PT_TLS,
     R_ADDEND,
     R_INFO,
+    RELATIVE,
     ST_INFO,
     ST_SHNDX,
     ST_VALUE,
     TAGS,
+    WORD,
 )
 from nativeplug._dl import lib
 from nativeplug.load import elf, layout, structure
@@ -30,8 +32,6 @@ HOST = layout.host_target()
 X86_64, AARCH64 = layout.Target(62, 64, "<"), layout.Target(183, 64, "<")
 # Relocations of x86-64, and those of AArch64 that do the same.
 SAME_ON_AARCH64 = {0: 0, 1: 257, 6: 1025, 7: 1026, 8: 1027, 16: 1028, 17: 1029, 18: 1030, 36: 1031}
-# A relocation by a symbol, and one by the file's own address.
-WORD, RELATIVE = (1, 8) if HOST == X86_64 else (257, 1027)
 
 
 def text_of(data: bytes, target: layout.Target = HOST, libc: int | None = None) -> str:

@@ -96,6 +96,32 @@ is_own(const struct np_check *check, uint64_t address)
            address <= check->loads[check->load_count - 1].end;
 }
 
+/* Tell whether any of *length* bytes at *place* are in a table that ld.so
+ * reads while it relocates: a writable segment may have them, as patchelf
+ * makes it, and a file with DT_TEXTREL is writable as a whole. */
+static bool
+is_in_table(const struct np_check *check, uint64_t place, uint64_t length)
+{
+    static const int64_t tables[][2] = {
+        {DT_STRTAB, DT_STRSZ},
+        {DT_RELA, DT_RELASZ},
+        {DT_JMPREL, DT_PLTRELSZ},
+        {DT_RELR, DT_RELRSZ},
+    };
+    uint64_t symbols = np_tag(check, DT_SYMTAB)->value;
+
+    for (size_t at = 0; at < sizeof(tables) / sizeof(tables[0]); at++) {
+        uint64_t start = np_tag(check, tables[at][0])->value;
+        uint64_t size = np_tag(check, tables[at][1])->value;
+
+        if (place < start + size && place + length > start) {
+            return true;
+        }
+    }
+    return check->counts_symbols && place + length > symbols &&
+           place < symbols + check->symbols.count * sizeof(Elf64_Sym);
+}
+
 /* Check that ld.so can write *length* bytes at *place*. */
 static bool
 check_target(struct np_check *check, uint64_t place, uint64_t length,
@@ -115,6 +141,11 @@ check_target(struct np_check *check, uint64_t place, uint64_t length,
     if (place < after_dynamic && place + length > check->dynamic.p_vaddr) {
         return np_find(check, at,
                        "damaged: a relocation writes to the dynamic section");
+    }
+    if (is_in_table(check, place, length)) {
+        return np_find(check, at,
+                       "damaged: a relocation writes to a table that the "
+                       "dynamic loader reads");
     }
     return true;
 }
