@@ -221,6 +221,7 @@ class TestProbe:
     def test_impossible(self, c_plugin: CPlugin, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where no process can be started it was not checked."""
         monkeypatch.setattr(sys, "executable", "")
+        monkeypatch.delitem(sys.modules, "multiprocessing.spawn", raising=False)  # it knows one
         found = check_of(read_file(str(c_plugin("greeter"))), "probe", probe=True)
         assert "not checked" == found.verdict
         assert "cannot probe it" in found.texts[0]
