@@ -25,8 +25,8 @@ class Admission:
 
     path: str
     content: Content
-    #: What was found of its origin.
-    verified: Verified
+    #: What was found of its origin, by each policy.
+    verified: tuple[Verified, ...]
     #: What it tells of the types of its symbols, and of its interface.
     known: Known
 
@@ -46,7 +46,8 @@ class Admission:
         """
         verified = demands.check(content)
         check_file(path, content)
-        known = Known(path, content, is_signed=verified.key is not None)
+        is_signed = any(each.key is not None for each in verified)
+        known = Known(path, content, is_signed=is_signed)
         return cls(path, content, verified, known)
 
     def load(self, *, probe: bool) -> Generation:
@@ -61,8 +62,12 @@ class Admission:
             OpenError: It cannot be loaded, or not be probed.
             OriginError: That it runs cannot be noted, or a newer version has run meanwhile.
         """
-        is_probed = probe or self.verified.policy.probe
-        return load_file(self.path, self.content, probe=is_probed, ready=self.verified.note_run)
+        is_probed = probe or any(each.policy.probe for each in self.verified)
+        return load_file(self.path, self.content, probe=is_probed, ready=self._note_run)
+
+    def _note_run(self) -> None:
+        for each in self.verified:
+            each.note_run()
 
 
 def admit_all(_admission: Admission) -> None:
