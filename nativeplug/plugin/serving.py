@@ -92,6 +92,8 @@ def serve(request: Request, key: Key) -> Plugin:
             plugin._updates.configure(*request.updating)
         plugin._updates.demand(request.demands, request.name)
         _add(request, plugin)
+    if known is not None:
+        plugin._updates.unload()  # if that is asked for now
     return plugin
 
 
