@@ -6,7 +6,6 @@ import pytest
 
 from debug_telling import INT, Tell, one, taken, teller, told
 from entries import RUST, Entry, base, entry, function, parameter
-from nativeplug import abi
 from nativeplug.abi import FunctionType, Pointer, Scalar
 from nativeplug.load import dwarf
 from nativeplug.load.dwarf import units
