@@ -8,9 +8,10 @@ a file as a whole, a hundred times slower. Names and numbers as in elf(5).
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from operator import itemgetter
@@ -62,6 +63,8 @@ class Dynamic:
     untyped: frozenset[str]
     #: How many bytes the variables among them have, where it says that.
     sizes: Mapping[str, int]
+    #: Which of them lie in memory that can only be read.
+    readonly: frozenset[str]
     #: What it takes from other files.
     imports: frozenset[str]
 
@@ -82,8 +85,16 @@ def read(data: bytes) -> Dynamic:
     if is_go:
         exports = {name: kind for name, kind in exports.items() if not GO_RUNTIME.match(name)}
     stays = bool(section.value(_DT_FLAGS_1) & _DF_1_NODELETE)
-    untyped, imports = frozenset(symbols.untyped), frozenset(symbols.imports)
-    return Dynamic(is_go, stays, symbols.has_unique, exports, untyped, symbols.sizes, imports)
+    return Dynamic(
+        is_go,
+        stays,
+        symbols.has_unique,
+        exports,
+        untyped=frozenset(symbols.untyped),
+        sizes=symbols.sizes,
+        readonly=frozenset(symbols.readonly),
+        imports=frozenset(symbols.imports),
+    )
 
 
 def search_texts(data: bytes) -> list[str]:
@@ -177,6 +188,7 @@ class _Symbols:
         self.exports: dict[str, Kind] = {}
         self.untyped: set[str] = set()
         self.sizes: dict[str, int] = {}
+        self.readonly: set[str] = set()
         self.imports: set[str] = set()
         self.has_unique = False
 
@@ -210,6 +222,8 @@ class _Symbols:
             self.untyped.add(name)
         elif kind == "variable" and size:
             self.sizes[name] = size
+        if kind == "variable" and _is_readonly(section, address):
+            self.readonly.add(name)
         if kind:
             self.exports[name] = kind
 
@@ -221,3 +235,20 @@ def _kind_by_place(section: _Section, address: int) -> Kind:
         for segment in section.segments
     )
     return "function" if inside else "variable"
+
+
+def _is_readonly(section: _Section, address: int) -> bool:
+    """Tell whether an address lies where nobody can write once the file is loaded."""
+    return any(
+        start <= address < end
+        for segment in section.segments
+        for start, end in _readonly_ranges(segment)
+    )
+
+
+def _readonly_ranges(segment: Segment) -> Iterator[tuple[int, int]]:
+    start, end = segment.address, segment.address + segment.size
+    if segment.kind == layout.PT_LOAD and not segment.flags & layout.PF_W:
+        yield start, end
+    elif segment.kind == layout.PT_GNU_RELRO:  # by whole pages, as in _dl_protect_relro of glibc
+        yield start & -mmap.PAGESIZE, end & -mmap.PAGESIZE

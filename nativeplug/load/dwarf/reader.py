@@ -130,7 +130,7 @@ class _Reader:
             type_: Any = self._types.function(die)
             plain = self._plain.function(die, symbol.name)
         else:
-            type_ = self._types.of(self._dies.type(die))
+            type_ = self._types.variable(die)
             if abi.size_of(type_) > symbol.size > 0:
                 raise UntoldError("the symbol is smaller than its type")
             plain = self._plain.variable(die, symbol.name, is_thread_local=symbol.kind == "tls")
