@@ -169,6 +169,7 @@ class TestDamage:
             stays=False,
             has_unique=False,
             exports={},
+            addresses={},
             untyped=frozenset(),
             sizes={},
             readonly=frozenset(),

@@ -59,6 +59,8 @@ class Dynamic:
     has_unique: bool
     #: What it exports, leaving out its runtime's own: default versions, at a place in the file.
     exports: Mapping[str, Kind]
+    #: Where in memory they are, counted from the file's beginning there.
+    addresses: Mapping[str, int]
     #: Of those, the ones whose kind is only seen from where they lie: assembly often leaves it out.
     untyped: frozenset[str]
     #: How many bytes the variables among them have, where it says that.
@@ -90,6 +92,7 @@ def read(data: bytes) -> Dynamic:
         stays,
         symbols.has_unique,
         exports,
+        addresses=symbols.addresses,
         untyped=frozenset(symbols.untyped),
         sizes=symbols.sizes,
         readonly=frozenset(symbols.readonly),
@@ -186,6 +189,7 @@ class _Symbols:
 
     def __init__(self) -> None:
         self.exports: dict[str, Kind] = {}
+        self.addresses: dict[str, int] = {}
         self.untyped: set[str] = set()
         self.sizes: dict[str, int] = {}
         self.readonly: set[str] = set()
@@ -225,7 +229,7 @@ class _Symbols:
         if kind == "variable" and _is_readonly(section, address):
             self.readonly.add(name)
         if kind:
-            self.exports[name] = kind
+            self.exports[name], self.addresses[name] = kind, address
 
 
 def _kind_by_place(section: _Section, address: int) -> Kind:

@@ -66,9 +66,13 @@ class Budget:
         if self.entries < 0:
             raise UnreadableError("more entries than a plugin's exports need")
         if self.entries % _YIELD_EVERY == 0:
-            time.sleep(_PAUSE)
+            self.pause()
         if self.entries % _CHECK_EVERY == 0 and time.monotonic() > self.deadline:
             raise OutOfTimeError(f"reading it takes more than {_MOST_SECONDS:.0f} s")
+
+    def pause(self) -> None:
+        """Let others have the GIL: they may be calling plugins."""
+        time.sleep(_PAUSE)
 
 
 class Dies:
