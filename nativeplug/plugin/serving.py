@@ -164,7 +164,9 @@ def _load(request: Request, key: Key) -> Plugin:
     settings = replace(Settings().plus(*request.updating), demands=demands)
     if isinstance(key, SystemKey):
         demands.check_system(key.soname)
-        loaded = Loaded(load_system(key.soname), 1, Known(key.soname, None))
+        is_probed = settings.probe is True or demands.effective.probe
+        generation = load_system(key.soname, probe=is_probed)
+        loaded = Loaded(generation, 1, Known(key.soname, None))
         return Plugin(loaded, None, key, settings)
     found = files.find(name, key)
     if found is None:

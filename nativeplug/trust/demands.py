@@ -48,6 +48,11 @@ class Demands:
         """Whether nothing is demanded now."""
         return self.sha256 is None and self.effective is NOTHING
 
+    @property
+    def judge_files(self) -> bool:
+        """Whether anything is demanded now of a file itself."""
+        return self.sha256 is not None or self.effective.judges_files
+
     def check(self, content: Content) -> Verified:
         """Judge a file; see `judge.check`."""
         return check(content, self.effective, self.sha256)

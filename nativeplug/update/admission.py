@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ class Admission:
     verified: Verified
     #: What it tells of the types of its symbols, and of its interface.
     known: Known
+    #: The only users that may be able to write where its private copy is made; None for any.
+    trusted: frozenset[int] | None = None
 
     @classmethod
     def of(cls, path: str, content: Content, demands: Demands) -> Admission:
@@ -47,7 +50,8 @@ class Admission:
         verified = demands.check(content)
         check_file(path, content)
         known = Known(path, content, is_signed=verified.key is not None)
-        return cls(path, content, verified, known)
+        trusted = frozenset({0, os.geteuid()}) if demands.judge_files else None
+        return cls(path, content, verified, known, trusted)
 
     def load(self, *, probe: bool) -> Generation:
         """
@@ -62,7 +66,13 @@ class Admission:
             OriginError: That it runs cannot be noted, or a newer version has run meanwhile.
         """
         is_probed = probe or self.verified.policy.probe
-        return load_file(self.path, self.content, probe=is_probed, ready=self.verified.note_run)
+        return load_file(
+            self.path,
+            self.content,
+            probe=is_probed,
+            trusted=self.trusted,
+            ready=self.verified.note_run,
+        )
 
 
 def admit_all(_admission: Admission) -> None:
