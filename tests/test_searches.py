@@ -53,12 +53,14 @@ class TestDamage:
         (tmp_path / "file").write_bytes(data)
         assert Searches() == Searches.of(data) == Searches.of_file(str(tmp_path / "file"))
 
-    def test_no_regular_files(self, tmp_path: Path) -> None:
+    def test_no_regular_files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing else is waited for, or read; no descriptor stays."""
         os.mkfifo(tmp_path / "pipe")
         before = descriptors()
-        for path in ("/dev/zero", tmp_path, tmp_path / "pipe", tmp_path / "none", "a\0b"):
-            assert Searches() == Searches.of_file(str(path))
+        with monkeypatch.context() as patch:
+            patch.setattr("os.pread", pytest.fail)
+            for path in ("/dev/zero", tmp_path, tmp_path / "pipe", tmp_path / "none", "a\0b"):
+                assert Searches() == Searches.of_file(str(path))
         assert Searches() == Searches.of_file("/proc/self/mem")  # read(2) fails
         assert before == descriptors()
 

@@ -47,7 +47,8 @@ class Policy:
     directories: Collection[str | os.PathLike[str]] | None = None
     #: The users (numbers) one of whom owns it; None for any.
     owners: Collection[int] | None = None
-    #: Only root, the process's user and *owners* can write to it and to what leads to it.
+    #: Only root, the process's user and *owners* can write to it, to what leads to it, and to the
+    #: libraries in the directories that it names.
     refuse_writable_by_others: bool = False
     #: It is signed by one of these minisign keys: each text (``"RW..."``) or a file's path.
     public_keys: Collection[str | os.PathLike[str]] | None = None
