@@ -49,6 +49,17 @@ class TestExports:
         assert {"bare", "code"} == found.untyped
         assert ("variable", "function") == (found.exports["bare"], found.exports["code"])
 
+    def test_readonly(self, compile_c: Compile) -> None:
+        """It is known which variables lie where nobody can write."""
+        text = """
+        const int fixed = 1; int free_ = 2; int zero; extern int other; int *const place = &zero;
+        const char *const names[] = {"a", "b"}; _Thread_local int own; int add(int a) { return a; }
+        """
+        for flags in (["-Wl,-z,relro"], ["-Wl,-z,relro", "-Wl,-z,now"]):
+            found = dynamic.read(compile_c(text, *flags).read_bytes())
+            assert {"fixed", "place", "names"} == found.readonly
+        assert {"fixed"} == dynamic.read(compile_c(text, "-Wl,-z,norelro").read_bytes()).readonly
+
     @needs_go
     def test_go(self, go_plugin: CPlugin) -> None:
         """They are those that pyelftools finds in a Go plugin, without the runtime's own."""
@@ -130,8 +141,10 @@ class TestDamage:
             stays=False,
             has_unique=False,
             exports={},
+            addresses={},
             untyped=frozenset(),
             sizes={},
+            readonly=frozenset(),
             imports=frozenset(),
         )
         assert expected == dynamic.read(data)

@@ -8,8 +8,9 @@ a file as a whole, a hundred times slower. Names and numbers as in elf(5).
 from __future__ import annotations
 
 import contextlib
+import mmap
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from operator import itemgetter
@@ -50,10 +51,14 @@ class Dynamic:
     has_unique: bool
     #: What it exports, leaving out its runtime's own: default versions, at a place in the file.
     exports: Mapping[str, Kind]
+    #: Where in memory they are, counted from the file's beginning there.
+    addresses: Mapping[str, int]
     #: Of those, the ones whose kind is only seen from where they lie: assembly often leaves it out.
     untyped: frozenset[str]
     #: How many bytes the variables among them have, where it says that.
     sizes: Mapping[str, int]
+    #: Which of them lie in memory that can only be read.
+    readonly: frozenset[str]
     #: What it takes from other files.
     imports: frozenset[str]
 
@@ -74,8 +79,17 @@ def read(data: bytes) -> Dynamic:
     if is_go:
         exports = {name: kind for name, kind in exports.items() if not GO_RUNTIME.match(name)}
     stays = bool(section.value(_DT_FLAGS_1) & _DF_1_NODELETE)
-    untyped, imports = frozenset(symbols.untyped), frozenset(symbols.imports)
-    return Dynamic(is_go, stays, symbols.has_unique, exports, untyped, symbols.sizes, imports)
+    return Dynamic(
+        is_go,
+        stays,
+        symbols.has_unique,
+        exports,
+        addresses=symbols.addresses,
+        untyped=frozenset(symbols.untyped),
+        sizes=symbols.sizes,
+        readonly=frozenset(symbols.readonly),
+        imports=frozenset(symbols.imports),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +141,10 @@ class _Symbols:
 
     def __init__(self) -> None:
         self.exports: dict[str, Kind] = {}
+        self.addresses: dict[str, int] = {}
         self.untyped: set[str] = set()
         self.sizes: dict[str, int] = {}
+        self.readonly: set[str] = set()
         self.imports: set[str] = set()
         self.has_unique = False
 
@@ -162,8 +178,10 @@ class _Symbols:
             self.untyped.add(name)
         elif kind == "variable" and size:
             self.sizes[name] = size
+        if kind == "variable" and _is_readonly(section, address):
+            self.readonly.add(name)
         if kind:
-            self.exports[name] = kind
+            self.exports[name], self.addresses[name] = kind, address
 
 
 def _kind_by_place(section: _Section, address: int) -> Kind:
@@ -173,3 +191,20 @@ def _kind_by_place(section: _Section, address: int) -> Kind:
         for segment in section.segments
     )
     return "function" if inside else "variable"
+
+
+def _is_readonly(section: _Section, address: int) -> bool:
+    """Tell whether an address lies where nobody can write once the file is loaded."""
+    return any(
+        start <= address < end
+        for segment in section.segments
+        for start, end in _readonly_ranges(segment)
+    )
+
+
+def _readonly_ranges(segment: Segment) -> Iterator[tuple[int, int]]:
+    start, end = segment.address, segment.address + segment.size
+    if segment.kind == layout.PT_LOAD and not segment.flags & layout.PF_W:
+        yield start, end
+    elif segment.kind == layout.PT_GNU_RELRO:  # by whole pages, as in _dl_protect_relro of glibc
+        yield start & -mmap.PAGESIZE, end & -mmap.PAGESIZE

@@ -56,7 +56,7 @@ class Verified:
             try:
                 self._entry.advance(self.version)
             except UntrustedError as error:
-                raise _refusal(self.path, str(error)) from None
+                raise refusal(self.path, str(error)) from None
 
 
 def check(content: Content, policy: Policy, sha256: str | None = None) -> Verified:
@@ -82,7 +82,7 @@ def check(content: Content, policy: Policy, sha256: str | None = None) -> Verifi
     if policy.toolchains is not None and not reasons:  # a parser for debuggers: trusted files only
         reasons += _find_faults_of_toolchain(content.data, policy)
     if reasons:
-        raise _refusal(content.path, *reasons)
+        raise refusal(content.path, *reasons)
     return verified
 
 
@@ -95,7 +95,7 @@ def check_pin(path: str, found: str, sha256: str | None) -> None:
     """
     reasons = [*_find_faults_of_content(found, sha256)]
     if reasons:
-        raise _refusal(path, *reasons)
+        raise refusal(path, *reasons)
 
 
 def check_system(soname: str, policy: Policy, sha256: str | None = None) -> None:
@@ -109,16 +109,17 @@ def check_system(soname: str, policy: Policy, sha256: str | None = None) -> None
         OriginError: There is a demand, and the policy does not allow it all the same.
     """
     if sha256 is not None:
-        raise _refusal(soname, "it is a system library, whose content cannot be pinned")
+        raise refusal(soname, "it is a system library, whose content cannot be pinned")
     if policy.judges_files and not policy.allow_system:
-        raise _refusal(
+        raise refusal(
             soname,
             "it is a system library, whose origin cannot be checked: "
             "open it by its path, or with a policy that has allow_system=True",
         )
 
 
-def _refusal(path: str, *reasons: str) -> OriginError:
+def refusal(path: str, *reasons: str) -> OriginError:
+    """Return the error for a file that is not what is demanded."""
     reason = "; ".join(reasons)
     return OriginError(
         f"cannot open plugin {path!r}: {reason}", path=path, reason=reason, reasons=reasons
