@@ -197,6 +197,28 @@ class TestOpen:
                 nativeplug.open("libz.so.1", policy=Policy(owners=[0]))
 
 
+class TestCopies:
+    """What somebody can try who can write to a directory in which a copy is made."""
+
+    def test_kept(
+        self, deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No copy of what is demanded is loaded from there, but of anything else."""
+        folder = tmp_path / "kept"
+        folder.mkdir()
+        folder.chmod(0o777)
+        monkeypatch.setenv("NATIVEPLUG_KEEP_COPIES", str(folder))
+        for demands in ((deployed.policy, None), (None, deployed.sha256())):
+            with pytest.raises(OpenError, match=r"kept' can be written by others .*KEEP_COPIES"):
+                deployed.open(*demands)
+        assert [] == deployed.run
+        for policy in (None, Policy(require_checked=False)):
+            deployed.open(policy).close()
+        folder.chmod(0o755)
+        deployed.open(deployed.policy, deployed.sha256()).close()
+        assert [1, 1, 1] == deployed.run
+
+
 class TestAgain:
     """Opening what is open already."""
 

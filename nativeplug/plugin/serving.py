@@ -168,7 +168,8 @@ def _load(request: Request, key: Key) -> Plugin:
     settings = replace(Settings().plus(*request.updating), demands=demands)
     if isinstance(key, SystemKey):
         demands.check_system(key.soname)
-        loaded = Loaded(load_system(key.soname), 1, Known(key.soname, None))
+        generation = load_system(key.soname, probe=settings.probe is True or demands.probe)
+        loaded = Loaded(generation, 1, Known(key.soname, None))
         return Plugin(loaded, None, key, settings)
     found = files.find(name, key)
     if found is None:

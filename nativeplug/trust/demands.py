@@ -52,6 +52,16 @@ class Demands:
         return self.sha256 is None and not self.effective
 
     @property
+    def judge_files(self) -> bool:
+        """Whether anything is demanded now of a file itself."""
+        return self.sha256 is not None or any(policy.judges_files for policy in self.effective)
+
+    @property
+    def probe(self) -> bool:
+        """Whether what is opened must be loaded in a process of its own first."""
+        return any(policy.probe for policy in self.effective)
+
+    @property
     def require_checked(self) -> bool:
         """Whether the types of all that is looked up must be known."""
         return any(policy.require_checked for policy in self.effective)
