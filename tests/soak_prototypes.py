@@ -22,6 +22,7 @@ from edits import (
     source,
 )
 from nativeplug import DeclarationError, PluginError, SignatureMismatchError, programs
+from nativeplug.load import dwarf
 from rewordings import reworded
 from soaking import Measured, main, times
 from telling import INCLUDE
@@ -50,6 +51,16 @@ def _ways() -> Iterator[_Way]:
     yield _Way("plugin", (*compiler, "-O0", "-g0", INCLUDE), _telling_source)
 
 
+def _ways_without_types() -> Iterator[tuple[str, ...]]:
+    """Give ways to build with debug information that is for lines and inlined calls alone."""
+    compiler = tuple(programs.c_compiler() or ())
+    for level in ("-O0", "-O2"):
+        yield (*compiler, level, "-g1")
+        if shutil.which("clang"):
+            yield "clang", level, "-g1"
+            yield "clang", level, "-gline-tables-only", "-fdebug-info-for-profiling"
+
+
 def _telling_source(made: Sequence[Prototype]) -> str:
     """Return a C file with all functions, which tells of them by the macros of nativeplug.h."""
     types = "".join([TYPES_C, *(each.types() for each in made)]).splitlines()
@@ -72,16 +83,20 @@ def prototypes(scale: float, folder: Path) -> Measured:
     Look 2,000 functions up: declared as they are, in other words, and as something else.
 
     All of them twice: their types are told by debug information, and by the macros of
-    nativeplug.h. The edits are one each, which the ABI does not see, or sees.
+    nativeplug.h. Debug information without types must say nothing of them. The edits are one each, which the ABI does not see, or sees.
     """
     rng = random.Random(_SEED)  # noqa: S311 - it must be repeatable
     total, edits = times(_PROTOTYPES, scale), Counter[str]()
     *by_debug_information, by_macros = _ways()
+    without_types = [*_ways_without_types()]
     wrong: list[str] = []
     for index, start in enumerate(range(0, total, _IN_A_FILE)):
         made = [random_prototype(rng, at) for at in range(start, min(start + _IN_A_FILE, total))]
         same, others = ([edit(each, rng) for each in made] for edit in (reworded, edited))
         edits.update(each.edit for each in (*same, *others))
+        untyped = without_types[index % len(without_types)]
+        plugin = _build(folder / f"untyped{index}.so", _Way("dwarf", untyped, source), made)
+        wrong += _judge_untyped(plugin)
         for way in (by_debug_information[index % len(by_debug_information)], by_macros):
             plugin = _build(folder / f"{way.by}{index}.so", way, made)
             for declared in (None, made, same):
@@ -130,6 +145,13 @@ def _judge_wrong(
             found = _look_up(plg, function.name)
             if not isinstance(found, SignatureMismatchError):
                 yield f"accepted, {by}: {_shown(function)}, {_shown(other)}: {found}"
+
+
+def _judge_untyped(plugin: Path) -> Iterator[str]:
+    """Give what is said to be known of functions whose types were left out."""
+    found = dwarf.read(plugin.read_bytes())
+    yield from filter(None, [found.reason])
+    yield from (f"told by {plugin.name}: {known.text}" for known in found.symbols.values())
 
 
 def _look_up(plg: nativeplug.Plugin, name: str) -> str | PluginError | None:

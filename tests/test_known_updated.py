@@ -94,6 +94,28 @@ class TestChecked:
         assert ([None], "dwarf") == (seen, checked(plg))
 
 
+def test_readonly_from_now_on(versions: Versions) -> None:
+    """A variable that a version has in read-only memory is not written any more."""
+    versions.put(1, "int limit = 1;")
+    plg: Any = versions.open("extern int limit;")
+    plg.limit = 5
+
+    class Late:
+        """A number that is asked for after the variable's memory."""
+
+        def __index__(self) -> int:
+            versions.put(2, "const int limit = 2;")
+            assert "updated" == plg.update()
+            return 6
+
+    with pytest.raises(AttributeError, match="'limit' lies in read-only memory"):
+        plg.limit = Late()
+    assert 2 == plg.limit
+    plg.rollback()
+    plg.limit = 7
+    assert 7 == plg.limit
+
+
 class TestRefused:
     """Versions whose types are others are refused before anything of them runs."""
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nativeplug
-from support import CPlugin, OpenPlugin, RunPython
+from support import Compile, CPlugin, OpenPlugin, RunPython
 
 quick = settings(max_examples=30, deadline=None)
 
@@ -89,6 +89,29 @@ def test_const_variables(variables: Any) -> None:
         with pytest.raises(AttributeError, match=f"variable '{name}' is const: "):
             setattr(variables, name, value)
     assert (variables.limit, variables.version) == (100, "1.2.3")
+
+
+def test_readonly_memory(open_plugin: OpenPlugin, compile_c: Compile) -> None:
+    """A variable that is const in the plugin alone is read, and never written."""
+    plg: Any = open_plugin(
+        compile_c(
+            """
+            struct pair { int a, b; };
+            int target; const int number = 3; const struct pair both = {1, 2}; const char text[4] = "abc";
+            int *const place = &target; const int few[2] = {4, 5}; int (*const call)(void) = 0;
+            """
+        ),
+        "struct pair { int a, b; }; extern int number; extern struct pair both; extern char text[4];"
+        "extern int *place; extern int few[2]; extern int (*call)(void); extern int target;",
+    )
+    values = {"number": 4, "both": [3, 4], "text": "x", "place": None, "few": [1, 2], "call": None}
+    for name, value in values.items():
+        with pytest.raises(AttributeError, match=f"variable '{name}' lies in read-only memory, "):
+            setattr(plg, name, value)
+    plg.both.a, plg.few[0] = 7, 8  # of copies
+    assert (3, 1, "abc", 4) == (plg.number, plg.both.a, plg.text, plg.few[0])
+    plg.place[0] = 9
+    assert 9 == plg.target
 
 
 @quick

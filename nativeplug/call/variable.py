@@ -31,15 +31,17 @@ _lock = threading.RLock()
 class Memory:
     """Where a variable lies in one generation. As long as it lives, somebody may use that."""
 
-    __slots__ = ("__weakref__", "kept", "pointer", "uses")
+    __slots__ = ("__weakref__", "kept", "pointer", "readonly", "uses")
 
-    def __init__(self, pointer: Any, kept: dict[Any, Any], uses: Uses) -> None:
+    def __init__(self, pointer: Any, kept: dict[Any, Any], uses: Uses, *, readonly: bool) -> None:
         #: A cffi pointer to the variable.
         self.pointer = pointer
         #: What the generation's variables point to, for as long as it is loaded.
         self.kept = kept
         #: Who uses the generation.
         self.uses = uses
+        #: Whoever writes there ends the process, whatever is declared.
+        self.readonly = readonly
 
 
 class Variable:
@@ -87,9 +89,12 @@ class Variable:
         """Refuse to be copied or pickled: it lies at an address of this process."""
         raise TypeError(f"cannot pickle {self!r}: look it up in the other process")
 
-    def memory_at(self, address: int, kept: dict[Any, Any], uses: Uses) -> Memory:
+    def memory_at(
+        self, address: int, kept: dict[Any, Any], uses: Uses, *, readonly: bool
+    ) -> Memory:
         """Return the variable's memory in a generation."""
-        return Memory(self._ffi.cast(self._pointer_type, address), kept, uses)
+        pointer = self._ffi.cast(self._pointer_type, address)
+        return Memory(pointer, kept, uses, readonly=readonly)
 
     @property
     def address(self) -> int:
@@ -117,7 +122,7 @@ class Variable:
             TypeError: On writing: the type is wrong.
             OverflowError: On writing: an integer does not fit.
             ValueError: On writing: a text does not fit its array, or has a NUL character.
-            AttributeError: On writing: the variable is const.
+            AttributeError: On writing: the variable is const, or lies in read-only memory.
             ClosedError: The plugin was closed.
             ForkError: It is a Go plugin of the parent process.
         """
@@ -131,23 +136,21 @@ class Variable:
 
     @value.setter
     def value(self, given: Any) -> None:
-        memory = self._memory()
-        if self._readonly:
-            raise AttributeError(f"{self._value.label} is const: {self._text}")
+        memory = self._writable()
         if not self._is_sized:
             raise TypeError(f"{self._value.label} cannot be written: its size is not declared")
         if self._is_text_array:
             self._write_text(memory, given)
         elif self._value.kind in _PLAIN:
             converted = self._to_c(given, Call())  # it may run Python code: update, or close
-            self._memory().pointer[0] = converted
+            self._writable().pointer[0] = converted
         else:
             self._write(given)
 
     def _read(self, memory: Memory) -> Any:
         if not self._is_sized:
             return self._start(memory)
-        if self._readonly and self._value.kind is Kind.OTHER:
+        if (self._readonly or memory.readonly) and self._value.kind is Kind.OTHER:
             # Whoever wrote into the variable itself would crash.
             return new_value(self._value, memory.pointer[0])
         value = memory.pointer[0]
@@ -158,6 +161,17 @@ class Variable:
         if memory is None:
             assert self._error is not None  # noqa: S101 - `disable` has set it before
             raise self._error()
+        return memory
+
+    def _writable(self) -> Memory:
+        memory = self._memory()
+        if self._readonly:
+            raise AttributeError(f"{self._value.label} is const: {self._text}")
+        if memory.readonly:
+            raise AttributeError(
+                f"{self._value.label} lies in read-only memory, and is declared without const: "
+                f"{self._text}"
+            )
         return memory
 
     def disable(self, error: Callable[[], Exception]) -> None:
@@ -200,7 +214,7 @@ class Variable:
             converted = text
         else:
             converted = self._to_c(given, call)
-        memory = self._memory()  # not before: converting may run Python code
+        memory = self._writable()  # not before: converting may run Python code
         if isinstance(converted, bytes):
             converted = self._copy(memory, converted)
         entry = given, converted, call

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nativeplug.load.content import Content
 
 # Changes whenever the meaning of the files does.
-_FORMAT = 1
+_FORMAT = 2
 _WHAT = "debug information"
 _COMPACT = (",", ":")
 _C, _NOT_C = "c", "-"

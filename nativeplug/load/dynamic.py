@@ -1,5 +1,5 @@
 """
-What a file tells the dynamic loader, read in microseconds: whom it needs, what it exports.
+What a file tells the dynamic loader, read in microseconds: what it exports, what it takes.
 
 This is on the path of ``open`` and of updates, while other threads call plugins; `facts` reads
 a file as a whole, a hundred times slower. Names and numbers as in elf(5).
@@ -8,9 +8,9 @@ a file as a whole, a hundred times slower. Names and numbers as in elf(5).
 from __future__ import annotations
 
 import contextlib
-import os
+import mmap
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from operator import itemgetter
@@ -23,16 +23,9 @@ if TYPE_CHECKING:
     from nativeplug.load.layout import Segment, Target
     from nativeplug.load.symbols import Kind
 
-_DT_NEEDED, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_RPATH, _DT_RUNPATH = 1, 4, 5, 6, 15, 29
+_DT_HASH, _DT_STRTAB, _DT_SYMTAB = 4, 5, 6
 _DT_GNU_HASH, _DT_VERSYM, _DT_FLAGS_1 = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFB
-_DT_AUXILIARY, _DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
-# The entries in which the dynamic loader expands $ORIGIN, ld.so(8).
-_PATH_TAGS = frozenset({_DT_RPATH, _DT_RUNPATH})
-_NAME_TAGS = frozenset({_DT_NEEDED, _DT_AUXILIARY, _DT_FILTER})
-_SEARCH_TAGS = _PATH_TAGS | _NAME_TAGS
 _DF_1_NODELETE = 0x8
-# A longer path would be damage: PATH_MAX.
-_LONGEST_PATH = 4096
 
 _SYMBOL = {32: "IIIBBH", 64: "IBBHQQ"}
 # Which of these are name, info, other, section, value and size.
@@ -58,10 +51,14 @@ class Dynamic:
     has_unique: bool
     #: What it exports, leaving out its runtime's own: default versions, at a place in the file.
     exports: Mapping[str, Kind]
+    #: Where in memory they are, counted from the file's beginning there.
+    addresses: Mapping[str, int]
     #: Of those, the ones whose kind is only seen from where they lie: assembly often leaves it out.
     untyped: frozenset[str]
     #: How many bytes the variables among them have, where it says that.
     sizes: Mapping[str, int]
+    #: Which of them lie in memory that can only be read.
+    readonly: frozenset[str]
     #: What it takes from other files.
     imports: frozenset[str]
 
@@ -82,48 +79,17 @@ def read(data: bytes) -> Dynamic:
     if is_go:
         exports = {name: kind for name, kind in exports.items() if not GO_RUNTIME.match(name)}
     stays = bool(section.value(_DT_FLAGS_1) & _DF_1_NODELETE)
-    untyped, imports = frozenset(symbols.untyped), frozenset(symbols.imports)
-    return Dynamic(is_go, stays, symbols.has_unique, exports, untyped, symbols.sizes, imports)
-
-
-def search_texts(data: bytes) -> list[str]:
-    """
-    Return the texts by which the dynamic loader looks for a file's libraries, ld.so(8).
-
-    These are the needed names, and RPATH and RUNPATH with all that they have between colons.
-    Never raises.
-
-    Args:
-        data: The whole file.
-    """
-    return _texts(data, _SEARCH_TAGS)
-
-
-def search_directories(data: bytes) -> list[str]:
-    """
-    Return the directories in which a file tells the dynamic loader to look for libraries.
-
-    As they are written, in RPATH, in RUNPATH, and in needed names that have slashes: such as
-    ``$ORIGIN/../lib``. Never raises.
-
-    Args:
-        data: The whole file.
-    """
-    found = [each for text in _texts(data, _PATH_TAGS) if text for each in text.split(":")]
-    return found + [os.path.dirname(text) for text in _texts(data, _NAME_TAGS) if "/" in text]
-
-
-def _texts(data: bytes, tags: Collection[int]) -> list[str]:
-    """Return the texts of entries in the dynamic section."""
-    section = _Section.of(data)
-    start = section.offset(_DT_STRTAB)
-    if start is None:
-        return []
-    return [
-        os.fsdecode(data[start + value : start + value + _LONGEST_PATH].partition(b"\0")[0])
-        for tag, value in section.entries
-        if tag in tags
-    ]
+    return Dynamic(
+        is_go,
+        stays,
+        symbols.has_unique,
+        exports,
+        addresses=symbols.addresses,
+        untyped=frozenset(symbols.untyped),
+        sizes=symbols.sizes,
+        readonly=frozenset(symbols.readonly),
+        imports=frozenset(symbols.imports),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +141,10 @@ class _Symbols:
 
     def __init__(self) -> None:
         self.exports: dict[str, Kind] = {}
+        self.addresses: dict[str, int] = {}
         self.untyped: set[str] = set()
         self.sizes: dict[str, int] = {}
+        self.readonly: set[str] = set()
         self.imports: set[str] = set()
         self.has_unique = False
 
@@ -210,8 +178,10 @@ class _Symbols:
             self.untyped.add(name)
         elif kind == "variable" and size:
             self.sizes[name] = size
+        if kind == "variable" and _is_readonly(section, address):
+            self.readonly.add(name)
         if kind:
-            self.exports[name] = kind
+            self.exports[name], self.addresses[name] = kind, address
 
 
 def _kind_by_place(section: _Section, address: int) -> Kind:
@@ -221,3 +191,20 @@ def _kind_by_place(section: _Section, address: int) -> Kind:
         for segment in section.segments
     )
     return "function" if inside else "variable"
+
+
+def _is_readonly(section: _Section, address: int) -> bool:
+    """Tell whether an address lies where nobody can write once the file is loaded."""
+    return any(
+        start <= address < end
+        for segment in section.segments
+        for start, end in _readonly_ranges(segment)
+    )
+
+
+def _readonly_ranges(segment: Segment) -> Iterator[tuple[int, int]]:
+    start, end = segment.address, segment.address + segment.size
+    if segment.kind == layout.PT_LOAD and not segment.flags & layout.PF_W:
+        yield start, end
+    elif segment.kind == layout.PT_GNU_RELRO:  # by whole pages, as in _dl_protect_relro of glibc
+        yield start & -mmap.PAGESIZE, end & -mmap.PAGESIZE

@@ -24,7 +24,7 @@ MAGIC = b"\x7fELF"
 #: files have at the same place.
 TARGET_SIZE = 20
 _WIDE = 64
-PT_LOAD, PT_DYNAMIC = 1, 2
+PT_LOAD, PT_DYNAMIC, PT_GNU_RELRO = 1, 2, 0x6474E552
 PF_X, PF_W = 1, 2
 
 _WORD_SIZES = {1: 32, 2: 64}  # EI_CLASS

@@ -114,7 +114,9 @@ class Binding:
 
     def _memory(self, variable: Variable, address: int) -> Memory:
         loaded = self.loaded
-        return loaded.note_memory(variable.memory_at(address, loaded.kept, loaded.uses))
+        readonly = variable.name in loaded.generation.file.readonly
+        memory = variable.memory_at(address, loaded.kept, loaded.uses, readonly=readonly)
+        return loaded.note_memory(memory)
 
     def _served(self, function: Function, address: int) -> tuple[_Invoke, int, Uses]:
         """Return what serves a function's calls beside its address."""

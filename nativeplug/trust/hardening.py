@@ -7,7 +7,7 @@ from typing import Final
 
 from nativeplug.load import layout
 
-_PT_GNU_STACK, _PT_GNU_RELRO = 0x6474E551, 0x6474E552
+_PT_GNU_STACK = 0x6474E551
 _DT_TEXTREL, _DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 22, 24, 30, 0x6FFFFFFB
 _DF_TEXTREL, _DF_BIND_NOW, _DF_1_NOW = 0x4, 0x8, 0x1
 
@@ -36,7 +36,7 @@ def _found(data: bytes) -> set[str]:
     # Without one the loader takes the machine's default, which may be an executable stack.
     if stacks and not any(segment.flags & layout.PF_X for segment in stacks):
         found.add("nx")
-    if any(segment.kind == _PT_GNU_RELRO and segment.size for segment in segments):
+    if any(segment.kind == layout.PT_GNU_RELRO and segment.size for segment in segments):
         found.add("relro")
     entries = [*layout.iter_dynamic(data, target, segments)]
     if _has_flag(entries, _DT_BIND_NOW, {_DT_FLAGS: _DF_BIND_NOW, _DT_FLAGS_1: _DF_1_NOW}):

@@ -11,6 +11,7 @@ from nativeplug.load.dwarf.dies import Die, Dies, UntoldError
 from nativeplug.load.dwarf.fields import Fields
 from nativeplug.load.dwarf.passing import check_by_value
 from nativeplug.load.dwarf.peel import DEEPEST, POINTERS, RECORDS, peel, whole
+from nativeplug.load.dwarf.units import has_types
 from nativeplug.load.layout import host_target
 
 # DW_ATE_* of DWARF 5, section 7.8.
@@ -39,6 +40,7 @@ class Types:
         self._write = write
         self._fields = Fields(dies, self)
         self._made: dict[tuple[int, bool], abi.Type] = {}
+        self._typed_units: dict[int, bool] = {}  # by the offsets of units
 
     def function(self, die: Die) -> abi.FunctionType:
         """
@@ -51,14 +53,44 @@ class Types:
         if convention not in {None, _DW_CC_NORMAL}:
             raise UntoldError(f"its calling convention is {convention:#x}")
         result = self._passed(self._dies.type(die))
+        parts = [*self._dies.children(origin(self._dies, die))]
+        listed = [part for part in parts if part.tag == "DW_TAG_formal_parameter"]
+        if result == abi.VOID and not listed and not self._tells_functions(die):
+            raise UntoldError("its unit tells no types")
         if not self._is_prototyped(die):
             return abi.FunctionType(result, None)
-        parameters, is_variadic = [], False
-        for child in self._dies.children(origin(self._dies, die)):
-            if child.tag == "DW_TAG_formal_parameter":
-                parameters.append(self._passed(self._dies.type(child)))
-            is_variadic |= child.tag == "DW_TAG_unspecified_parameters"
-        return abi.FunctionType(result, tuple(parameters), is_variadic)
+        parameters = tuple(self._passed(self._needed_type(each)) for each in listed)
+        is_variadic = any(part.tag == "DW_TAG_unspecified_parameters" for part in parts)
+        return abi.FunctionType(result, parameters, is_variadic)
+
+    def variable(self, die: Die) -> abi.Type:
+        """
+        Return the type of a variable.
+
+        Raises:
+            UntoldError: It is not told, or C has nothing like it.
+        """
+        return self.of(self._needed_type(die))
+
+    def _needed_type(self, die: Die) -> Die:
+        found = self._dies.type(die)
+        if found is None:
+            raise UntoldError("its type is left out")
+        return found
+
+    def _tells_functions(self, die: Die) -> bool:
+        """
+        Tell whether a function without a result and parameters is said to have none.
+
+        Where debug information is only for lines and inlined calls (GCC's and Clang's -g1, Rust's
+        debuginfo=1), all functions look so.
+        """
+        if self._dies.attribute(die, "DW_AT_prototyped"):  # which is left out there, too
+            return True
+        unit = origin(self._dies, die).cu
+        if unit.cu_offset not in self._typed_units:
+            self._typed_units[unit.cu_offset] = has_types(self._dies, unit)
+        return self._typed_units[unit.cu_offset]
 
     def _is_prototyped(self, die: Die) -> bool:
         if self._dies.attribute(die, "DW_AT_prototyped"):

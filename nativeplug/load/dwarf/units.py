@@ -19,6 +19,8 @@ from nativeplug.load.dwarf.dies import Die, Dies, Unit
 _ADDRESS: Final = re.compile(rb"(?=([\x00-\xff]{4}\0{4}))")
 _DW_LANG_GO = 0x16
 _DEEPEST = 32  # namespaces within each other
+# Where one of so many entries has no type, the others have none either.
+_MANY_ENTRIES = 2_000
 
 
 def places(dies: Dies, addresses: frozenset[int]) -> dict[int, list[int]]:
@@ -65,6 +67,20 @@ def definitions(dies: Dies, parent: Die, depth: int = 0) -> Iterator[Die]:
             yield die
         elif die.tag in {"DW_TAG_namespace", "DW_TAG_module"} and depth < _DEEPEST:
             yield from definitions(dies, die, depth + 1)
+
+
+def has_types(dies: Dies, unit: Unit) -> bool:
+    """Tell whether anything in a unit has a type, going by its first entries."""
+    at, end = unit.cu_die_offset, unit.cu_offset + unit.size
+    for _ in range(_MANY_ENTRIES):
+        if at >= end:
+            break
+        dies.budget.spend()
+        die = unit.get_DIE_from_refaddr(at)
+        if "DW_AT_type" in die.attributes:
+            return True
+        at += die.size
+    return False
 
 
 def _iter_places(data: bytes, addresses: frozenset[int]) -> Iterator[tuple[int, int]]:
