@@ -35,7 +35,7 @@ _SECONDS = 30.0
 _CODE = """
 from nativeplug.load import debug, dwarf
 with open({data}, "rb") as file:
-    answer = debug.to_bytes(dwarf.read(file.read()))
+    answer = debug.to_bytes(dwarf.read(file.read(), is_alone=True))
 with open({answer}, "wb") as file:
     file.write(answer)
 """

@@ -29,16 +29,21 @@ if TYPE_CHECKING:
 _FEW_ENTRIES = 50_000
 
 
-def read(data: bytes) -> Debug:
+def read(data: bytes, *, is_alone: bool = False) -> Debug:
     """
     Read the debug information of a file that has some; see the package.
 
     Args:
         data: The whole file.
+        is_alone: No other thread may want to run meanwhile.
     """
     try:
         found = sections.load(data)
-        return _Reader(data, found).read() if ".debug_info" in found else Debug()
+        return (
+            _Reader(data, found, Budget(is_alone=is_alone)).read()
+            if ".debug_info" in found
+            else Debug()
+        )
     except UnreadableError as error:
         return Debug(reason=str(error))
     except RecursionError:
@@ -49,11 +54,11 @@ def read(data: bytes) -> Debug:
 
 
 class _Reader:
-    def __init__(self, data: bytes, found: dict[str, bytes]) -> None:
+    def __init__(self, data: bytes, found: dict[str, bytes], budget: Budget) -> None:
         file = _elf(data)
         self._build_id = find_build_id(file)
         self._symbols = _exported(file)
-        self._dies = Dies(found, Budget())
+        self._dies = Dies(found, budget)
         self._plain = Spelling(self._dies)
         self._types = Types(self._dies, self._plain.spell)
         self._text = CText(self._dies, self._types)
@@ -68,7 +73,7 @@ class _Reader:
             end = replace(end, reason=str(error), is_final=False)
         except UnreadableError as error:
             end = replace(end, reason=str(error))
-        self._dies.budget = Budget(_FEW_ENTRIES)
+        self._dies.budget = Budget(_FEW_ENTRIES, is_alone=self._dies.budget.is_alone)
         self._text.finish()
         taken = self._text.typedefs | self._text.enumerators.keys()
         symbols = {
