@@ -1,10 +1,10 @@
 """
 What took time to find out, kept on disk under the user's cache directory.
 
-A file is named by all that its contents depend on, and holds the SHA-256 of those contents: a
-damaged file is noticed and written anew. Writers put a whole file in place at once (rename(2)),
-so readers and other writers never see half of one. A cache that cannot be written to costs
-time, never an error.
+A file is named by all that its contents depend on, and holds the SHA-256 of name and contents: a
+file that is damaged, or another's, is noticed and written anew. Writers put a whole file in place
+at once (rename(2)), so readers and other writers never see half of one. A cache that cannot be
+written to costs time, never an error.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def load(name: str, what: str, decode: Callable[[memoryview], Value]) -> Value |
     if path is None:
         return None
     try:
-        return decode(_payload(_read_own(path)))
+        return decode(_payload(name, _read_own(path)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -58,7 +58,7 @@ def store(name: str, what: str, payload: bytes) -> None:
     if path is None:
         return
     try:
-        _write(path, hashlib.sha256(payload).digest() + payload)
+        _write(path, _digest(name, payload) + payload)
     except OSError as error:
         _log().debug("cannot keep %s in %r: %s", what, str(path), error)
 
@@ -83,11 +83,17 @@ def _read_own(path: Path) -> bytes:
         return file.read()
 
 
-def _payload(data: bytes) -> memoryview:
+def _payload(name: str, data: bytes) -> memoryview:
     digest, payload = data[:_DIGEST_SIZE], memoryview(data)[_DIGEST_SIZE:]
-    if hashlib.sha256(payload).digest() != digest:
+    if _digest(name, payload) != digest:
         raise ValueError("its digest does not fit")
     return payload
+
+
+def _digest(name: str, payload: bytes | memoryview) -> bytes:
+    made = hashlib.sha256(os.fsencode(name) + b"\0")
+    made.update(payload)
+    return made.digest()
 
 
 def _write(path: Path, data: bytes) -> None:

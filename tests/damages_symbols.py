@@ -10,7 +10,9 @@ from elf_parts import (
     OUTSIDE,
     R_ADDEND,
     R_INFO,
+    RELOCATION_SIZE,
     ST_INFO,
+    ST_OTHER,
     ST_SHNDX,
     ST_SIZE,
     ST_VALUE,
@@ -21,9 +23,13 @@ from elf_parts import (
 from nativeplug.load.layout import PT_DYNAMIC, host_target
 
 _UNKNOWN_TYPE = 200
-# Types of relocations: a word, GLOB_DAT, RELATIVE, one of a thread-local variable, IRELATIVE.
-_TYPES = {62: (1, 6, 8, 16, 37), 183: (257, 1025, 1027, 1031, 1032)}
-_WORD, _GLOB_DAT, _RELATIVE, _TLS, _IRELATIVE = _TYPES.get(host_target().machine, (0,) * 5)
+# Types of relocations: a word, GLOB_DAT, JUMP_SLOT, RELATIVE, one of a thread-local variable,
+# one of its place in all threads, IRELATIVE.
+_TYPES = {62: (1, 6, 7, 8, 16, 18, 37), 183: (257, 1025, 1026, 1027, 1031, 1030, 1032)}
+_WORD, _GLOB_DAT, _JUMP_SLOT, _RELATIVE, _TLS, _TLS_PLACE, _IRELATIVE = _TYPES.get(
+    host_target().machine, (0,) * 7
+)
+_ABSOLUTE = 0xFFF1
 _NOT_LOADED = "not in a segment that is loaded"
 
 
@@ -63,6 +69,27 @@ def _unfilled(f: Parts) -> Made:
     return f.put(f.relocation(_RELATIVE), "Q", f.address("values"), at=f.table("INIT_ARRAY"))
 
 
+def _twice(f: Parts) -> Made:
+    """Let two relocations write to DT_INIT_ARRAY's first function, and none to its second."""
+    first = f.relocation(_RELATIVE)
+    return f.put(first + RELOCATION_SIZE, "Q", f.word(first))
+
+
+def _moved(kind: int, symbol: str | None = None, into: int = 0) -> Callable[[Parts], Made]:
+    """Let a relocation by a symbol write to DT_INIT_ARRAY's first function."""
+
+    def make(f: Parts) -> Made:
+        place = f.relocation(kind, symbol=symbol)
+        return f.put(place, "Q", f.value("INIT_ARRAY") + into)
+
+    return make
+
+
+def _weak(f: Parts) -> Made:
+    """Let the address of DT_INIT_ARRAY's first function be that of a symbol that may be missing."""
+    return _moved(_WORD, "missing")(Parts(_unfilled(f)[0]))[0], f.table("INIT_ARRAY")
+
+
 SYMBOLS = (
     Damage("name of a symbol", "damaged: the name of .*", _symbol("numbers", 0, "I", HUGE)),
     Damage("kind", "damaged: .* the kind 0x19", _symbol("numbers", ST_INFO, "B", 0x19)),
@@ -86,6 +113,31 @@ SYMBOLS = (
         _symbol("fopen", ST_VALUE, "Q", 8),
     ),
     Damage(
+        "local symbol of another file",
+        "damaged: a symbol of another file is local",
+        _symbol("fopen", ST_INFO, "B", 0x02),
+    ),
+    Damage(
+        "hidden symbol of another file",
+        "damaged: a symbol of another file is local",
+        _symbol("fopen", ST_OTHER, "B", 2),
+    ),
+    Damage(
+        "protected symbol of another file",
+        "damaged: a symbol of another file is local",
+        _symbol("fopen", ST_OTHER, "B", 3),
+    ),
+    Damage(
+        "function nowhere",
+        "damaged: a function, or a thread-local variable, is not in the file",
+        _symbol("use", ST_SHNDX, "H", _ABSOLUTE),
+    ),
+    Damage(
+        "thread-local variable nowhere",
+        "damaged: a function, or a thread-local variable, is not in the file",
+        _symbol("per_thread", ST_SHNDX, "H", _ABSOLUTE),
+    ),
+    Damage(
         "version of a symbol",
         "damaged: a symbol has the version 77, which the file does not have",
         lambda f: f.put(_version_of(f, "numbers"), "H", 77),
@@ -106,6 +158,28 @@ CALLED = (
         lambda f: f.set("FINI_ARRAYSZ", 7, f.entry("FINI_ARRAY")),
     ),
     Damage("its functions", "damaged: DT_INIT_ARRAY has 2 .* 1 are relocated", _unfilled),
+    Damage("function twice", "damaged: .* of DT_INIT_ARRAY is relocated twice", _twice),
+    Damage("weak function", "damaged: DT_INIT_ARRAY has 2 .* 1 are relocated", _weak),
+    Damage(
+        "data for a function",
+        "damaged: a function of DT_INIT_ARRAY is not in an executable segment",
+        _moved(_WORD, "numbers"),
+    ),
+    Damage(
+        "half of a function",
+        "damaged: a relocation overwrites a function of DT_INIT_ARRAY",
+        _moved(_WORD, "fclose", 4),
+    ),
+    Damage(
+        "another relocation of a function",
+        "damaged: a relocation overwrites a function of DT_INIT_ARRAY",
+        _moved(_GLOB_DAT),
+    ),
+    Damage(
+        "resolver for a function",
+        "damaged: a relocation overwrites a function of DT_INIT_ARRAY",
+        lambda f: f.put(f.relocation(_IRELATIVE, "JMPREL"), "Q", f.value("INIT_ARRAY")),
+    ),
     Damage(
         "constructor",
         "damaged: a function of DT_INIT_ARRAY is not in an executable segment",
@@ -155,6 +229,43 @@ RELOCATIONS = (
             "Q",
             f.index("numbers") << 32 | _TLS,
             at=f.relocation(_TLS),
+        ),
+    ),
+    Damage(
+        "thread-local variable of another file",
+        "damaged: a relocation is for another kind of symbol",
+        lambda f: f.put(
+            f.relocation(_GLOB_DAT) + R_INFO, "I", _TLS_PLACE, at=f.relocation(_GLOB_DAT)
+        ),
+    ),
+    Damage(
+        "slot",
+        "damaged: a slot of the global offset table is not aligned",
+        lambda f: f.put(f.relocation(_GLOB_DAT), "Q", f.address("values") + 4),
+    ),
+    Damage(
+        "no function",
+        "damaged: a relocation has no symbol",
+        _relocation(_JUMP_SLOT, R_INFO, _JUMP_SLOT, "JMPREL"),
+    ),
+    Damage(
+        "relocation that cannot wait",
+        "damaged: a relocation of DT_JMPREL has the type .*",
+        _relocation(_JUMP_SLOT, R_INFO, _GLOB_DAT, "JMPREL"),
+    ),
+    Damage(
+        "no relocations",
+        f"damaged: .* {_NOT_LOADED}",
+        lambda f: f.set("RELASZ", 0, f.entry("RELA")),
+    ),
+    Damage(
+        "variable that is called",
+        "damaged: a relocation is for another kind of symbol",
+        lambda f: f.put(
+            f.relocation(_JUMP_SLOT, "JMPREL") + R_INFO,
+            "Q",
+            f.index("numbers") << 32 | _JUMP_SLOT,
+            at=f.relocation(_JUMP_SLOT, "JMPREL"),
         ),
     ),
     Damage(

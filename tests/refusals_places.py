@@ -8,7 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 from nativeplug import OriginError, Policy
-from refusals import DECLARED, SOUND, TELLING, Asked, Refusal, Stage, ask, compiled, put_next
+from refusals import (
+    DECLARED,
+    SOUND,
+    TELLING,
+    WAYS,
+    Asked,
+    Refusal,
+    Stage,
+    ask,
+    compiled,
+    put_next,
+)
 
 _PutIt = Callable[[Stage], object]
 _NOBODY = 2**31 - 7
@@ -57,7 +68,15 @@ def _through_a_directory(stage: Stage) -> None:
     stage.path.symlink_to("open/plugin.so")
 
 
-_ORIGIN = "-Wl,-rpath,$ORIGIN"
+def _beside_a_library(stage: Stage) -> None:
+    """Put it in place beside a library that all can write to."""
+    compiled(TELLING, _ORIGIN)(stage)
+    library = stage.folder / "libc.so.6"  # which it needs, and would find there
+    library.write_bytes(b"a library")
+    library.chmod(0o666)
+
+
+_ORIGIN, _RELATIVE = "-Wl,-rpath,$ORIGIN", "-Wl,-rpath,/usr/lib::libs"
 
 PLACES = (
     _refusal("another content", "its SHA-256 is .* is demanded", _pinned(SOUND)),
@@ -122,5 +141,25 @@ PLACES = (
         compiled(TELLING, _ORIGIN),
         ways=("open", "again"),
         first=ask,
+    ),
+    *(
+        _refusal(
+            f"libraries from the working directory, {how}",
+            "it looks in '', which is relative to the working directory; it looks in 'libs', which",
+            asked,
+            compiled(TELLING, _RELATIVE),
+            ways=ways,
+            first=ask,
+        )
+        for how, asked, ways in (
+            ("pinned", _pinned(TELLING, _RELATIVE), ("open", "again")),
+            ("where the policy has a say", _demanding(refuse_writable_by_others=True), WAYS),
+        )
+    ),
+    _refusal(
+        "a library that others can write to",
+        r"its library '.*/libc.so.6' can be written by others \(mode 0666\)",
+        _demanding(refuse_writable_by_others=True),
+        _beside_a_library,
     ),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.trust import access
+from nativeplug.load import access
 
 US = os.getuid()
 TRUSTED = {0, US}

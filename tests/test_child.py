@@ -392,10 +392,10 @@ def test_after_fork(run_python: RunPython) -> None:
         thread.start()
         time.sleep(0.3)
         forked = os.fork()
-        print(child.run("os.write(4, b'done')", seconds=20).output.decode(), flush=True)
+        os.write(1, child.run("os.write(4, b'done')", seconds=20).output + b"\\n")
         if not forked:
             os._exit(0)
-        print(os.waitpid(forked, 0)[1])
+        os.write(1, b"%d" % os.waitpid(forked, 0)[1])
         thread.join()
     """
     assert ["done", "done", "0"] == run_python(code).stdout.splitlines()

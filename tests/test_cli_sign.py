@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nativeplug.cli.keys import PASSWORD
+from nativeplug.trust.comment import Comment
 from nativeplug.trust.minisign import PublicKey, Signature
 from support import names, refused, run
 from test_minisign import KEY
@@ -77,7 +78,9 @@ class TestSign:
             (["--expires", "soon"], "the time 'soon' is not written as"),
             (["--comment", "version:1 version:2"], "says 'version:' twice"),
             (["--comment", "two\nlines"], "it has four lines"),
-            (["--name", "my plugin.so"], "its name has white space, which ends a word"),
+            (["--name", "my\tplugin.so"], "its name has a tab, which ends it"),
+            (["--name", "bad\udcff.so"], "its name is not UTF-8; name another with --name"),
+            (["--comment", "bad\udcff"], "its trusted comment cannot be written in UTF-8"),
             (["-s", "none.key"], "No such file or directory: 'none.key'"),
             (["-s", "plugin.so"], "cannot use secret key 'plugin.so': not a minisign secret key"),
         ],
@@ -87,6 +90,18 @@ class TestSign:
         before = names(tmp_path)
         assert expected in refused(run("sign", "plugin.so", "-s", "open.key", *options))
         assert before == names(tmp_path)
+
+    def test_names(self, plugin: Path) -> None:
+        """A name may have spaces; one that is not UTF-8 can be signed under another."""
+        plugin.rename("my plugin.so")
+        assert 0 == run("sign", "my plugin.so", "-s", "open.key").exit_code
+        signature = Signature.parse(Path("my plugin.so.minisig").read_bytes())
+        assert "my plugin.so" == Comment.parse(signature.comment).file
+        Path("my plugin.so").rename("bad\udcff.so")
+        message = refused(run("sign", "bad\udcff.so", "-s", "open.key"))
+        assert r"cannot sign 'bad\udcff.so': its name is not UTF-8" in message
+        done = run("sign", "bad\udcff.so", "-s", "open.key", "--name", "good.so")
+        assert (0, b"bad\xff.so.minisig\n") == (done.exit_code, done.stdout_bytes)
 
     def test_no_text(self) -> None:
         """A key's file that is no text is none."""

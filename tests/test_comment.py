@@ -16,12 +16,19 @@ from nativeplug.trust.minisign import UntrustedError
         ("", (None, None, None)),
         ("timestamp:1\tfile:a.so\thashed", ("a.so", None, None)),
         ("file:a:b.so version:1.4.2 note:file:c built", ("a:b.so", "1.4.2", None)),
+        ("timestamp:1\tfile:my a.so\thashed\tversion:2", ("my a.so", "2", None)),
+        ("file: \u3000a.so \tby hand version:2", (" \u3000a.so ", "2", None)),
+        ("file:my a.so version:2", ("my", "2", None)),
         ("expires:2027-01-02", (None, None, datetime(2027, 1, 2, tzinfo=timezone.utc))),
         ("Version:7 versions:8 version", (None, None, None)),
     ],
 )
 def test_said(text: str, expected: tuple[object, ...]) -> None:
-    """Words between white space that have a known key count; all others are free."""
+    """
+    Words between white space that have a known key count; all others are free.
+
+    Where there are tabs, a file's name goes on to the next.
+    """
     assert Comment(*expected) == Comment.parse(text)  # type: ignore[arg-type]
 
 
@@ -30,6 +37,8 @@ def test_said(text: str, expected: tuple[object, ...]) -> None:
     [
         ("version:1 version:1", "its trusted comment says 'version:' twice"),
         ("file:a file:b", "its trusted comment says 'file:' twice"),
+        ("file:a\tfile:b", "its trusted comment says 'file:' twice"),
+        ("version:1 version:1\tfile:a", "its trusted comment says 'version:' twice"),
         ("version:", "the version '' is not numbers with dots between"),
         ("version:1.4.2-rc1", "the version '1.4.2-rc1' is not numbers"),
         ("version:01", "the version '01' is not numbers"),

@@ -40,7 +40,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def written(payload: bytes) -> bytes:
     """Return a file's bytes for a payload."""
-    return hashlib.sha256(payload).digest() + payload
+    name = f"declarations/{KEY}.lines\0"
+    return hashlib.sha256(name.encode() + payload).digest() + payload
 
 
 class TestKept:

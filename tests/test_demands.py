@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nativeplug import OriginError
+from nativeplug.load.content import read_file
 from nativeplug.trust import UNSAID, Demands, Policy
-from nativeplug.trust.policy import NOTHING
 
 DIGEST = "0123456789ABCDEF" * 4
 
 
 def test_given() -> None:
-    """What is said later counts; what is not said stays."""
-    first = Demands.of(Policy(owners=[0]), DIGEST)
-    assert Demands(Policy(owners=[0]), DIGEST.lower()) == first == first.plus(UNSAID)
-    assert Demands(NOTHING, DIGEST.lower()) == first.plus(Demands.of(Policy()))
-    assert Demands(first.policy, 64 * "0") == first.plus(Demands.of(sha256=64 * "0"))
+    """Policies add up, also the process's where none was named; of pins the last one counts."""
+    policy = Policy(owners=[0])
+    first = Demands.of(policy, DIGEST)
+    assert Demands(frozenset({policy}), DIGEST.lower()) == first
+    both = first.plus(Demands.of(Policy(owners=[7]), 64 * "0"))
+    assert Demands(frozenset({policy, Policy(owners=[7])}), 64 * "0") == both
+    assert {policy} == first.plus(Demands.of(Policy())).effective == first.plus(UNSAID).effective
+    assert first.sha256 == first.plus(UNSAID).sha256
+
+
+def test_all_are_met(tmp_path: Path) -> None:
+    """Every policy must be met, and all that stands against it is told."""
+    path = tmp_path / "file.so"
+    path.write_bytes(b"")
+    content = read_file(str(path))
+    strict = Demands.of(Policy(owners=[os.getuid() + 1])).plus(Demands.of(Policy(hardening={"nx"})))
+    assert 1 == len(UNSAID.check(content))
+    with pytest.raises(OriginError) as caught:
+        strict.check(content)
+    assert 2 == len(caught.value.reasons)
 
 
 def test_none() -> None:

@@ -130,34 +130,6 @@ class TestImports:
         assert not dynamic.read(elf_bytes).has_unique
 
 
-class TestSearchTexts:
-    """The texts by which a plugin's libraries are found."""
-
-    @pytest.mark.parametrize("tags", ["enable", "disable"])
-    def test_paths(self, compile_c: Compile, tags: str) -> None:
-        """RUNPATH and RPATH are among them, and the needed names."""
-        flags = f"-Wl,-rpath,$ORIGIN/lib:/usr/lib,--{tags}-new-dtags,--no-as-needed"
-        path = compile_c(EXPORTS_C, flags)
-        assert {"libc.so.6", "$ORIGIN/lib:/usr/lib"} == set(dynamic.search_texts(path.read_bytes()))
-
-    @pytest.mark.parametrize("data", [b"", b"text", b"\x7fELF\x02\x01" + b"\0" * 20])
-    def test_other_files(self, data: bytes) -> None:
-        """A file that is no plugin has none."""
-        assert [] == dynamic.search_texts(data)
-
-
-def test_search_directories(compile_c: Compile) -> None:
-    """The directories are told one by one, also those of names that have slashes."""
-    library = compile_c("", "-Wl,-soname,deep/down/lib.so")
-    flags = ["-Wl,-rpath,$ORIGIN/lib::/usr/lib", "-Wl,--no-as-needed", str(library)]
-    data = compile_c(EXPORTS_C, *flags).read_bytes()
-    assert ["$ORIGIN/lib", "", "/usr/lib", "deep/down"] == dynamic.search_directories(data)
-    assert [] == dynamic.search_directories(compile_c(EXPORTS_C).read_bytes())
-    # An empty text is no list of one empty directory.
-    data = compile_c(EXPORTS_C, "-Wl,-rpath,/emptied").read_bytes()
-    assert [] == dynamic.search_directories(data.replace(b"/emptied", bytes(8)))
-
-
 class TestDamage:
     """What is damaged is not there."""
 
@@ -169,6 +141,7 @@ class TestDamage:
             stays=False,
             has_unique=False,
             exports={},
+            addresses={},
             untyped=frozenset(),
             sizes={},
             readonly=frozenset(),
@@ -180,6 +153,4 @@ class TestDamage:
         """No damaged byte of the tables makes it raise, or go on for ever."""
         for offset in range(0, len(elf_bytes), 7):
             for value in (0, 0xFF):
-                damaged = patched(elf_bytes, offset, "B", value)
-                dynamic.read(damaged)
-                dynamic.search_texts(damaged)
+                dynamic.read(patched(elf_bytes, offset, "B", value))

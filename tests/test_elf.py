@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nativeplug.load import dynamic, elf, layout, structure
+from nativeplug.load.searches import Searches
 from support import (
     E_MACHINE,
     E_PHENTSIZE,
@@ -196,7 +197,7 @@ class TestFindDefect:
                 elf.is_go(damaged)
                 elf.is_unfinished(damaged)
                 dynamic.read(damaged)
-                dynamic.search_texts(damaged)
+                Searches.of(damaged)
 
 
 class TestUnfinished:

@@ -146,6 +146,9 @@ class TestWithoutEvents:
         path.parent.mkdir()
         path.touch()
         follow(path, watched=False)
+        end = time.monotonic() + 10
+        while not caplog.records and time.monotonic() < end:
+            time.sleep(0.01)
         path.write_text("2")
         calls.next()
         assert 1 == len(caplog.records)

@@ -323,3 +323,62 @@ class TestKept:
             "No such file or directory; NATIVEPLUG_KEEP_COPIES names it"
         )
         assert expected == str(caught.value)
+
+
+class TestTrusted:
+    """A copy that is loaded by its path lies where only those who are trusted can write."""
+
+    TRUSTED = (0, os.geteuid())
+
+    @pytest.fixture(autouse=True)
+    def _open_to_all(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let all others write to the directory in which copies would be made."""
+        tmp_path.chmod(0o777)
+        monkeypatch.setenv("NATIVEPLUG_KEEP_COPIES", str(tmp_path / "kept"))
+
+    def test_kept(self, tmp_path: Path) -> None:
+        """Where copies are kept, others may write only if nobody asks."""
+        path = str(tmp_path / "plugin.so")
+        image.copy(path, b"bytes", TestKept.HASH).close()
+        before = names(tmp_path / "kept")
+        with pytest.raises(OpenError) as caught:
+            image.copy(path, b"bytes", TestKept.HASH, trusted=self.TRUSTED)
+        assert caught.value.reason.endswith("; NATIVEPLUG_KEEP_COPIES names it")
+        words = (
+            f"'{tmp_path}/kept': the directory '{tmp_path}' can be written by others (mode 0777)"
+        )
+        assert words in caught.value.reason
+        assert before == names(tmp_path / "kept")
+        tmp_path.chmod(0o755)
+        copy = image.copy(path, b"bytes", TestKept.HASH, trusted=self.TRUSTED)
+        assert tmp_path / "kept" == Path(copy.name).parent.parent
+        copy.close()
+
+    def test_origin(self, build_c: BuildC, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A plugin that needs its surroundings gets its copy elsewhere, if there is a place."""
+        path = build_c("int f(void) { return 1; }", "plugin", "-Wl,-rpath,$ORIGIN")
+        cache = tmp_path / "cache"
+        monkeypatch.delenv("NATIVEPLUG_KEEP_COPIES")
+        monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(cache))
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        with pytest.raises(OpenError, match="can be written by others") as caught:
+            image.copy(str(path), path.read_bytes(), trusted=self.TRUSTED)
+        assert 3 == caught.value.reason.count(f"the directory '{tmp_path}' can be written by")
+        tmp_path.chmod(0o755)
+        (tmp_path / "open").mkdir()
+        (tmp_path / "open").chmod(0o777)
+        path = path.rename(tmp_path / "open" / "plugin.so")
+        copy = image.copy(str(path), path.read_bytes(), trusted=self.TRUSTED)
+        assert cache / "copies" == Path(copy.name).parent.parent
+        copy.close()
+        path.parent.chmod(0o1777)  # where nobody else can rename what is ours
+        copy = image.copy(str(path), path.read_bytes(), trusted=self.TRUSTED)
+        assert path.parent == Path(copy.name).parent.parent
+        copy.close()
+
+    def test_by_descriptor(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is loaded by its descriptor may lie anywhere."""
+        monkeypatch.setattr("os.memfd_create", refuse(errno.ENOSYS))
+        copy = image.copy(str(tmp_path / "plugin.so"), b"bytes", trusted=self.TRUSTED)
+        assert copy.by_descriptor
+        copy.close()

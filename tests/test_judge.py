@@ -200,14 +200,43 @@ class TestLibraries:
     @pytest.mark.parametrize("flag", ["$ORIGIN", "${ORIGIN}/../lib"])
     def test_relative(self, flag: str, compile_c: Compile, signer: Signer) -> None:
         """It is vouched for only where nobody else can write to that place."""
-        path = compile_c("int one;", f"-Wl,-rpath,{flag}")
+        path = compile_c("int one;", f"-Wl,--no-as-needed,-rpath,{flag}")
         signer.sign(path)
         sha256 = read_file(str(path)).sha256
         for reasons in (refused(path, signer.policy()), refused(path, Policy(), sha256)):
             assert "relative to its own place ($ORIGIN)" in reasons[-1]
         good(path, Policy(owners=[os.getuid()]))
         policy = signer.policy(refuse_writable_by_others=True)
-        assert [] == [*judge._find_faults_of_libraries(path.read_bytes(), policy, sha256)]
+        assert [] == own_faults(path, policy, sha256)
+        path.with_name("libc.so.6").touch()
+        path.with_name("libc.so.6").chmod(0o666)
+        if flag == "$ORIGIN":
+            [fault] = own_faults(path, policy, sha256)
+            assert "libc.so.6' can be written by others (mode 0666)" in fault
+
+    def test_working_directory(self, compile_c: Compile, signer: Signer) -> None:
+        """Where others choose the working directory it is vouched for by nothing."""
+        path = compile_c("int one;", "-Wl,-rpath,/usr/lib:lib")
+        signer.sign(path)
+        sha256 = read_file(str(path)).sha256
+        expected = "it looks in 'lib', which is relative to the working directory"
+        assert (expected,) == refused(path, signer.policy())
+        assert (expected,) == refused(path, Policy(), sha256)
+        assert expected in refused(path, Policy(refuse_writable_by_others=True))
+        good(path, Policy(owners=[os.getuid()]))
+
+    def test_no_proc(self, compile_c: Compile) -> None:
+        """Where nobody can tell where the file lies, its path says that."""
+        content = read_file(str(compile_c("int one;", "-Wl,-rpath,lib")))
+        content = dataclasses.replace(content, place=None)
+        with pytest.raises(OriginError, match="it looks in 'lib'"):
+            check(content, Policy(), content.sha256)
+
+
+def own_faults(path: Path, policy: Policy, sha256: str) -> list[str]:
+    """Return what is said of libraries, but for what lies above the test's directory."""
+    found = judge._find_faults_of_libraries(read_file(str(path)), policy, sha256)
+    return [fault for fault in found if str(path.parent) in fault]
 
 
 class TestVersions:

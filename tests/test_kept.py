@@ -30,6 +30,14 @@ def test_nothing_there() -> None:
     assert kept.load("kind/name", "things", bytes) is None
 
 
+def test_of_another_name(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What was kept under one name is of no use under another."""
+    kept.store("kind/name", "things", b"content")
+    (cache / "kind" / "name").rename(cache / "kind" / "other")
+    assert kept.load("kind/other", "things", bytes) is None
+    assert "its digest does not fit" in caplog.text
+
+
 @pytest.mark.usefixtures("cache")
 def test_not_to_be_decoded(caplog: pytest.LogCaptureFixture) -> None:
     """What its reader refuses is not there, and that is logged."""

@@ -126,8 +126,11 @@ class TestRequired:
         """Nothing is read of a system library's file, so its functions are used or refused."""
         with nativeplug.open("libm.so.6", "double cos(double);") as plg:
             assert plg.lookup("cos").checked is None
-        with pytest.raises(SignatureMismatchError, match="'double sin"):
-            nativeplug.open("libm.so.6", "double sin(double);", require_checked=True).lookup("sin")
+        with (
+            nativeplug.open("libm.so.6", "double sin(double);", require_checked=True) as plg,
+            pytest.raises(SignatureMismatchError, match="'double sin"),
+        ):
+            plg.lookup("sin")
 
 
 class TestTold:

@@ -141,6 +141,31 @@ class TestPlace:
             assert "another process has held 'versions.lock' for 0.05 s" in reason("1")
         ENTRY.check("1")
 
+    def test_fork(self, run_python: RunPython, state: Path) -> None:
+        """A child process that is forked while it is locked neither keeps it so nor unlocks it."""
+        code = """
+            import os, signal
+            from nativeplug.trust import ledger
+            def is_free(folder):
+                with open(folder / "versions.lock") as file:
+                    return ledger._try_to_lock(file.fileno())
+            with ledger._opened() as folder:
+                staying = os.fork()
+                if staying == 0:
+                    signal.alarm(30)
+                    signal.pause()
+                leaving = os.fork()
+                if leaving:
+                    print(os.waitpid(leaving, 0)[1], is_free(folder))
+                held = len(ledger._held)
+            if leaving == 0:
+                os._exit(held)
+            print(held, is_free(folder))
+            os.kill(staying, signal.SIGKILL)
+        """
+        done = run_python(code, env={"NATIVEPLUG_STATE_DIR": str(state)})
+        assert ["0 False", "1 True"] == done.stdout.splitlines(), done.stderr
+
 
 def test_processes(run_python: RunPython, state: Path) -> None:
     """Another process knows what was run here."""

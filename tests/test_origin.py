@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,10 @@ class TestLevels:
             ("/usr/lib:$ORIGIN/../lib:$ORIGIN", 1),
             ("/usr/lib", None),
             ("$ORIGINAL", None),
+            ("$ORIGIN2/..", None),
+            ("${ORIGIN}_libs/x", 0),
+            ("${ORIGIN}2/../..", 0),
+            ("${ORIGIN/..", None),
         ],
     )
     @pytest.mark.parametrize("tags", ["enable", "disable"])
@@ -54,6 +59,34 @@ class TestLevels:
         plugin.write_bytes(first.read_bytes())
         assert 2 == origin.levels(str(plugin), plugin.read_bytes())
 
+    def test_library_by_path(self, compile_c: Compile) -> None:
+        """A library beside the plugin counts, too, where it is named by a path that leads there."""
+        flags = ("-Wl,--no-as-needed,--allow-shlib-undefined",)
+        library = compile_c("int f(void);", "-Wl,-soname,$ORIGIN/libup.so,-rpath,$ORIGIN/../..")
+        plugin = compile_c("int g;", *flags, str(library))
+        assert 0 == origin.levels(str(plugin), plugin.read_bytes())
+        plugin.with_name("libup.so").write_bytes(library.read_bytes())
+        assert 2 == origin.levels(str(plugin), plugin.read_bytes())
+
+    def test_names_that_lead_elsewhere(self, compile_c: Compile, tmp_path: Path) -> None:
+        """What a plugin needs by a path is not read, nor is what is no regular file."""
+        away = tmp_path / "away.so"
+        away.write_bytes(compile_c("int f;", "-Wl,-rpath,$ORIGIN/..").read_bytes())
+        sonames = ["/dev/zero", str(away), "pipe.so"]
+        libraries = [str(compile_c("int f;", f"-Wl,-soname,{soname}")) for soname in sonames]
+        plugin = compile_c("int g;", "-Wl,-rpath,$ORIGIN,--no-as-needed", *libraries)
+        os.mkfifo(plugin.with_name("pipe.so"))
+        assert 0 == origin.levels(str(plugin), plugin.read_bytes())
+
+    def test_many_libraries(self, compile_c: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Not more are looked at than a plugin can need."""
+        library = compile_c("int f(void);", "-Wl,-soname,libup.so,-rpath,$ORIGIN/..")
+        plugin = compile_c("int g;", "-Wl,-rpath,$ORIGIN,--no-as-needed", str(library))
+        plugin.with_name("libup.so").write_bytes(library.read_bytes())
+        assert 1 == origin.levels(str(plugin), plugin.read_bytes())
+        monkeypatch.setattr(origin, "_MOST_LIBRARIES", 1)
+        assert 0 == origin.levels(str(plugin), plugin.read_bytes())
+
     @pytest.mark.parametrize("data", [b"", b"text", b"\x7fELF"])
     def test_other_files(self, data: bytes) -> None:
         """What is no plugin has no place that means anything."""
@@ -69,6 +102,8 @@ class TestLevels:
         ("$ORIGIN", "/plugins"),
         ("${ORIGIN}/../lib", "/plugins/../lib"),
         ("$ORIGINAL/lib", "$ORIGINAL/lib"),
+        ("$ORIGIN2/lib", "$ORIGIN2/lib"),
+        ("${ORIGIN}_libs", "/plugins_libs"),
         ("$ORIGIN/$LIB/x", "/plugins/"),
         ("/opt/${PLATFORM}", "/opt/"),
     ],

@@ -13,7 +13,7 @@ import pytest
 
 import nativeplug
 from nativeplug import FormatError, OpenError, build
-from nativeplug.load import image, probe
+from nativeplug.load import child, image, probe
 from support import BuildC, CPlugin, RunPython, call_int, descriptors, load_generation, needs_go
 
 ENDED = "loading it in a process of its own ended that: "
@@ -344,6 +344,57 @@ class TestOpen:
         done = run_python(code, log.with_name("plugin.so"), log, env={"LOG": str(log)})
         expected = ["{7}", str(["loaded"] * 4 + ["probed"] * 4)]
         assert expected == done.stdout.splitlines(), done.stderr
+
+
+class TestSystem:
+    """A system library is probed by its name."""
+
+    CODE = """
+        import sys, nativeplug
+        from nativeplug import Policy
+        asked = {"option": {"probe": True}, "policy": {"policy": Policy(probe=True)}, "not": {}}
+        options = asked[sys.argv[1]]
+        try:
+            print(nativeplug.open("libours.so.1", "int number(void);", **options).number())
+        except nativeplug.OpenError as error:
+            print(f"{type(error).__name__}: {error}")
+    """
+
+    @pytest.mark.parametrize(
+        ("asked", "expected"),
+        [("option", "probed loaded"), ("policy", "probed loaded"), ("not", "loaded")],
+    )
+    def test_asked(
+        self,
+        constructed: Constructed,
+        run_python: RunPython,
+        tmp_path: Path,
+        asked: str,
+        expected: str,
+    ) -> None:
+        """It is where that is asked for, by option or by policy."""
+        constructed(NOTE).rename(tmp_path / "libours.so.1")
+        env = {"LOG": str(tmp_path / "log"), "LD_LIBRARY_PATH": str(tmp_path)}
+        assert "7\n" == run_python(self.CODE, asked, env=env).stdout
+        assert expected == (tmp_path / "log").read_text().strip()
+
+    def test_death(self, constructed: Constructed, run_python: RunPython, tmp_path: Path) -> None:
+        """One that ends the other process is refused."""
+        constructed("abort();").rename(tmp_path / "libours.so.1")
+        found = run_python(self.CODE, "option", env={"LD_LIBRARY_PATH": str(tmp_path)}).stdout
+        expected = f"FormatError: cannot open plugin 'libours.so.1': {ENDED}killed by SIGABRT"
+        assert expected == found[: len(expected)]
+
+    def test_missing(self) -> None:
+        """One that is not there is refused by the dynamic loader, in its words."""
+        with pytest.raises(OpenError, match=r"libqqqq\.so\.9: cannot open shared object file"):
+            nativeplug.open("libqqqq.so.9", NUMBER, probe=True)
+
+    def test_not_possible(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where no process can be started, that is an error."""
+        monkeypatch.setattr(child, "_find_python", lambda: "/nowhere/python")
+        with pytest.raises(OpenError, match="cannot probe it: cannot start Python '/nowhere/"):
+            nativeplug.open("libanl.so.1", NUMBER, probe=True)
 
 
 def test_no_descriptor_stays(constructed: Constructed) -> None:

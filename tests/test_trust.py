@@ -197,6 +197,28 @@ class TestOpen:
                 nativeplug.open("libz.so.1", policy=Policy(owners=[0]))
 
 
+class TestCopies:
+    """What somebody can try who can write to a directory in which a copy is made."""
+
+    def test_kept(
+        self, deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No copy of what is demanded is loaded from there, but of anything else."""
+        folder = tmp_path / "kept"
+        folder.mkdir()
+        folder.chmod(0o777)
+        monkeypatch.setenv("NATIVEPLUG_KEEP_COPIES", str(folder))
+        for demands in ((deployed.policy, None), (None, deployed.sha256())):
+            with pytest.raises(OpenError, match=r"kept' can be written by others .*KEEP_COPIES"):
+                deployed.open(*demands)
+        assert [] == deployed.run
+        for policy in (None, Policy(require_checked=False)):
+            deployed.open(policy).close()
+        folder.chmod(0o755)
+        deployed.open(deployed.policy, deployed.sha256()).close()
+        assert [1, 1, 1] == deployed.run
+
+
 class TestAgain:
     """Opening what is open already."""
 
@@ -304,6 +326,45 @@ class TestUpdate:
             assert 2 == plg.version()
             deployed.put(3)
             assert "its SHA-256 is" in refused(plg).reasons[0]
+
+    def test_all_callers(self, deployed: Deployed) -> None:
+        """What one who opens it demands is not dropped because another demands less."""
+        with deployed.open(deployed.signer.policy()) as plg:
+            assert plg is deployed.open(nativeplug.Policy())
+            deployed.put(2)
+            deployed.signature.unlink()
+            assert "it is not signed" in refused(plg).reasons[0]
+        assert [1] == deployed.run
+
+    def test_rollback_to_another_pin(self, deployed: Deployed) -> None:
+        """What a pin excludes is not come back to."""
+        with deployed.open() as plg:
+            deployed.put(2)
+            assert "updated" == plg.update()
+            assert plg is deployed.open(sha256=deployed.sha256())
+            with pytest.raises(UpdateError, match="its SHA-256 is"):
+                plg.rollback()
+            assert 2 == plg.version()
+
+    def test_rollback_to_what_was_not_judged(self, deployed: Deployed) -> None:
+        """Nor is what a policy has not judged; what it has is."""
+        with deployed.open() as plg:
+            for number in (2, 3):
+                deployed.put(number, f"version:{number}")
+                assert plg is deployed.open(deployed.signer.policy())
+                assert number == plg.version()
+            plg.rollback(2)
+            with pytest.raises(UpdateError, match="was not judged by the policy that holds now"):
+                plg.rollback(1)
+            assert 2 == plg.version()
+
+    def test_refused_settings(self, deployed: Deployed) -> None:
+        """What an open that is refused says of updates does not count."""
+        with deployed.open() as plg:
+            before = plg._updates.settings
+            with pytest.raises(OriginError):
+                nativeplug.open(deployed.path, sha256=64 * "0", probe=False, max_generations=1)
+            assert before == plg._updates.settings
 
     @pytest.mark.usefixtures("default")
     def test_default(self, deployed: Deployed) -> None:

@@ -49,7 +49,7 @@ class _Checking:
         self.checks: list[Check] = []
         self.symbols: tuple[SymbolCheck, ...] = ()
         self.undeclared: tuple[str, ...] = ()
-        self.verified: Verified | None = None
+        self.verified: tuple[Verified, ...] = ()
 
     def run(self) -> Report:
         content = self.content
@@ -73,7 +73,8 @@ class _Checking:
             self.verified = demands.check(self.content)
         except OriginError as error:
             return judged("origin", error.reasons, "")
-        return judged("origin", [], ", ".join(_describe(self.verified)) or "as it is demanded")
+        told = [words for each in self.verified for words in _describe(each)]
+        return judged("origin", [], ", ".join(told) or "as it is demanded")
 
     def _is_plugin(self) -> bool:
         """Tell whether there is anything to look at; of a damaged file there may be."""
@@ -88,7 +89,7 @@ class _Checking:
         self.checks += [not_checked(name, why) for name in _INSIDE if name not in made]
 
     def _check_types(self) -> None:
-        content, is_signed = self.content, bool(self.verified and self.verified.key)
+        content, is_signed = self.content, any(each.key for each in self.verified)
         try:
             known = Known(content.path, content, is_signed=is_signed)
             target = layout.Target.of(content.data)

@@ -10,9 +10,10 @@ from typing import Final
 from nativeplug.checking.report import Check, judged, not_checked, ok
 from nativeplug.checking.wanted import SEARCH_PATH
 from nativeplug.errors import OpenError
-from nativeplug.load import dynamic, elf, image, layout, origin, probe, structure
+from nativeplug.load import elf, image, layout, probe, structure
 from nativeplug.load.content import Content
-from nativeplug.trust import access, hardening
+from nativeplug.load.searches import Searches
+from nativeplug.trust import hardening, libraries
 
 # What is said of a file that has what can be wanted.
 _HARDENED: Final = {
@@ -60,8 +61,8 @@ def check_hardening(content: Content, wanted: Collection[str]) -> Iterator[Check
     for name, text in _HARDENED.items():
         missing = [*hardening.find_missing(content.data, frozenset({name}))]
         yield _hardening(name, missing, text, wanted)
-    entries = dynamic.search_directories(content.data)
-    text = "nobody else can write to them" if entries else "it names no directories"
+    is_told = bool(Searches.of(content.data).directories)
+    text = "nobody else can write to them" if is_told else "it names no directories"
     faults = [*find_search_faults(content, {0, os.geteuid()})]
     yield _hardening(SEARCH_PATH, faults, text, wanted)
 
@@ -88,14 +89,7 @@ def find_search_faults(content: Content, trusted: Collection[int]) -> Iterator[s
     """
     place = content.place.path if content.place is not None else None
     here = place or os.path.realpath(content.path)
-    for entry in dict.fromkeys(dynamic.search_directories(content.data)):
-        directory = origin.expand(entry, here)
-        if not os.path.isabs(directory):
-            yield f"it looks in {entry!r}, which is relative to the working directory"
-            continue
-        inside = os.path.join(directory, "*")
-        for reason in access.find_writable(inside, trusted, is_there=False):
-            yield f"it looks in {entry!r}: {reason}"
+    return libraries.find_faults(content.data, here, trusted)
 
 
 def check_loading(content: Content) -> Check:

@@ -76,7 +76,7 @@ def write_whole(path: Path, text: str, *, secret: bool = False, replace: bool = 
     """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
     try:
-        with open(descriptor, "w") as file:
+        with open(descriptor, "w", encoding="utf-8") as file:
             os.fchmod(descriptor, _SECRET_MODE if secret else 0o666 & ~_umask())
             file.write(text)
         if replace:

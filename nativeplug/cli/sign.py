@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,19 +37,31 @@ def sign(  # noqa: PLR0913 - one for each option
     The name, the version and the date are signed too, in the trusted comment. A plugin is
     refused under another name, and a version that is older than one that was run before.
     """
-    words = [*_words(name or plugin.name, version, expires), *([comment] if comment else [])]
+    signed_name = name or plugin.name
+    if not _is_utf8(signed_name):
+        raise Failure(f"cannot sign '{plugin}': its name is not UTF-8; name another with --name")
+    words = [*_words(signed_name, version, expires), *([comment] if comment else [])]
     trusted = "\t".join(words)
     data = plugin.read_bytes()
     try:
         said = Comment.parse(trusted)
-        if said.file != (name or plugin.name):
-            raise Failure(f"cannot sign '{plugin}': its name has white space, which ends a word")
+        if said.file != signed_name:
+            raise Failure(f"cannot sign '{plugin}': its name has a tab, which ends it")
         text = read_secret_key(secret_key).sign(data, trusted)
     except UntrustedError as error:
         raise Failure(f"cannot sign '{plugin}': {error}") from None
     target = Path(f"{plugin}{SUFFIX}")
     write_whole(target, text)
-    click.echo(target)
+    click.echo(os.fsencode(target))
+
+
+def _is_utf8(name: str) -> bool:
+    """Tell whether a name can be signed: those of files can be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _words(name: str, version: str | None, expires: str | None) -> Iterator[str]:

@@ -1,5 +1,5 @@
 """
-What a file tells the dynamic loader, read in microseconds: whom it needs, what it exports.
+What a file tells the dynamic loader, read in microseconds: what it exports, what it takes.
 
 This is on the path of ``open`` and of updates, while other threads call plugins; `facts` reads
 a file as a whole, a hundred times slower. Names and numbers as in elf(5).
@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import os
 import struct
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from operator import itemgetter
@@ -24,16 +23,9 @@ if TYPE_CHECKING:
     from nativeplug.load.layout import Segment, Target
     from nativeplug.load.symbols import Kind
 
-_DT_NEEDED, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_RPATH, _DT_RUNPATH = 1, 4, 5, 6, 15, 29
+_DT_HASH, _DT_STRTAB, _DT_SYMTAB = 4, 5, 6
 _DT_GNU_HASH, _DT_VERSYM, _DT_FLAGS_1 = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFB
-_DT_AUXILIARY, _DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
-# The entries in which the dynamic loader expands $ORIGIN, ld.so(8).
-_PATH_TAGS = frozenset({_DT_RPATH, _DT_RUNPATH})
-_NAME_TAGS = frozenset({_DT_NEEDED, _DT_AUXILIARY, _DT_FILTER})
-_SEARCH_TAGS = _PATH_TAGS | _NAME_TAGS
 _DF_1_NODELETE = 0x8
-# A longer path would be damage: PATH_MAX.
-_LONGEST_PATH = 4096
 
 _SYMBOL = {32: "IIIBBH", 64: "IBBHQQ"}
 # Which of these are name, info, other, section, value and size.
@@ -59,6 +51,8 @@ class Dynamic:
     has_unique: bool
     #: What it exports, leaving out its runtime's own: default versions, at a place in the file.
     exports: Mapping[str, Kind]
+    #: Where in memory they are, counted from the file's beginning there.
+    addresses: Mapping[str, int]
     #: Of those, the ones whose kind is only seen from where they lie: assembly often leaves it out.
     untyped: frozenset[str]
     #: How many bytes the variables among them have, where it says that.
@@ -90,51 +84,12 @@ def read(data: bytes) -> Dynamic:
         stays,
         symbols.has_unique,
         exports,
+        addresses=symbols.addresses,
         untyped=frozenset(symbols.untyped),
         sizes=symbols.sizes,
         readonly=frozenset(symbols.readonly),
         imports=frozenset(symbols.imports),
     )
-
-
-def search_texts(data: bytes) -> list[str]:
-    """
-    Return the texts by which the dynamic loader looks for a file's libraries, ld.so(8).
-
-    These are the needed names, and RPATH and RUNPATH with all that they have between colons.
-    Never raises.
-
-    Args:
-        data: The whole file.
-    """
-    return _texts(data, _SEARCH_TAGS)
-
-
-def search_directories(data: bytes) -> list[str]:
-    """
-    Return the directories in which a file tells the dynamic loader to look for libraries.
-
-    As they are written, in RPATH, in RUNPATH, and in needed names that have slashes: such as
-    ``$ORIGIN/../lib``. Never raises.
-
-    Args:
-        data: The whole file.
-    """
-    found = [each for text in _texts(data, _PATH_TAGS) if text for each in text.split(":")]
-    return found + [os.path.dirname(text) for text in _texts(data, _NAME_TAGS) if "/" in text]
-
-
-def _texts(data: bytes, tags: Collection[int]) -> list[str]:
-    """Return the texts of entries in the dynamic section."""
-    section = _Section.of(data)
-    start = section.offset(_DT_STRTAB)
-    if start is None:
-        return []
-    return [
-        os.fsdecode(data[start + value : start + value + _LONGEST_PATH].partition(b"\0")[0])
-        for tag, value in section.entries
-        if tag in tags
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +141,7 @@ class _Symbols:
 
     def __init__(self) -> None:
         self.exports: dict[str, Kind] = {}
+        self.addresses: dict[str, int] = {}
         self.untyped: set[str] = set()
         self.sizes: dict[str, int] = {}
         self.readonly: set[str] = set()
@@ -225,7 +181,7 @@ class _Symbols:
         if kind == "variable" and _is_readonly(section, address):
             self.readonly.add(name)
         if kind:
-            self.exports[name] = kind
+            self.exports[name], self.addresses[name] = kind, address
 
 
 def _kind_by_place(section: _Section, address: int) -> Kind:

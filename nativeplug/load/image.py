@@ -17,13 +17,13 @@ import fcntl
 import itertools
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from nativeplug.directories import cache_directory
 from nativeplug.errors import OpenError
-from nativeplug.load import origin
+from nativeplug.load import access, origin
 from nativeplug.load.key import cannot_open, real_path
 
 # Of Linux 6.3: without it a host that sets vm.memfd_noexec=1 refuses to map code.
@@ -66,7 +66,9 @@ class Image:
             _remove(self.temporary)
 
 
-def copy(path: str, data: bytes, sha256: str = "") -> Image:
+def copy(
+    path: str, data: bytes, sha256: str = "", *, trusted: Collection[int] | None = None
+) -> Image:
     """
     Make the private copy of a plugin's file.
 
@@ -80,12 +82,14 @@ def copy(path: str, data: bytes, sha256: str = "") -> Image:
         path: The user's path.
         data: The file's bytes.
         sha256: Their SHA-256, for the name of a copy that stays; without it none does.
+        trusted: The only users that may be able to put another file in the copy's place; None
+            where nobody asks for that.
 
     Raises:
         OpenError: The copy cannot be written: memory or the disk is full, for one.
     """
     place = real_path(path)
-    source = _Source(path, place, data, origin.levels(place, data))
+    source = _Source(path, place, data, origin.levels(place, data), trusted)
     kept = os.environ.get("NATIVEPLUG_KEEP_COPIES", "") if sha256 else ""
     if kept:
         return _kept_image(source, os.path.abspath(kept), sha256)
@@ -105,6 +109,8 @@ class _Source:
     data: bytes
     #: See `origin.levels`.
     levels: int | None
+    #: See `copy`.
+    trusted: Collection[int] | None
 
 
 class _RefusedError(Exception):
@@ -164,7 +170,7 @@ def _kept_image(source: _Source, directory: str, sha256: str) -> Image:
     name = f"{_label(source.path)}.{sha256[:_SHOWN_DIGITS]}"
     try:
         os.makedirs(directory, exist_ok=True)
-        return replace(_file_image(source, directory, name), temporary=None)
+        return replace(_file_image(source, directory, name, by_path=True), temporary=None)
     except OSError as error:
         reason = f"{directory!r}: {error.strerror}; NATIVEPLUG_KEEP_COPIES names it"
         raise _no_place(source.path, reason) from None
@@ -174,7 +180,8 @@ def _temporary_image(source: _Source) -> Image:
     refused = []
     for directory in _directories(source.place):
         try:
-            made = _file_image(source, directory, f".{_label(source.path)}")
+            name = f".{_label(source.path)}"
+            made = _file_image(source, directory, name, by_path=source.levels is not None)
         except OSError as error:  # noqa: PERF203 - at most three
             refused.append(f"{directory!r}: {error.strerror}")
         else:
@@ -207,12 +214,13 @@ def _directories(place: str) -> Iterator[str]:
         yield tempfile.gettempdir()
 
 
-def _file_image(source: _Source, directory: str, name: str) -> Image:
+def _file_image(source: _Source, directory: str, name: str, *, by_path: bool) -> Image:
     """
-    Make the copy in a private directory of its own.
+    Make the copy in a private directory of its own; it may be going to be loaded *by_path*.
 
     Raises:
-        OSError: It cannot be written there, or not be run from there.
+        OSError: It cannot be written there, or not be run from there; or others could put another
+            one there.
     """
     import tempfile
 
@@ -220,6 +228,8 @@ def _file_image(source: _Source, directory: str, name: str) -> Image:
         # The number, as a random name could come back.
         root = around = tempfile.mkdtemp("", f"{name}.{next(_numbers)}.", directory)
         undo.callback(_remove, root)
+        if by_path and source.trusted is not None:
+            _check_way(os.path.join(root, "*"), source.trusted)
         if source.levels is not None:
             around = origin.rebuild(root, source.place, source.levels)
         copied = os.path.join(around, os.path.basename(source.place))
@@ -235,6 +245,18 @@ def _remove(directory: str) -> None:
     import shutil
 
     shutil.rmtree(directory, ignore_errors=True)  # somebody else tidied up
+
+
+def _check_way(path: str, trusted: Collection[int]) -> None:
+    """
+    Refuse a path that others could make lead elsewhere.
+
+    Raises:
+        PermissionError: They could.
+    """
+    fault = next(access.find_writable(path, trusted, is_there=False), None)
+    if fault is not None:
+        raise PermissionError(errno.EACCES, fault)
 
 
 def _check_executable(descriptor: int) -> None:

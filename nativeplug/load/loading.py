@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from _cffi_backend import FFI
 
@@ -14,7 +14,7 @@ from nativeplug.load import elf, handle, image
 from nativeplug.load.content import Content
 from nativeplug.load.generation import Generation
 from nativeplug.load.image import Image
-from nativeplug.load.probe import find_death
+from nativeplug.load.probe import find_death, find_system_death
 from nativeplug.load.structure import Defect
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.load.words import cannot_load, in_users_words
@@ -44,7 +44,12 @@ def check_file(path: str, content: Content) -> None:
 
 
 def load_file(
-    path: str, content: Content, *, probe: bool = False, ready: Callable[[], object] = _nothing
+    path: str,
+    content: Content,
+    *,
+    probe: bool = False,
+    trusted: Collection[int] | None = None,
+    ready: Callable[[], object] = _nothing,
 ) -> Generation:
     """
     Load a private copy of a plugin's file; its constructors run without the GIL.
@@ -53,6 +58,7 @@ def load_file(
         path: The user's path, for words.
         content: What was read of the file.
         probe: Load the copy in a process of its own first; see `find_death`.
+        trusted: Who may be able to write where the copy is made; see `image.copy`.
         ready: Called when that has gone well, and it is about to be loaded here.
 
     Raises:
@@ -62,10 +68,9 @@ def load_file(
     check_file(path, content)
     file = content.file
     resident = find_resident_reason(file)
-    with contextlib.closing(image.copy(content.path, content.data, content.sha256)) as copy:
-        death = find_death(path, copy) if probe else None
-        if death is not None:
-            raise FormatError(f"cannot open plugin {path!r}: {death}", path=path, reason=death)
+    made = image.copy(content.path, content.data, content.sha256, trusted=trusted)
+    with contextlib.closing(made) as copy:
+        _refuse_death(path, find_death(path, copy) if probe else None)
         ready()
         loaded, text = _open_copy(path, copy)
     if loaded == ffi.NULL:
@@ -73,13 +78,19 @@ def load_file(
     return Generation(path, file.is_go, content.sha256, resident, file, loaded)
 
 
-def load_system(soname: str) -> Generation:
+def load_system(soname: str, *, probe: bool = False) -> Generation:
     """
     Load a system library by the system's own search; its copy is shared.
 
+    Args:
+        soname: Its name.
+        probe: Load it in a process of its own first; see `find_system_death`.
+
     Raises:
-        OpenError: There is none, or it cannot be loaded.
+        OpenError: There is none, or it cannot be loaded; or not be probed.
+        FormatError: The other process has died of it.
     """
+    _refuse_death(soname, find_system_death(soname) if probe else None)
     loaded, text = handle.open_file(soname)
     if loaded == ffi.NULL:
         hint = ""
@@ -90,6 +101,11 @@ def load_system(soname: str) -> Generation:
     if is_go:
         _refuse_forked_go(soname, loaded)
     return Generation(soname, is_go, None, "a system library is shared", None, loaded)
+
+
+def _refuse_death(path: str, death: str | None) -> None:
+    if death is not None:
+        raise FormatError(f"cannot open plugin {path!r}: {death}", path=path, reason=death)
 
 
 def _refuse_forked_go(soname: str, loaded: FFI.CData) -> None:

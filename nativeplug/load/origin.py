@@ -14,17 +14,20 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-from nativeplug.load import dynamic
+from nativeplug.load.searches import Searches
 
-_ORIGIN = re.compile(r"(?:\$ORIGIN|\$\{ORIGIN\})(?![A-Za-z_])([^:]*)")
-_VARYING = re.compile(r"\$\{?(?:LIB|PLATFORM)(?![A-Za-z_])")
+# Only a name without braces ends where no further letter, digit or underscore follows: is_dst()
+# in glibc's elf/dl-load.c.
+_ORIGIN = re.compile(r"(?:\$\{ORIGIN\}|\$ORIGIN(?![A-Za-z0-9_]))([^:]*)")
+_VARYING = re.compile(r"\$\{(?:LIB|PLATFORM)\}|\$(?:LIB|PLATFORM)(?![A-Za-z0-9_])")
+#: How many libraries beside a plugin are looked at, and those beside these; more need nothing.
+_MOST_LIBRARIES = 1000
 
 
 def is_relative(data: bytes) -> bool:
     """Tell whether a plugin, given by its bytes, looks for libraries relative to its own place."""
-    return any(True for _ in _levels_of(data))
+    return any(True for _ in _levels_of(Searches.of(data)))
 
 
 def levels(place: str, data: bytes) -> int | None:
@@ -40,46 +43,50 @@ def levels(place: str, data: bytes) -> int | None:
     Returns:
         0 for its own directory alone; None when its place means nothing.
     """
-    highest = max(_levels_of(data), default=None)
+    searches = Searches.of(data)
+    highest = max(_levels_of(searches), default=None)
     if highest is None:
         return None
-    for library in _libraries_beside(os.path.dirname(place), data):
+    for library in _libraries_beside(place, searches):
         highest = max(highest, *_levels_of(library), 0)
     return highest
 
 
 def expand(entry: str, place: str) -> str:
     """
-    Return a directory in which libraries are looked for as the dynamic loader reads it.
+    Return where libraries are looked for as the dynamic loader reads it.
 
     From ``$LIB`` and ``$PLATFORM`` on, which mean something else on each system, it is left out.
 
     Args:
-        entry: The directory, as the plugin's file has it.
+        entry: The directory, or a library's path, as the plugin's file has it.
         place: Where that is.
     """
     known = _VARYING.split(entry, 1)[0]
     return _ORIGIN.sub(lambda found: os.path.dirname(place) + found[1], known)
 
 
-def _levels_of(data: bytes) -> Iterator[int]:
-    for text in dynamic.search_texts(data):
+def _levels_of(searches: Searches) -> Iterator[int]:
+    for text in searches.texts:
         for rest in _ORIGIN.findall(text):
             parts = [part for part in rest.split("/") if part not in {"", "."}]
             yield next((at for at, part in enumerate(parts) if part != ".."), len(parts))
 
 
-def _libraries_beside(directory: str, data: bytes) -> Iterator[bytes]:
-    """Give the bytes of what a plugin needs, and that needs again, of its own directory."""
+def _libraries_beside(place: str, searches: Searches) -> Iterator[Searches]:
+    """Give what a plugin needs, and that needs again, of its own directory."""
+    directory = os.path.dirname(place)
     seen: set[str] = set()
-    waiting = [data]
+    waiting = [searches]
     while waiting:
-        names = set(dynamic.search_texts(waiting.pop())) - seen
-        seen |= names
-        for name in names:
-            with contextlib.suppress(OSError):  # it lies elsewhere, or is a path
-                waiting.append(Path(directory, name).read_bytes())
-                yield waiting[-1]
+        paths = {os.path.join(directory, expand(name, place)) for name in waiting.pop().names}
+        fresh = {path for path in paths if os.path.dirname(path) == directory} - seen
+        seen |= fresh
+        if len(seen) > _MOST_LIBRARIES:
+            return
+        for path in fresh:
+            waiting.append(Searches.of_file(path))
+            yield waiting[-1]
 
 
 def rebuild(root: str, place: str, levels: int) -> str:

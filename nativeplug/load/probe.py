@@ -80,6 +80,18 @@ def find_death(path: str, copy: Image, seconds: float = SECONDS) -> str | None:
     return probe(path, copy, seconds).death
 
 
+def find_system_death(soname: str, seconds: float = SECONDS) -> str | None:
+    """
+    Return why a system library must not be loaded here: a process of its own has died of it.
+
+    That process looks for it by its name, with the same environment.
+
+    Raises:
+        OpenError: This cannot be found out.
+    """
+    return _load_elsewhere(soname, soname, b"", seconds).death
+
+
 def probe(path: str, copy: Image, seconds: float = SECONDS) -> Probed:
     """
     Load a private copy in a process of its own; other threads run meanwhile.
@@ -94,7 +106,13 @@ def probe(path: str, copy: Image, seconds: float = SECONDS) -> Probed:
     Raises:
         OpenError: This cannot be found out.
     """
-    name = f"/proc/self/fd/{child.DATA}" if copy.by_descriptor else copy.name
+    if copy.by_descriptor:
+        return _load_elsewhere(path, f"/proc/self/fd/{child.DATA}", copy.descriptor, seconds)
+    return _load_elsewhere(path, copy.name, b"", seconds)
+
+
+def _load_elsewhere(path: str, name: str, data: bytes | int, seconds: float) -> Probed:
+    """Load what has a name in a process that has this data."""
     code = _CODE.format(
         answer=child.ANSWER,
         size=_ANSWER_SIZE,
@@ -106,9 +124,7 @@ def probe(path: str, copy: Image, seconds: float = SECONDS) -> Probed:
         flags=lib.RTLD_NOW | lib.RTLD_LOCAL,
     )
     try:
-        ended = child.run(
-            code, data=copy.descriptor if copy.by_descriptor else b"", seconds=seconds
-        )
+        ended = child.run(code, data=data, seconds=seconds)
     except child.ChildError as error:
         raise _cannot_probe(path, str(error)) from None
     mark, text = ended.output[:1], ended.output[1:].rstrip(b"\0")

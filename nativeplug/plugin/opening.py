@@ -110,7 +110,8 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         probe: Load a file in a process of its own first, where its constructors run with
             ``NATIVEPLUG_PROBE=1`` in their environment; if that process dies of it, the file
             is refused. None where nothing was said: each version that comes by an update, but
-            not the first one. True: that, too. False: none. See docs/safety.md.
+            not the first one. True: that, too, and a system library. False: none. See
+            docs/safety.md.
         sha256: The SHA-256 that the file must have, 64 hexadecimal digits; updates as well.
         policy: What is demanded of the file's origin, and of updates, in place of what
             `nativeplug.set_policy` has set; ``Policy()`` demands nothing.

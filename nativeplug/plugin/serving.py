@@ -43,7 +43,7 @@ class Request:
     @property
     def all_options(self) -> Options:
         """The options, with what the policy demands."""
-        required = self.options.require_checked or self.demands.effective.require_checked
+        required = self.options.require_checked or self.demands.require_checked
         return replace(self.options, require_checked=required)
 
     def read(self) -> Request:
@@ -76,10 +76,11 @@ def serve(request: Request, key: Key) -> Plugin:
     """
     expected = request.expected
     known = _find(request.name, key)
-    if known is not None:
-        known._updates.configure(*request.updating)
-    telling = contextlib.nullcontext() if expected is None else interface.telling_members(expected)
-    with telling:
+    with contextlib.ExitStack() as stack:
+        if known is not None:
+            stack.enter_context(known._updates.terms.configuring(*request.updating))
+        if expected is not None:
+            stack.enter_context(interface.telling_members(expected))
         if known is None:
             # Before anything of it is loaded: a mistake in the declarations loses nothing.
             request = request.read()
@@ -87,8 +88,12 @@ def serve(request: Request, key: Key) -> Plugin:
         plugin = known if known is not None and within else _get(request, key)
         if known is not None and plugin is not known:  # it was closed meanwhile
             return serve(request, key)
+        if known is None:
+            plugin._updates.configure(*request.updating)
         plugin._updates.demand(request.demands, request.name)
         _add(request, plugin)
+    if known is not None:
+        plugin._updates.unload()  # if that is asked for now
     return plugin
 
 
@@ -105,7 +110,7 @@ def _add(request: Request, plugin: Plugin) -> None:
         return
     interface.check_version(expected, request.name, known.interface)
     symbols.add(source, alone, request.all_options, partial(_conform, expected, plugin))
-    plugin._updates.expect(interface.interface_version(expected))
+    plugin._updates.terms.expect(interface.interface_version(expected))
 
 
 def _conform(expected: type[Interface], plugin: Plugin, binding: Binding) -> Resolved:
@@ -143,7 +148,6 @@ def _get(request: Request, key: Key) -> Plugin:
         ) from None
     if plugin.closed:  # while it was entered
         files.discard(plugin)
-    plugin._updates.configure(*request.updating)
     return plugin
 
 
@@ -164,7 +168,8 @@ def _load(request: Request, key: Key) -> Plugin:
     settings = replace(Settings().plus(*request.updating), demands=demands)
     if isinstance(key, SystemKey):
         demands.check_system(key.soname)
-        loaded = Loaded(load_system(key.soname), 1, Known(key.soname, None))
+        generation = load_system(key.soname, probe=settings.probe is True or demands.probe)
+        loaded = Loaded(generation, 1, Known(key.soname, None))
         return Plugin(loaded, None, key, settings)
     found = files.find(name, key)
     if found is None:

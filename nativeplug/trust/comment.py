@@ -5,12 +5,14 @@ To minisign it is free text. To us it is words between white space, of which the
 
     timestamp:1795748543  file:greeter.so  hashed  version:1.4.2  expires:2027-01-01
 
-minisign writes the first three by itself. None may stand there twice, or be none of its kind.
+minisign writes the first three by itself, with tabs between. So where there are any, a file's name
+goes on to the next, and may have spaces. None may stand there twice, or be none of its kind.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Final
@@ -42,7 +44,7 @@ class Comment:
             UntrustedError: A word stands there twice, or is not written as it must be.
         """
         said: dict[str, str] = {}
-        for word in text.split():
+        for word in _words(text):
             key, colon, value = word.partition(":")
             if not colon or key not in _KNOWN:
                 continue
@@ -53,6 +55,15 @@ class Comment:
         if version is not None:
             order_of(version)
         return cls(said.get("file"), version, None if expires is None else date_of(expires))
+
+
+def _words(text: str) -> Iterator[str]:
+    parts = text.split("\t")
+    for part in parts:
+        if len(parts) > 1 and part.startswith("file:"):
+            yield part
+        else:
+            yield from part.split()
 
 
 def order_of(version: str) -> tuple[int, ...]:

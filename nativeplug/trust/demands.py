@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from nativeplug.errors import OriginError
 from nativeplug.load.content import Content
-from nativeplug.trust.judge import Verified, check, check_pin, check_system
+from nativeplug.trust.judge import Verified, check, check_pin, check_system, refusal
 from nativeplug.trust.policy import NOTHING, Policy, check_type, get_policy
 
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
@@ -15,10 +16,12 @@ _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """What was said to ``open``: None where nothing was."""
+    """What was said to ``open``, once or several times."""
 
-    policy: Policy | None = None
-    #: In lower-case digits.
+    #: The policies, all of which must be met; None stands for the process's, and for those who
+    #: named none.
+    policies: frozenset[Policy | None] = frozenset({None})
+    #: The pinned content, in lower-case digits: the last one that was named.
     sha256: str | None = None
 
     @classmethod
@@ -30,27 +33,59 @@ class Demands:
             TypeError: One is of the wrong type.
             ValueError: The SHA-256 is not 64 hexadecimal digits.
         """
-        return cls(None if policy is None else check_type(policy), _digest(sha256))
+        given = None if policy is None else check_type(policy)
+        return cls(frozenset({given}), _digest(sha256))
 
     def plus(self, more: Demands) -> Demands:
-        """Return these demands, with those that are given in place of the old ones."""
-        return Demands(
-            self.policy if more.policy is None else more.policy, more.sha256 or self.sha256
-        )
+        """Return these demands and *more*; a file has one content, so the later pin counts."""
+        return Demands(self.policies | more.policies, more.sha256 or self.sha256)
 
     @property
-    def effective(self) -> Policy:
-        """The policy that holds now: the process's where none is given."""
-        return get_policy() if self.policy is None else self.policy
+    def effective(self) -> frozenset[Policy]:
+        """The policies that hold now and demand something."""
+        named = {get_policy() if policy is None else policy for policy in self.policies}
+        return frozenset(named - {NOTHING})
 
     @property
     def are_none(self) -> bool:
         """Whether nothing is demanded now."""
-        return self.sha256 is None and self.effective is NOTHING
+        return self.sha256 is None and not self.effective
 
-    def check(self, content: Content) -> Verified:
-        """Judge a file; see `judge.check`."""
-        return check(content, self.effective, self.sha256)
+    @property
+    def judge_files(self) -> bool:
+        """Whether anything is demanded now of a file itself."""
+        return self.sha256 is not None or any(policy.judges_files for policy in self.effective)
+
+    @property
+    def probe(self) -> bool:
+        """Whether what is opened must be loaded in a process of its own first."""
+        return any(policy.probe for policy in self.effective)
+
+    @property
+    def require_checked(self) -> bool:
+        """Whether the types of all that is looked up must be known."""
+        return any(policy.require_checked for policy in self.effective)
+
+    def check(self, content: Content) -> tuple[Verified, ...]:
+        """
+        Judge a file; see `judge.check`.
+
+        Returns:
+            What each policy has found.
+
+        Raises:
+            OriginError: One is not met, for all of the error's ``reasons``.
+        """
+        found: list[Verified] = []
+        reasons: list[str] = []
+        for policy in self.effective or {NOTHING}:
+            try:
+                found.append(check(content, policy, self.sha256))
+            except OriginError as error:  # noqa: PERF203 - seldom more than one
+                reasons += error.reasons
+        if reasons:
+            raise refusal(content.path, *dict.fromkeys(reasons))
+        return tuple(found)
 
     def check_pin(self, path: str, sha256: str) -> None:
         """Judge a content by its SHA-256; see `judge.check_pin`."""
@@ -58,7 +93,8 @@ class Demands:
 
     def check_system(self, soname: str) -> None:
         """Judge a system library; see `judge.check_system`."""
-        check_system(soname, self.effective, self.sha256)
+        for policy in self.effective or {NOTHING}:
+            check_system(soname, policy, self.sha256)
 
 
 def _digest(sha256: object) -> str | None:

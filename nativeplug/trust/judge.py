@@ -18,9 +18,9 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from nativeplug.errors import FormatError, OriginError
-from nativeplug.load import origin
+from nativeplug.load import access, origin
 from nativeplug.load.content import Content
-from nativeplug.trust import access, hardening
+from nativeplug.trust import hardening, libraries
 from nativeplug.trust.comment import Comment, written
 from nativeplug.trust.ledger import Entry
 from nativeplug.trust.minisign import MOST_BYTES, SUFFIX, Signature, UntrustedError
@@ -56,7 +56,7 @@ class Verified:
             try:
                 self._entry.advance(self.version)
             except UntrustedError as error:
-                raise _refusal(self.path, str(error)) from None
+                raise refusal(self.path, str(error)) from None
 
 
 def check(content: Content, policy: Policy, sha256: str | None = None) -> Verified:
@@ -73,7 +73,7 @@ def check(content: Content, policy: Policy, sha256: str | None = None) -> Verifi
     """
     reasons = [*_find_faults_of_content(content.sha256, sha256)]
     reasons += _find_faults_of_place(content, policy)
-    reasons += _find_faults_of_libraries(content.data, policy, sha256)
+    reasons += _find_faults_of_libraries(content, policy, sha256)
     verified = Verified(content.path, policy)
     if policy.public_keys is not None:
         verified, more = _judge_signature(content, policy)
@@ -82,7 +82,7 @@ def check(content: Content, policy: Policy, sha256: str | None = None) -> Verifi
     if policy.toolchains is not None and not reasons:  # a parser for debuggers: trusted files only
         reasons += _find_faults_of_toolchain(content.data, policy)
     if reasons:
-        raise _refusal(content.path, *reasons)
+        raise refusal(content.path, *reasons)
     return verified
 
 
@@ -95,7 +95,7 @@ def check_pin(path: str, found: str, sha256: str | None) -> None:
     """
     reasons = [*_find_faults_of_content(found, sha256)]
     if reasons:
-        raise _refusal(path, *reasons)
+        raise refusal(path, *reasons)
 
 
 def check_system(soname: str, policy: Policy, sha256: str | None = None) -> None:
@@ -109,16 +109,17 @@ def check_system(soname: str, policy: Policy, sha256: str | None = None) -> None
         OriginError: There is a demand, and the policy does not allow it all the same.
     """
     if sha256 is not None:
-        raise _refusal(soname, "it is a system library, whose content cannot be pinned")
+        raise refusal(soname, "it is a system library, whose content cannot be pinned")
     if policy.judges_files and not policy.allow_system:
-        raise _refusal(
+        raise refusal(
             soname,
             "it is a system library, whose origin cannot be checked: "
             "open it by its path, or with a policy that has allow_system=True",
         )
 
 
-def _refusal(path: str, *reasons: str) -> OriginError:
+def refusal(path: str, *reasons: str) -> OriginError:
+    """Return the error for a file that is not what is demanded."""
     reason = "; ".join(reasons)
     return OriginError(
         f"cannot open plugin {path!r}: {reason}", path=path, reason=reason, reasons=reasons
@@ -149,7 +150,7 @@ def _find_faults_of_place(content: Content, policy: Policy) -> Iterator[str]:
         owners = ", ".join(map(str, sorted(policy.owners)))
         yield f"it belongs to user {place.owner}, and only files of {owners} are allowed"
     if policy.refuse_writable_by_others:
-        trusted = {0, os.geteuid(), *(policy.owners or ())}
+        trusted = _trusted(policy)
         fault = access.find_fault(place.owner, place.mode, trusted)
         if fault is not None:
             yield f"the file {fault}"
@@ -161,14 +162,27 @@ def _find_faults_of_place(content: Content, policy: Policy) -> Iterator[str]:
         )
 
 
-def _find_faults_of_libraries(data: bytes, policy: Policy, sha256: str | None) -> Iterator[str]:
-    """Refuse what is loaded from a place of its own, where that matters: others may write there."""
-    is_vouched_for = policy.public_keys is not None or sha256 is not None
-    if is_vouched_for and not policy.refuse_writable_by_others and origin.is_relative(data):
-        yield (
-            "it looks for libraries relative to its own place ($ORIGIN), where others could put "
-            "theirs: demand refuse_writable_by_others as well"
-        )
+def _trusted(policy: Policy) -> frozenset[int]:
+    """Return the users that may write to what is run."""
+    return frozenset({0, os.geteuid(), *(policy.owners or ())})
+
+
+def _find_faults_of_libraries(
+    content: Content, policy: Policy, sha256: str | None
+) -> Iterator[str]:
+    """Refuse what is loaded from where others may write, where that matters."""
+    data, place = content.data, content.path
+    if content.place is not None and content.place.path is not None:
+        place = content.place.path
+    if policy.refuse_writable_by_others:
+        yield from libraries.find_faults(data, place, _trusted(policy))
+    elif policy.public_keys is not None or sha256 is not None:
+        yield from libraries.find_relative(data, place)
+        if origin.is_relative(data):
+            yield (
+                "it looks for libraries relative to its own place ($ORIGIN), where others could "
+                "put theirs: demand refuse_writable_by_others as well"
+            )
 
 
 def _lies_in(directory: str, allowed: str) -> bool:

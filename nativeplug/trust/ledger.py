@@ -31,6 +31,9 @@ _MOST_BYTES: Final = 1 << 24
 _PATIENCE: Final = 10.0
 _PAUSE: Final = 0.01
 
+#: The descriptors of the lock that are open.
+_held: Final[set[int]] = set()
+
 #: By key and file name: the highest version.
 _Versions = dict[str, dict[str, str]]
 
@@ -97,16 +100,34 @@ def _opened() -> Iterator[Path]:
         _check_own(os.stat(folder))
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(folder / _LOCK, flags, 0o600)
+        _held.add(descriptor)
         try:
             _check_own(os.fstat(descriptor))
             _lock(descriptor)
             yield folder
         finally:
-            os.close(descriptor)
+            _let_go(descriptor)
     except OSError as error:
         reason = error.strerror or str(error)
         path = str(folder / _NAME)
         raise UntrustedError(f"cannot remember versions in {path!r}: {reason}") from None
+
+
+def _let_go(descriptor: int) -> None:
+    """Unlock and close; a child process that was forked meanwhile has the same lock, flock(2)."""
+    if descriptor in _held:
+        _held.discard(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def _after_fork() -> None:
+    """Close, in a child process, what threads of the parent have locked, or else nobody could."""
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _lock(descriptor: int) -> None:

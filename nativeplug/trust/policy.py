@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nativeplug.trust.hardening import WANTED
-from nativeplug.trust.minisign import PublicKey, UntrustedError
+from nativeplug.trust.minisign import UNTRUSTED, PublicKey, UntrustedError
 
 _FLAGS: Final = (
     "refuse_writable_by_others",
@@ -20,6 +20,9 @@ _FLAGS: Final = (
     "allow_system",
 )
 _MOST_BYTES_OF_A_KEY: Final = 4096
+# The number after that, -1 to C, stands for nobody: chown(2).
+_LAST_USER: Final = 0xFFFFFFFE
+_KEY_START: Final = "RW"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,8 @@ class Policy:
     directories: Collection[str | os.PathLike[str]] | None = None
     #: The users (numbers) one of whom owns it; None for any.
     owners: Collection[int] | None = None
-    #: Only root, the process's user and *owners* can write to it and to what leads to it.
+    #: Only root, the process's user and *owners* can write to it, to what leads to it, and to the
+    #: libraries in the directories that it names.
     refuse_writable_by_others: bool = False
     #: It is signed by one of these minisign keys: each text (``"RW..."``) or a file's path.
     public_keys: Collection[str | os.PathLike[str]] | None = None
@@ -122,6 +126,8 @@ def _text(name: str, value: object) -> str:
 def _number(name: str, value: object) -> int:
     if type(value) is not int:
         raise TypeError(f"{name} must have int, not {_kind(value)}")
+    if not 0 <= value <= _LAST_USER:
+        raise ValueError(f"{name} must have numbers of users, 0 to {_LAST_USER}, not {value}")
     return value
 
 
@@ -142,7 +148,10 @@ def _key(name: str, value: object) -> str:
     try:
         return str(PublicKey.parse(str(text)))
     except UntrustedError as error:
-        raise ValueError(f"cannot use public key {where}: {error}") from None
+        hint = ""
+        if isinstance(value, str) and not value.startswith((_KEY_START, UNTRUSTED)):
+            hint = f"; if it is a file's path, give Path({value!r})"
+        raise ValueError(f"cannot use public key {where}: {error}{hint}") from None
 
 
 _COLLECTIONS: Final[Mapping[str, Callable[[str, Any], Any]]] = {

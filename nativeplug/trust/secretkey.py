@@ -111,9 +111,13 @@ class SecretKey:
         Raises:
             UntrustedError: The comment is none that would be read again.
         """
+        try:
+            encoded = comment.encode()
+        except UnicodeEncodeError:  # names of files can be any bytes
+            raise UntrustedError("its trusted comment cannot be written in UTF-8") from None
         private = self._private()
         signed = private.sign(hashlib.blake2b(data).digest())
-        signed_comment = private.sign(signed + comment.encode())
+        signed_comment = private.sign(signed + encoded)
         text = (
             f"{UNTRUSTED}signature from nativeplug secret key\n"
             f"{_encode(HASHED + self.id + signed)}\n{TRUSTED}{comment}\n{_encode(signed_comment)}\n"

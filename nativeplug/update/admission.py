@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,10 +26,12 @@ class Admission:
 
     path: str
     content: Content
-    #: What was found of its origin.
-    verified: Verified
+    #: What was found of its origin, by each policy.
+    verified: tuple[Verified, ...]
     #: What it tells of the types of its symbols, and of its interface.
     known: Known
+    #: The only users that may be able to write where its private copy is made; None for any.
+    trusted: frozenset[int] | None = None
 
     @classmethod
     def of(cls, path: str, content: Content, demands: Demands) -> Admission:
@@ -46,8 +49,10 @@ class Admission:
         """
         verified = demands.check(content)
         check_file(path, content)
-        known = Known(path, content, is_signed=verified.key is not None)
-        return cls(path, content, verified, known)
+        is_signed = any(each.key is not None for each in verified)
+        known = Known(path, content, is_signed=is_signed)
+        trusted = frozenset({0, os.geteuid()}) if demands.judge_files else None
+        return cls(path, content, verified, known, trusted)
 
     def load(self, *, probe: bool) -> Generation:
         """
@@ -61,8 +66,17 @@ class Admission:
             OpenError: It cannot be loaded, or not be probed.
             OriginError: That it runs cannot be noted, or a newer version has run meanwhile.
         """
-        is_probed = probe or self.verified.policy.probe
-        return load_file(self.path, self.content, probe=is_probed, ready=self.verified.note_run)
+        return load_file(
+            self.path,
+            self.content,
+            probe=probe or any(each.policy.probe for each in self.verified),
+            trusted=self.trusted,
+            ready=self._note_run,
+        )
+
+    def _note_run(self) -> None:
+        for each in self.verified:
+            each.note_run()
 
 
 def admit_all(_admission: Admission) -> None:

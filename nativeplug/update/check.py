@@ -53,7 +53,7 @@ def find_reasons(  # noqa: PLR0913, PLR0917 - all that serves
         wanted: The interfaces that it was opened as.
     """
     known, before = admission.known, serving.generation.exports
-    reasons = [*_find_other_interfaces(known.interface, wanted)]
+    reasons = [*find_other_interfaces(known.interface, wanted)]
     reasons += _find_defects(admission.content, before, resolved)
     source = None
     try:
@@ -104,7 +104,7 @@ def _find_other_types(
     yield from (known.find_changes(before, in_use) | others).values()
 
 
-def _find_other_interfaces(
+def find_other_interfaces(
     told: InterfaceVersion | None, wanted: Iterable[InterfaceVersion]
 ) -> Iterator[str]:
     """Say which interfaces that a plugin was opened as a version does not have."""

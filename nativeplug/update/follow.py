@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _STEP, _POLL, _QUIET = 0.01, 0.1, 1.0
 #: For how long a file must not have changed, in seconds. With what the probe of the new version
 #: takes, some 15 ms, its first call is to come within 150 ms, also on a busy machine.
-_SETTLE = 0.08
+_SETTLE = 0.05
 #: How long the interpreter's exit waits for `changed` to return, in seconds.
 _AT_EXIT = 0.5
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Iterable
 
 from nativeplug.errors import OriginError
 from nativeplug.load.content import Content, FileChangedError, read_file
@@ -24,10 +25,24 @@ class Origins:
         self._good: weakref.WeakKeyDictionary[Loaded, set[tuple[Policy, str]]]
         self._good = weakref.WeakKeyDictionary()
 
-    def note(self, loaded: Loaded, verified: Verified) -> None:
+    def note(self, loaded: Loaded, verified: Iterable[Verified]) -> None:
         """Remember that a generation was found good."""
-        path = os.path.join(os.getcwd(), verified.path)
-        self._good.setdefault(loaded, set()).add((verified.policy, path))
+        good = self._good.setdefault(loaded, set())
+        good.update((each.policy, os.path.join(os.getcwd(), each.path)) for each in verified)
+
+    def check_returned(self, loaded: Loaded, demands: Demands) -> None:
+        """
+        Judge a retired generation, whose file is not there any more, by what was found of it.
+
+        Raises:
+            OriginError: It is not the pinned one, or was not judged by what holds now.
+        """
+        path, sha256 = loaded.generation.path, loaded.generation.sha256
+        demands.check_pin(path, str(sha256))
+        judged = {policy for policy, _ in self._good.get(loaded, ())}
+        if not demands.effective <= judged:
+            reason = "it was not judged by the policy that holds now, and its file is gone"
+            raise OriginError(f"cannot use {path!r}: {reason}", path=path, reason=reason)
 
     def judge(self, loaded: Loaded, key: Key | None, demands: Demands, name: str) -> None:
         """
@@ -49,13 +64,14 @@ class Origins:
             return
         demands.check_pin(name, sha256)
         path = os.path.join(os.getcwd(), name)
-        if demands.are_none or (demands.effective, path) in self._good.get(loaded, ()):
+        if {(policy, path) for policy in demands.effective} <= self._good.get(loaded, set()):
             return
         content = read_file(name)
         if content.sha256 != sha256:
             raise _changed(name, content, key)
         verified = demands.check(content)
-        verified.note_run()
+        for each in verified:
+            each.note_run()
         self.note(loaded, verified)
 
 

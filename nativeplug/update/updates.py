@@ -8,13 +8,11 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Literal
 
 from nativeplug.errors import FormatError, PluginError, UpdateError
 from nativeplug.load.content import Content, FileChangedError, read_file
 from nativeplug.load.key import Key
-from nativeplug.load.told import InterfaceVersion
 from nativeplug.symbols import Given, Loaded, Resolved, Symbols
 from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import check, reaper
@@ -24,6 +22,7 @@ from nativeplug.update.history import History
 from nativeplug.update.origins import Origins
 from nativeplug.update.settings import Settings
 from nativeplug.update.swap import Derive, Swap, refusal, refusing
+from nativeplug.update.terms import Terms
 
 #: What `Updates.update` has done.
 Outcome = Literal["updated", "unchanged"]
@@ -53,8 +52,7 @@ class Updates:
         self.file = file
         #: The file that was looked at last.
         self.key = key
-        #: What ``open`` was told of updates.
-        self.settings = settings
+        self.terms = Terms(symbols, settings)
         self.history = History(symbols.loaded)
         self.origins = Origins()
         self._symbols = symbols
@@ -66,7 +64,6 @@ class Updates:
         # Reentrant: a signal handler or a finalizer may update or open it at any point.
         self._lock = threading.RLock()
         self._owner: int | None = None
-        self._configuring = threading.RLock()
         _instances.add(self)
         self.configure()
 
@@ -78,9 +75,14 @@ class Updates:
     def after_fork(self) -> None:
         """Forget, in a child process, an update of a thread that it has not."""
         self.history.after_fork()
-        self._configuring = threading.RLock()
+        self.terms.after_fork()
         if not self.is_mine:
             self._lock, self._owner = threading.RLock(), None
+
+    @property
+    def settings(self) -> Settings:
+        """What ``open`` was told of updates."""
+        return self.terms.settings
 
     def configure(self, *given: object) -> None:
         """
@@ -89,11 +91,7 @@ class Updates:
         Raises:
             DeclarationError: It comes too late.
         """
-        with self._configuring:
-            settings = self.settings.plus(*given)
-            if settings.unload == "when_idle":
-                self._symbols.count_held()
-            self.settings = settings
+        self.terms.configure(*given)
         self.unload()
 
     def demand(self, demands: Demands, name: str) -> None:
@@ -113,16 +111,7 @@ class Updates:
             return
         with self._lock:  # no update is to slip through between
             self._judge(demands, name)
-            with self._configuring:
-                demanded = self.settings.demands.plus(demands)
-                self.settings = replace(self.settings, demands=demanded)
-
-    def expect(self, version: InterfaceVersion | None) -> None:
-        """Let updates have an interface of a version, or a later one of the same major version."""
-        if version is not None:
-            with self._configuring:
-                interfaces = self.settings.interfaces | {version}
-                self.settings = replace(self.settings, interfaces=interfaces)
+            self.terms.demand(demands)
 
     def _judge(self, demands: Demands, name: str) -> None:
         key = None if self.is_mine else self.key
@@ -174,6 +163,7 @@ class Updates:
             with loaded.uses:
                 if not self.history.is_retired(loaded):  # unloaded in this moment
                     raise self._refusal(f"generation {loaded.number} is not mapped any more")
+                self._check_returned(loaded)
                 self._swap(plugin, loaded, self._derive_returned(loaded), announce=False)
             self._left = self._seen
 
@@ -273,6 +263,15 @@ class Updates:
         if reasons:
             raise self._refusal(*reasons)
         return admission, lambda before, resolved: check.given_by(source, before, resolved)
+
+    def _check_returned(self, loaded: Loaded) -> None:
+        """Refuse to return to what is not what is demanded now."""
+        with refusing(self._symbols.generation.path):
+            self.origins.check_returned(loaded, self.settings.demands)
+        interface, wanted = loaded.known.interface, self.settings.interfaces
+        reasons = [*check.find_other_interfaces(interface, wanted)]
+        if reasons:
+            raise self._refusal(*reasons)
 
     def _derive_returned(self, loaded: Loaded) -> Derive:
         """Say what is declared once a generation serves again, or refuse what contradicts it."""

@@ -30,8 +30,9 @@ _MOST_SECONDS = 10.0
 # How far a reference may lead on, and namespaces may be nested.
 _MOST_STEPS = 32
 _CHECK_EVERY = 256
-# How many entries are read in the time for which a thread that wants the GIL may wait.
-_YIELD_EVERY = 8
+# After how many entries, and for how many seconds, to let others have the GIL. They call plugins,
+# and wait for it 5 ms otherwise; it takes some time to wake up, so to release it is not enough.
+_YIELD_EVERY, _PAUSE = 8, 5e-5
 _WIDE = 0xFFFFFFFF
 _DWARF_5, _DW_UT_TYPE = 5, 2
 _ORIGINS = ("DW_AT_abstract_origin", "DW_AT_specification")
@@ -66,10 +67,15 @@ class Budget:
         self.entries -= 1
         if self.entries < 0:
             raise UnreadableError("more entries than a plugin's exports need")
-        if not self.is_alone and self.entries % _YIELD_EVERY == 0:
-            time.sleep(0)  # plugins may be called meanwhile
+        if self.entries % _YIELD_EVERY == 0:
+            self.pause()
         if self.entries % _CHECK_EVERY == 0 and time.monotonic() > self.deadline:
             raise OutOfTimeError(f"reading it takes more than {_MOST_SECONDS:.0f} s")
+
+    def pause(self) -> None:
+        """Let others have the GIL: they may be calling plugins."""
+        if not self.is_alone:
+            time.sleep(_PAUSE)
 
 
 class Dies:

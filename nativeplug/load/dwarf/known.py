@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from nativeplug import abi
+
+if TYPE_CHECKING:
+    from nativeplug.load.symbols import Kind
+
+
+class Export(NamedTuple):
+    """What a file exports."""
+
+    name: str
+    kind: Kind
+    #: Where it is in memory, counted from the file's beginning there.
+    address: int
+    #: How many bytes a variable has; 0 when the file does not say.
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

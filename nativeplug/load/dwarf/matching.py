@@ -6,7 +6,8 @@ import struct
 from typing import Any
 
 from nativeplug.load.dwarf.dies import Die, Dies, UntoldError
-from nativeplug.load.symbols import FUNCTIONS, ExportedSymbol
+from nativeplug.load.dwarf.known import Export
+from nativeplug.load.symbols import FUNCTIONS
 
 _DW_OP_ADDR, _DW_OP_ADDRX, _DW_OP_GNU_ADDR_INDEX = 0x03, 0xA1, 0xFB
 # What pushes the place of a thread-local variable, and says that it is one.
@@ -23,7 +24,7 @@ class Definitions:
         self._by_place: dict[tuple[str, int], list[Die]] = {}
         self._declared: dict[tuple[str, str], Die] = {}
 
-    def is_of(self, die: Die, symbol: ExportedSymbol) -> bool:
+    def is_of(self, die: Die, symbol: Export) -> bool:
         """Tell whether an entry defines a symbol, going by place and name."""
         place = _kind(symbol), symbol.address
         return symbol.name in self._names(die) and place in self._places(die)
@@ -35,7 +36,7 @@ class Definitions:
         if "DW_AT_external" in die.attributes:
             self._declared.setdefault((str(die.tag), self._dies.name(die)), die)
 
-    def of(self, symbol: ExportedSymbol) -> Die:
+    def of(self, symbol: Export) -> Die:
         """
         Return what defines a symbol.
 
@@ -57,7 +58,7 @@ class Definitions:
             raise UntoldError("no unit defines it")
         return found[0]
 
-    def _is_folded(self, die: Die, symbol: ExportedSymbol) -> bool:
+    def _is_folded(self, die: Die, symbol: Export) -> bool:
         """Tell whether a function has lost its place as it only calls another one (GCC, -O2)."""
         if "DW_AT_declaration" in die.attributes or symbol.kind not in FUNCTIONS:
             return False
@@ -96,12 +97,12 @@ class Definitions:
         return int(info.get_addr(die.cu, index))
 
 
-def tag_of(symbol: ExportedSymbol) -> str:
+def tag_of(symbol: Export) -> str:
     """Return the tag of an entry that defines a symbol."""
     return "DW_TAG_subprogram" if symbol.kind in FUNCTIONS else "DW_TAG_variable"
 
 
-def _kind(symbol: ExportedSymbol) -> str:
+def _kind(symbol: Export) -> str:
     return "function" if symbol.kind in FUNCTIONS else symbol.kind
 
 

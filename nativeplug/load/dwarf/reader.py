@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nativeplug import abi
+from nativeplug.load import dynamic
 from nativeplug.load.dwarf import sections, units
 from nativeplug.load.dwarf.ctext import CText
 from nativeplug.load.dwarf.dies import Budget, Dies, OutOfTimeError, UntoldError
 from nativeplug.load.dwarf.direct import Direct
-from nativeplug.load.dwarf.known import Debug, Known
+from nativeplug.load.dwarf.known import Debug, Export, Known
 from nativeplug.load.dwarf.matching import Definitions, tag_of
 from nativeplug.load.dwarf.names import is_name
 from nativeplug.load.dwarf.sections import UnreadableError
 from nativeplug.load.dwarf.spelling import Spelling
 from nativeplug.load.dwarf.types import Types
-from nativeplug.load.facts import find_build_id, find_dynamic
-from nativeplug.load.symbols import FUNCTIONS, GO_RUNTIME, VARIABLES, ExportedSymbol, read_exported
-
-if TYPE_CHECKING:
-    from elftools.elf.elffile import ELFFile
+from nativeplug.load.symbols import FUNCTIONS, GO_RUNTIME, VARIABLES
 
 # What finishing takes, also when everything else has taken too much.
 _FEW_ENTRIES = 50_000
@@ -39,11 +35,9 @@ def read(data: bytes, *, is_alone: bool = False) -> Debug:
     """
     try:
         found = sections.load(data)
-        return (
-            _Reader(data, found, Budget(is_alone=is_alone)).read()
-            if ".debug_info" in found
-            else Debug()
-        )
+        if ".debug_info" not in found:
+            return Debug()
+        return _Reader(data, found, Budget(is_alone=is_alone)).read()
     except UnreadableError as error:
         return Debug(reason=str(error))
     except RecursionError:
@@ -55,9 +49,8 @@ def read(data: bytes, *, is_alone: bool = False) -> Debug:
 
 class _Reader:
     def __init__(self, data: bytes, found: dict[str, bytes], budget: Budget) -> None:
-        file = _elf(data)
-        self._build_id = find_build_id(file)
-        self._symbols = _exported(file)
+        self._build_id = sections.find_build_id(data)
+        self._symbols = _exported(data)
         self._dies = Dies(found, budget)
         self._plain = Spelling(self._dies)
         self._types = Types(self._dies, self._plain.spell)
@@ -96,10 +89,10 @@ class _Reader:
         if missing:
             self._find_in(units.others(self._dies, _addresses(missing), asked), missing)
 
-    def _missing(self) -> list[ExportedSymbol]:
+    def _missing(self) -> list[Export]:
         return [symbol for symbol in self._symbols if symbol.name not in self._known]
 
-    def _find_directly(self, symbol: ExportedSymbol, places: Iterable[int]) -> None:
+    def _find_directly(self, symbol: Export, places: Iterable[int]) -> None:
         """Find the entry that has a symbol's name and address."""
         for place in places:
             for unit in units.holding(self._dies, [place]):
@@ -108,7 +101,7 @@ class _Reader:
                         self._note(symbol, die)
                         return
 
-    def _is_of(self, die: Any, symbol: ExportedSymbol) -> bool:
+    def _is_of(self, die: Any, symbol: Export) -> bool:
         try:
             return Definitions(self._dies).is_of(die, symbol)
         except UnreadableError:
@@ -116,7 +109,7 @@ class _Reader:
         except Exception:  # noqa: BLE001 - it was a guess, and pyelftools raises anything
             return False
 
-    def _find_in(self, asked: Iterable[Any], symbols: list[ExportedSymbol]) -> None:
+    def _find_in(self, asked: Iterable[Any], symbols: list[Export]) -> None:
         """Find what units tell of symbols."""
         definitions = Definitions(self._dies)
         for unit in asked:
@@ -126,11 +119,11 @@ class _Reader:
             with contextlib.suppress(UntoldError):
                 self._note(symbol, definitions.of(symbol))
 
-    def _note(self, symbol: ExportedSymbol, die: Any) -> None:
+    def _note(self, symbol: Export, die: Any) -> None:
         with contextlib.suppress(UntoldError):
             self._known[symbol.name] = self._describe(symbol, die)
 
-    def _describe(self, symbol: ExportedSymbol, die: Any) -> Known:
+    def _describe(self, symbol: Export, die: Any) -> Known:
         if symbol.kind in FUNCTIONS:
             type_: Any = self._types.function(die)
             plain = self._plain.function(die, symbol.name)
@@ -146,29 +139,22 @@ class _Reader:
         except UntoldError:
             return Known(plain, type_, is_c=False)
 
-    def _write(self, symbol: ExportedSymbol, die: Any) -> str:
+    def _write(self, symbol: Export, die: Any) -> str:
         if symbol.kind in FUNCTIONS:
             return self._text.function(die, symbol.name)
         return self._text.variable(die, symbol.name, is_thread_local=symbol.kind == "tls")
 
 
-def _addresses(symbols: list[ExportedSymbol]) -> frozenset[int]:
+def _addresses(symbols: list[Export]) -> frozenset[int]:
     return frozenset(symbol.address for symbol in symbols)
 
 
-def _elf(data: bytes) -> ELFFile:
-    from elftools.elf.elffile import ELFFile
-
-    return ELFFile(io.BytesIO(data))
-
-
-def _exported(file: ELFFile) -> list[ExportedSymbol]:
+def _exported(data: bytes) -> list[Export]:
     """Return the symbols that a file exports at a place in it, and that are not a runtime's."""
-    dynamic = find_dynamic(file)
-    return [
-        symbol
-        for symbol in (read_exported(file, dynamic) if dynamic else [])
-        if symbol.kind in (FUNCTIONS | VARIABLES) - {"ifunc"}
-        and (symbol.address or symbol.kind == "tls")
-        and not GO_RUNTIME.match(symbol.name)
-    ]
+    file = dynamic.read(data)
+    exports = (
+        Export(name, kind, file.addresses[name], file.sizes.get(name, 0))
+        for name, kind in sorted(file.exports.items())
+        if kind in (FUNCTIONS | VARIABLES) - {"ifunc"} and not GO_RUNTIME.match(name)
+    )
+    return [export for export in exports if export.address or export.kind == "tls"]

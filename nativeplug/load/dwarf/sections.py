@@ -36,6 +36,13 @@ def has_debug(data: bytes) -> bool:
     return any(sections.find(data, name) for name in (".debug_info", ".zdebug_info"))
 
 
+def find_build_id(data: bytes) -> str | None:
+    """Return a file's build id in hexadecimal digits; None when the linker has written none."""
+    section = sections.find(data, ".note.gnu.build-id")
+    # Three numbers and the name "GNU" come first, elf(5).
+    return None if section is None else data[section.offset + 16 : section.end].hex() or None
+
+
 def size_of(data: bytes) -> int:
     """
     Return how many bytes of debug information a file has, as they are in it.
