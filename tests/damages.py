@@ -7,6 +7,7 @@ the environment variable *MARKER* names: nothing of a damaged one may run.
 
 from __future__ import annotations
 
+import damages_called as called
 import damages_dynamic as dynamic
 import damages_segments as segments
 import damages_symbols as symbols
@@ -22,7 +23,7 @@ DAMAGES = (
     *dynamic.VERSIONS,
     *dynamic.HASHES,
     *symbols.SYMBOLS,
-    *symbols.CALLED,
+    *called.CALLED,
     *symbols.RELOCATIONS,
     *symbols.PACKED,
 )

@@ -58,6 +58,14 @@ def _required(f: Parts) -> int:
     return f.table("VERNEED") + f.half(f.table("VERNEED") + 8)
 
 
+def _requiring_libc(f: Parts) -> int:
+    """Return where it is said which versions of the first file that is needed are required."""
+    place = f.table("VERNEED")
+    while f.half(place + 4) != f.value("NEEDED"):
+        place += f.half(place + 12)
+    return place
+
+
 DYNAMIC = (
     Damage("unknown tag", "damaged: .* unknown tag 0x100", lambda f: f.add(0x100)),
     Damage("tag twice", "damaged: .* tag 0x5 twice", lambda f: f.add(TAGS["STRTAB"])),
@@ -153,6 +161,16 @@ VERSIONS = (
         lambda f: f.put(
             f.table("VERNEED") + 4, "I", f.half(f.symbol("numbers")), at=f.table("VERNEED")
         ),
+    ),
+    Damage(
+        "name that is expanded",
+        "damaged: it requires versions of a file whose name the dynamic loader expands",
+        lambda f: (f.naming_libc("$LIB.so.6"), _requiring_libc(f)),
+    ),
+    Damage(
+        "name that is expanded, in braces",
+        "damaged: it requires versions of a file whose name the dynamic loader expands",
+        lambda f: (f.naming_libc("${LIB}.so"), _requiring_libc(f)),
     ),
     Damage(
         "number of required files",

@@ -9,6 +9,7 @@ from elf_parts import (
     HUGE,
     OUTSIDE,
     P_ALIGN,
+    P_FILESZ,
     P_FLAGS,
     P_MEMSZ,
     P_OFFSET,
@@ -27,6 +28,7 @@ from nativeplug.load.layout import PT_DYNAMIC, PT_LOAD
 from support import E_PHOFF
 
 _NUL = 0
+_PROPERTIES = 5  # NT_GNU_PROPERTY_TYPE_0
 _BAD_DYNAMIC = "damaged: the dynamic section "
 _NOT_LOADED = "not in a segment that is loaded"
 
@@ -45,12 +47,19 @@ def _writable(field: int, value: int) -> Callable[[Parts], Made]:
 
 def _too_many_loads(f: Parts) -> Made:
     more = b"".join(
-        struct.pack("<IIQQQQQQ", PT_LOAD, 4, 0, 0x100_0000 + n * 0x1000, 0, 0, 1, 0x1000)
+        struct.pack("<IIQQQQQQ", PT_LOAD, 6, 0, 0x100_0000 + n * 0x1000, 0, 0, 1, 0x1000)
         for n in range(65)
     )
     made = f.with_headers(more, 65)
     loads = sum(segment.kind == PT_LOAD for segment in f.segments)
     return made.data, made.segment(PT_LOAD, 64 if loads < 64 else 0)
+
+
+def _read_only(f: Parts) -> Made:
+    """Let the writable segment be one that is not, without the zeros after it."""
+    size = f.word(f.writable() + P_FILESZ)
+    made = Parts(f.put(f.writable() + P_MEMSZ, "Q", size)[0])
+    return made.put(f.writable() + P_FLAGS, "I", 4, at=f.segment(PT_DYNAMIC))
 
 
 HEADER = (
@@ -75,6 +84,16 @@ LOADS = (
         "more in the file than in memory",
         "damaged: a segment has more bytes in the file than in memory",
         _field(PT_LOAD, P_MEMSZ, 1),
+    ),
+    Damage(
+        "fewer in the file than in memory",
+        "damaged: a segment that is not writable has fewer bytes in the file than in memory",
+        lambda f: f.put(f.segment(PT_LOAD, 1) + P_FILESZ, "Q", 16, at=f.segment(PT_LOAD, 1)),
+    ),
+    Damage(
+        "same bytes",
+        "damaged: a segment shares bytes of the file with another",
+        lambda f: f.put(f.segment(PT_LOAD, 1) + P_OFFSET, "Q", 0, at=f.segment(PT_LOAD, 1)),
     ),
     Damage("large segment", "damaged: .* too large for any .*", _writable(P_MEMSZ, 1 << 48)),
     Damage("alignment", "damaged: .* not aligned to pages", _field(PT_LOAD, P_ALIGN, 3)),
@@ -103,7 +122,7 @@ SEGMENTS = (
     Damage(
         "written dynamic section",
         f"{_BAD_DYNAMIC}is writable, its segment is not",
-        lambda f: f.put(f.writable() + P_FLAGS, "I", 4, at=f.segment(PT_DYNAMIC)),
+        _read_only,
     ),
     Damage(
         "two TLS segments",
@@ -113,6 +132,7 @@ SEGMENTS = (
     Damage("values of TLS", f"damaged: .* are {_NOT_LOADED}", _field(PT_TLS, P_VADDR, OUTSIDE)),
     Damage("size of TLS", "damaged: .* are not .* loaded", _field(PT_TLS, P_MEMSZ, 1)),
     Damage("alignment of TLS", "damaged: no thread .*", _field(PT_TLS, P_ALIGN, 3)),
+    Damage("no alignment of TLS", "damaged: no thread .*", _field(PT_TLS, P_ALIGN, 0)),
     Damage(
         "RELRO", "damaged: .* not in a writable segment", _field(PT_GNU_RELRO, P_VADDR, OUTSIDE)
     ),
@@ -122,6 +142,21 @@ SEGMENTS = (
         "note",
         "damaged: a note ends after its segment",
         lambda f: f.put(f.content(PT_NOTE) + 4, "I", HUGE, at=f.content(PT_NOTE)),
+    ),
+    Damage(
+        "notes nobody can read",
+        f"damaged: its notes are {_NOT_LOADED}",
+        lambda f: f.put(f.segment(PT_LOAD) + P_FLAGS, "I", 0, at=f.segment(PT_NOTE)),
+    ),
+    Damage(
+        "notes in memory",
+        f"damaged: its notes are {_NOT_LOADED}",
+        _field(PT_NOTE, P_MEMSZ, OUTSIDE),
+    ),
+    Damage(
+        "note with properties",
+        "damaged: a note with properties has 0 bytes",
+        lambda f: f.put(f.content(PT_NOTE) + 4, "II", 0, _PROPERTIES, at=f.content(PT_NOTE)),
     ),
     Damage("unwinding", "damaged: its unwind .*", _field(PT_GNU_EH_FRAME, P_VADDR, OUTSIDE)),
     Damage(

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from damages_dynamic import set_tag
 from elf_parts import (
+    GLOB_DAT,
     HUGE,
+    IRELATIVE,
+    JUMP_SLOT,
     OUTSIDE,
     R_ADDEND,
     R_INFO,
+    RELATIVE,
     ST_INFO,
+    ST_OTHER,
     ST_SHNDX,
     ST_SIZE,
     ST_VALUE,
+    TAGS,
+    TLS,
+    TLS_PLACE,
+    WORD,
     Damage,
     Made,
     Parts,
 )
-from nativeplug.load.layout import PT_DYNAMIC, host_target
+from nativeplug.load.layout import PT_DYNAMIC
 
 _UNKNOWN_TYPE = 200
-# Types of relocations: a word, GLOB_DAT, RELATIVE, one of a thread-local variable, IRELATIVE.
-_TYPES = {62: (1, 6, 8, 16, 37), 183: (257, 1025, 1027, 1031, 1032)}
-_WORD, _GLOB_DAT, _RELATIVE, _TLS, _IRELATIVE = _TYPES.get(host_target().machine, (0,) * 5)
+_ABSOLUTE = 0xFFF1
 _NOT_LOADED = "not in a segment that is loaded"
 
 
@@ -55,12 +63,13 @@ def _packed(*words: int | str) -> Callable[[Parts], Made]:
 
 def _relocation_of_dynamic(f: Parts) -> Made:
     address = f.word(f.segment(PT_DYNAMIC) + 16)
-    return f.put(f.relocation(_GLOB_DAT), "Q", address)
+    return f.put(f.relocation(GLOB_DAT), "Q", address)
 
 
-def _unfilled(f: Parts) -> Made:
-    """Let what gives DT_INIT_ARRAY's first function its address write somewhere else."""
-    return f.put(f.relocation(_RELATIVE), "Q", f.address("values"), at=f.table("INIT_ARRAY"))
+def _relocation_of(f: Parts, table: str) -> Made:
+    """Let a relocation write to a table, in a file that says that it writes to its code."""
+    made = Parts(f.add(TAGS["TEXTREL"])[0])
+    return made.put(f.relocation(WORD), "Q", f.value(table))
 
 
 SYMBOLS = (
@@ -86,36 +95,36 @@ SYMBOLS = (
         _symbol("fopen", ST_VALUE, "Q", 8),
     ),
     Damage(
+        "local symbol of another file",
+        "damaged: a symbol of another file is local",
+        _symbol("fopen", ST_INFO, "B", 0x02),
+    ),
+    Damage(
+        "hidden symbol of another file",
+        "damaged: a symbol of another file is local",
+        _symbol("fopen", ST_OTHER, "B", 2),
+    ),
+    Damage(
+        "protected symbol of another file",
+        "damaged: a symbol of another file is local",
+        _symbol("fopen", ST_OTHER, "B", 3),
+    ),
+    Damage(
+        "function nowhere",
+        "damaged: a function, or a thread-local variable, is not in the file",
+        _symbol("use", ST_SHNDX, "H", _ABSOLUTE),
+    ),
+    Damage(
+        "thread-local variable nowhere",
+        "damaged: a function, or a thread-local variable, is not in the file",
+        _symbol("per_thread", ST_SHNDX, "H", _ABSOLUTE),
+    ),
+    Damage(
         "version of a symbol",
         "damaged: a symbol has the version 77, which the file does not have",
         lambda f: f.put(_version_of(f, "numbers"), "H", 77),
     ),
     Damage("versions of symbols", f"damaged: .* {_NOT_LOADED}", set_tag("VERSYM", OUTSIDE)),
-)
-CALLED = (
-    Damage("DT_INIT", "damaged: the function of DT_INIT .*", set_tag("INIT", OUTSIDE)),
-    Damage(
-        "DT_FINI",
-        "damaged: the function of DT_FINI .*",
-        lambda f: f.set("FINI", f.address("numbers")),
-    ),
-    Damage("DT_INIT_ARRAY", f"damaged: .* {_NOT_LOADED}", set_tag("INIT_ARRAY", OUTSIDE)),
-    Damage(
-        "its size",
-        f"damaged: .* DT_FINI_ARRAY .* {_NOT_LOADED}",
-        lambda f: f.set("FINI_ARRAYSZ", 7, f.entry("FINI_ARRAY")),
-    ),
-    Damage("its functions", "damaged: DT_INIT_ARRAY has 2 .* 1 are relocated", _unfilled),
-    Damage(
-        "constructor",
-        "damaged: a function of DT_INIT_ARRAY is not in an executable segment",
-        lambda f: f.put(
-            f.relocation(_RELATIVE) + R_ADDEND,
-            "Q",
-            f.address("numbers"),
-            at=f.relocation(_RELATIVE),
-        ),
-    ),
 )
 RELOCATIONS = (
     Damage("relocations", f"damaged: .* {_NOT_LOADED}", set_tag("RELA", OUTSIDE)),
@@ -126,12 +135,20 @@ RELOCATIONS = (
     Damage(
         "first relocations",
         "damaged: DT_RELACOUNT is more than there are",
-        _relocation(_RELATIVE, R_INFO, _WORD),
+        _relocation(RELATIVE, R_INFO, WORD),
     ),
-    Damage("type", "damaged: .* the type 200, .*", _relocation(_GLOB_DAT, R_INFO, _UNKNOWN_TYPE)),
-    Damage("copy", "damaged: .* the type 5, .*", _relocation(_GLOB_DAT, R_INFO, 5)),
-    Damage("target", "damaged: .* writes to 0x70000000, .*", _relocation(_RELATIVE, 0, OUTSIDE)),
-    Damage("text relocation", "damaged: .* writes to 0x0, .*", _relocation(_WORD, 0, 0)),
+    Damage("type", "damaged: .* the type 200, .*", _relocation(GLOB_DAT, R_INFO, _UNKNOWN_TYPE)),
+    Damage("copy", "damaged: .* the type 5, .*", _relocation(GLOB_DAT, R_INFO, 5)),
+    Damage("target", "damaged: .* writes to 0x70000000, .*", _relocation(RELATIVE, 0, OUTSIDE)),
+    Damage("text relocation", "damaged: .* writes to 0x0, .*", _relocation(WORD, 0, 0)),
+    *(
+        Damage(
+            f"relocated {table}",
+            "damaged: a relocation writes to a table that the dynamic loader reads",
+            partial(_relocation_of, table=table),
+        )
+        for table in ("STRTAB", "SYMTAB", "RELA", "JMPREL")
+    ),
     Damage(
         "dynamic section",
         "damaged: a relocation writes to the dynamic section",
@@ -140,37 +157,77 @@ RELOCATIONS = (
     Damage(
         "symbol of a relocation",
         "damaged: a relocation has the symbol 4096, which there is not",
-        _relocation(_GLOB_DAT, R_INFO, 4096 << 32 | _GLOB_DAT),
+        _relocation(GLOB_DAT, R_INFO, 4096 << 32 | GLOB_DAT),
     ),
     Damage(
         "no symbol",
         "damaged: a relocation has no symbol",
-        _relocation(_GLOB_DAT, R_INFO, _GLOB_DAT),
+        _relocation(GLOB_DAT, R_INFO, GLOB_DAT),
     ),
     Damage(
         "another kind of symbol",
         "damaged: a relocation is for another kind of symbol",
         lambda f: f.put(
-            f.relocation(_TLS) + R_INFO,
+            f.relocation(TLS) + R_INFO,
             "Q",
-            f.index("numbers") << 32 | _TLS,
-            at=f.relocation(_TLS),
+            f.index("numbers") << 32 | TLS,
+            at=f.relocation(TLS),
+        ),
+    ),
+    Damage(
+        "thread-local variable of another file",
+        "damaged: a relocation is for another kind of symbol",
+        lambda f: f.put(f.relocation(GLOB_DAT) + R_INFO, "I", TLS_PLACE, at=f.relocation(GLOB_DAT)),
+    ),
+    Damage(
+        "slot",
+        "damaged: a slot of the global offset table is not aligned",
+        lambda f: f.put(f.relocation(GLOB_DAT), "Q", f.address("values") + 4),
+    ),
+    Damage(
+        "slot of a thread-local variable",
+        "damaged: a slot of the global offset table is not aligned",
+        lambda f: f.put(f.relocation(TLS), "Q", f.address("values") + 4),
+    ),
+    Damage(
+        "no function",
+        "damaged: a relocation has no symbol",
+        _relocation(JUMP_SLOT, R_INFO, JUMP_SLOT, "JMPREL"),
+    ),
+    Damage(
+        "relocation that cannot wait",
+        "damaged: a relocation of DT_JMPREL has the type .*",
+        _relocation(JUMP_SLOT, R_INFO, GLOB_DAT, "JMPREL"),
+    ),
+    Damage(
+        "no relocations",
+        f"damaged: .* {_NOT_LOADED}",
+        lambda f: f.set("RELASZ", 0, f.entry("RELA")),
+    ),
+    Damage(
+        "variable that is called",
+        "damaged: a relocation is for another kind of symbol",
+        lambda f: f.put(
+            f.relocation(JUMP_SLOT, "JMPREL") + R_INFO,
+            "Q",
+            f.index("numbers") << 32 | JUMP_SLOT,
+            at=f.relocation(JUMP_SLOT, "JMPREL"),
         ),
     ),
     Damage(
         "own address with a symbol",
         "damaged: a relocation by the file's own address has a symbol",
-        _relocation(_RELATIVE, R_INFO, 1 << 32 | _RELATIVE),
+        _relocation(RELATIVE, R_INFO, 1 << 32 | RELATIVE),
     ),
     Damage(
         "own address",
         "damaged: a relocation is for 0x70000000, which is not in the file",
-        _relocation(_RELATIVE, R_ADDEND, OUTSIDE),
+        _relocation(RELATIVE, R_ADDEND, OUTSIDE),
     ),
     Damage(
         "resolver",
         "damaged: the resolver of a function is not in an executable segment",
-        _relocation(_IRELATIVE, R_ADDEND, 0, "JMPREL"),
+        _relocation(IRELATIVE, R_ADDEND, 0, "JMPREL"),
     ),
 )
 PACKED = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,9 @@ _SOURCE = f"""
 __thread int per_thread = 5, another;
 int numbers[4] = {{1, 2, 3, 4}};
 int *pointer = numbers;
+extern void missing(void) __attribute__((weak));
+void (*perhaps)(void) = missing;
+int (*elsewhere)(FILE *) = fclose;
 static int hidden;
 int *const own = &hidden;
 static int chosen(void) {{ return 7; }}
@@ -86,9 +89,16 @@ TAGS = {
 }
 # Fields of a program header, a symbol and a relocation, elf(5).
 P_FLAGS, P_OFFSET, P_VADDR, P_FILESZ, P_MEMSZ, P_ALIGN, P_SIZE = 4, 8, 16, 32, 40, 48, 56
-ST_INFO, ST_SHNDX, ST_VALUE, ST_SIZE = 4, 6, 8, 16
+ST_INFO, ST_OTHER, ST_SHNDX, ST_VALUE, ST_SIZE = 4, 5, 6, 8, 16
 R_INFO, R_ADDEND = 8, 16
 SYMBOL_SIZE, RELOCATION_SIZE = 24, 24
+
+# Types of relocations: a word, GLOB_DAT, JUMP_SLOT, RELATIVE, one of a thread-local variable,
+# one of its place in all threads, IRELATIVE.
+_TYPES = {62: (1, 6, 7, 8, 16, 18, 37), 183: (257, 1025, 1026, 1027, 1031, 1030, 1032)}
+WORD, GLOB_DAT, JUMP_SLOT, RELATIVE, TLS, TLS_PLACE, IRELATIVE = _TYPES.get(
+    layout.host_target().machine, (0,) * 7
+)
 
 #: A damaged file, and where in it the damage is found.
 Made = tuple[bytes, int]
@@ -151,6 +161,14 @@ class Parts:
             place += 16
         return place
 
+    def entries(self, *names: str) -> Iterator[int]:
+        """Go through where the entries of tags are."""
+        place = self.content(layout.PT_DYNAMIC)
+        while self.word(place):
+            if self.word(place) in {TAGS[name] for name in names}:
+                yield place
+            place += 16
+
     def value(self, name: str) -> int:
         """Return the value of a tag."""
         return self.word(self.entry(name) + 8)
@@ -175,10 +193,10 @@ class Parts:
         """Return the address of a symbol."""
         return self.word(self.symbol(name) + ST_VALUE)
 
-    def relocation(self, kind: int, table: str = "RELA") -> int:
-        """Return where the first relocation of a type is."""
-        place = self.table(table)
-        while self.half(place + R_INFO) != kind:
+    def relocation(self, kind: int, table: str = "RELA", symbol: str | None = None) -> int:
+        """Return where the first relocation of a type is, or the first that is for a symbol."""
+        place, wanted = self.table(table), symbol and self.index(symbol)
+        while self.half(place + R_INFO) != kind or wanted not in {None, self.half(place + 12)}:
             place += RELOCATION_SIZE
         return place
 
@@ -216,6 +234,11 @@ class Parts:
         data = self.data + bytes(-len(self.data) % 8 + shift)
         made = patched(data + headers + more, 32, "<Q", len(data))
         return Parts(patched(made, 56, "<H", len(self.segments) + count))
+
+    def naming_libc(self, name: str) -> bytes:
+        """Give the file that is needed, libc.so.6, another name that is as long."""
+        place = self.table("STRTAB") + self.value("NEEDED")
+        return self.data[:place] + name.encode() + self.data[place + len(name) :]
 
     def with_packed(self, *words: int) -> Parts:
         """Add packed relocations."""

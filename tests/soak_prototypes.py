@@ -83,7 +83,8 @@ def prototypes(scale: float, folder: Path) -> Measured:
     Look 2,000 functions up: declared as they are, in other words, and as something else.
 
     All of them twice: their types are told by debug information, and by the macros of
-    nativeplug.h. Debug information without types must say nothing of them. The edits are one each, which the ABI does not see, or sees.
+    nativeplug.h. Debug information without types must say nothing of them. The edits are one
+    each, which the ABI does not see, or sees.
     """
     rng = random.Random(_SEED)  # noqa: S311 - it must be repeatable
     total, edits = times(_PROTOTYPES, scale), Counter[str]()

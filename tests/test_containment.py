@@ -50,8 +50,11 @@ def test_served(text: str) -> None:
     assert declare.read(text).types
 
 
-def test_deep() -> None:
-    """A chain of types that is longer than Python's stack is an error too."""
-    links = [f"struct S{n} {{ struct S{n + 1} s; }};" for n in range(1500)]
-    with pytest.raises(DeclarationError, match="nested too deeply to be read"):
-        declare.read("\n".join(links))
+@pytest.mark.parametrize("count", [100, 1500])
+def test_deep(count: int) -> None:
+    """A chain of types that is longer than cffi's stack is an error too."""
+    links = [f"struct S{n} {{ struct S{n + 1} s; }};" for n in range(count)]
+    with pytest.raises(DeclarationError, match="more than 100 types hold each other"):
+        declare.read("\n".join([*links, f"struct S{count} {{ int x; }};"]))
+    links = [f"struct S{n} {{ struct S{n + 1} s; }};" for n in range(99)]
+    assert declare.read("\n".join([*links, "struct S99 { int x; };"])).types

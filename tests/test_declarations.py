@@ -261,3 +261,23 @@ class TestContradictions:
             declare.extend(first, from_caller("long f(int);"))
         later = declare.extend(first, from_caller("int g(int);"))
         assert ["f", "g"] == list(later.symbols)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RecursionError("maximum depth"), "nested too deeply to be read"),
+        (MemoryError(), "too large to be read: memory is full"),
+        (RuntimeError("recursion overflow in ffi.include()"), "types were added a hundred times"),
+        (RuntimeError("type-building recursion too deep"), "type-building recursion too deep"),
+    ],
+)
+def test_what_parsers_raise(monkeypatch: pytest.MonkeyPatch, error: Exception, words: str) -> None:
+    """Whatever a parser falls over, it is an error about the declarations."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(declare, "_read_after", fail)
+    with pytest.raises(DeclarationError, match=f"<declarations>: {words}"):
+        declare.read("int f(void);")

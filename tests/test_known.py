@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import nativeplug
-from nativeplug import DeclarationError, FormatError, SignatureMismatchError
-from nativeplug.load import content, debug
+from nativeplug import FormatError, SignatureMismatchError
+from nativeplug.load import debug
 from nativeplug.load.dwarf import Debug
-from nativeplug.symbols import Known
 from support import BuildC, OpenPlugin
 from telling import KNOWN_H, KNOWN_NAMES, build_known, tell
 from versions import Versions, refused
@@ -219,15 +217,6 @@ class TestTold:
             with pytest.raises(FormatError, match=r"the section \.nativeplug"):
                 nativeplug.open(path, declared)
 
-    def test_text_that_is_no_c(self, path: Path) -> None:
-        """A section with other texts than C has is a DeclarationError, where it is needed."""
-        path.write_bytes(tell(path.read_bytes(), "function int add (int"))
-        with pytest.raises(DeclarationError, match=r"plugin\.so \(\.nativeplug\):1"):
-            nativeplug.open(path)
-        plg = nativeplug.open(path, "int add(int, int);")
-        with pytest.raises(DeclarationError, match=r"plugin\.so \(\.nativeplug\):1"):
-            plg.lookup("add")
-
     def test_unreadable_debug_information(
         self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -236,13 +225,3 @@ class TestTold:
         plg = nativeplug.open(build_c(TEXT, "plugin", "-g"), "int add(int, int); extern int calls;")
         assert (None, None) == (plg.lookup("add").checked, plg.lookup("calls").checked)
         assert [f"no debug information of {plg.path!r} is used: damaged: so"] == caplog.messages
-
-    def test_memory(self, build_c: BuildC) -> None:
-        """A file's bytes are kept until its debug information was read, if there is any."""
-        for flag, kept in (("-g", 1), ("-g0", 0)):
-            file = content.read_file(str(build_c(TEXT, "plugin", flag)))
-            before = sys.getrefcount(file)
-            known = Known("plugin.so", file)
-            assert kept == sys.getrefcount(file) - before
-            assert (flag == "-g") is ("add" in known.debug.symbols)
-            assert before == sys.getrefcount(file)

@@ -97,12 +97,14 @@ def test_readonly_memory(open_plugin: OpenPlugin, compile_c: Compile) -> None:
         compile_c(
             """
             struct pair { int a, b; };
-            int target; const int number = 3; const struct pair both = {1, 2}; const char text[4] = "abc";
-            int *const place = &target; const int few[2] = {4, 5}; int (*const call)(void) = 0;
+            const int number = 3; const struct pair both = {1, 2}; const char text[4] = "abc";
+            int target; int *const place = &target; const int few[2] = {4, 5};
+            int (*const call)(void) = 0;
             """
         ),
-        "struct pair { int a, b; }; extern int number; extern struct pair both; extern char text[4];"
-        "extern int *place; extern int few[2]; extern int (*call)(void); extern int target;",
+        "struct pair { int a, b; }; extern struct pair both; extern char text[4];"
+        "extern int number; extern int *place; extern int few[2]; extern int (*call)(void);"
+        "extern int target;",
     )
     values = {"number": 4, "both": [3, 4], "text": "x", "place": None, "few": [1, 2], "call": None}
     for name, value in values.items():

@@ -5,13 +5,16 @@
  * bug; BZ 22851). np_check walks through everything that ld.so would follow,
  * in the order in which each part relies on those before:
  *
- *   check.c              ELF header; program headers
+ *   check.c              ELF header
+ *   check_segments.c     program headers
  *   check_dynamic.c      dynamic section; string table; what has a partner
+ *   check_names.c        names of files, and where these are searched
  *   check_libc.c         whose libc it needs
  *   check_versions.c     version definitions and requirements
  *   check_symbols.c      hash tables, which tell how many symbols there are;
  *                        symbols
- *   check_relocations.c  relocations; functions that ld.so calls
+ *   check_called.c       functions that ld.so calls
+ *   check_relocations.c  relocations
  *
  * Whatever the bytes are, nothing outside of them is read, nothing is
  * allocated, and the time is linear in their number: where parts of a file may
@@ -60,6 +63,7 @@ enum {
     NP_MOST_LOADS = 64,
     NP_SLOTS = 64,
     NP_VERSIONS = 0x8000, /* VERSYM_HIDDEN is the bit above */
+    NP_MOST_CALLED = 0x8000,
 };
 
 /* A PT_LOAD: *size* bytes from *offset* of the file, mapped at *start*; zeros
@@ -81,11 +85,19 @@ struct np_table {
     uint64_t count;
 };
 
-/* An array of functions that ld.so calls, and how many of them relocations
- * give an address. */
+/* An array of functions that ld.so calls; which bit the first of them has, and
+ * how many of them relocations give an address. */
 struct np_array {
-    uint64_t start, size, filled;
+    uint64_t start, size, first, filled;
     const char *name;
+};
+
+/* What a relocation gives a function that ld.so calls. */
+enum np_given {
+    NP_FUNCTION, /* the address of one */
+    NP_DATA,     /* an address that cannot be called */
+    NP_NONE,     /* perhaps no address */
+    NP_OTHER,    /* something else */
 };
 
 /* A file under check: what is known of it already. */
@@ -107,6 +119,7 @@ struct np_check {
     bool counts_symbols;               /* or there may be more of them */
     uint8_t versions[NP_VERSIONS / 8]; /* a bit for each that there is */
     struct np_array arrays[2];
+    uint8_t called[NP_MOST_CALLED / 8]; /* a bit for each that is filled */
 };
 
 /* Note what was found; *offset* is where. Returns false. */
@@ -126,11 +139,12 @@ const struct np_load *np_load_at(const struct np_check *check,
 bool np_is_code(const struct np_check *check, uint64_t address);
 
 /* Return the bytes of the file that will lie at *address*; NULL unless all of
- * *length* are in the file. */
+ * *length* are in the file, and can be read there. */
 const uint8_t *np_bytes(const struct np_check *check, uint64_t address,
                         uint64_t length);
 
-/* Return how many bytes of the file will follow one another at *address*. */
+/* Return how many bytes of the file will follow one another at *address*, to
+ * be read. */
 uint64_t np_room(const struct np_check *check, uint64_t address);
 
 /* Return the entry of the dynamic section with *tag*, one of those that ld.so
@@ -142,12 +156,32 @@ const struct np_entry *np_tag(const struct np_check *check, int64_t tag);
 Elf64_Dyn np_dynamic(const struct np_check *check, uint64_t index,
                      uint64_t *at);
 
+bool np_check_segments(struct np_check *check);
 bool np_check_dynamic(struct np_check *check);
 bool np_check_needed(struct np_check *check);
 bool np_check_interpreter(struct np_check *check, const Elf64_Phdr *segment);
 bool np_check_versions(struct np_check *check);
 bool np_check_symbols(struct np_check *check);
 bool np_check_relocations(struct np_check *check);
+bool np_check_names(struct np_check *check);
+
+/* Find the functions that ld.so calls. */
+bool np_find_called(struct np_check *check);
+
+/* Tell whether any of *length* bytes at *place* are one of them. */
+bool np_is_called(const struct np_check *check, uint64_t place,
+                  uint64_t length);
+
+/* Note what a relocation of *length* bytes gives those at *place*. */
+bool np_fill(struct np_check *check, uint64_t place, uint64_t length,
+             enum np_given given, uint64_t at);
+
+/* Check that relocations have given an address to each. */
+bool np_check_called(struct np_check *check);
+
+/* Tell whether ld.so puts something else in place of a part of a file's
+ * name. */
+bool np_is_expanded(const char *name);
 
 /* Check the symbol with *index*, which is one after those that are counted,
  * or one of them. */

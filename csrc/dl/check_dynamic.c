@@ -216,44 +216,6 @@ check_strings(struct np_check *check)
     return true;
 }
 
-/* Tell whether the value of an entry is the offset of a string. */
-static bool
-has_string(int64_t tag)
-{
-    switch (tag) {
-    case DT_NEEDED:
-    case DT_SONAME:
-    case DT_RPATH:
-    case DT_RUNPATH:
-    case DT_AUXILIARY:
-    case DT_FILTER:
-    case DT_CONFIG:
-    case DT_DEPAUDIT:
-    case DT_AUDIT:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool
-check_string_offsets(struct np_check *check)
-{
-    for (uint64_t index = 0; index < check->dynamic_count; index++) {
-        uint64_t at;
-        Elf64_Dyn entry = np_dynamic(check, index, &at);
-
-        if (has_string(entry.d_tag) &&
-            entry.d_un.d_val >= check->strings.count) {
-            return np_find(check, at,
-                           "damaged: the string of the tag 0x%llx is not in "
-                           "the string table",
-                           (unsigned long long)entry.d_tag);
-        }
-    }
-    return true;
-}
-
 /* Check the place of the symbols; only the hash tables tell how many. */
 static bool
 check_symbol_table(struct np_check *check)
@@ -285,5 +247,5 @@ np_check_dynamic(struct np_check *check)
 {
     return read_entries(check) && check_partners(check) &&
            check_values(check) && check_strings(check) &&
-           check_string_offsets(check) && check_symbol_table(check);
+           check_symbol_table(check);
 }

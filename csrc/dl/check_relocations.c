@@ -1,10 +1,7 @@
-/* check_relocations.c: relocations, and the functions that ld.so calls; see
- * check.h.
+/* check_relocations.c: relocations; see check.h.
  *
  * ld.so writes where a relocation says, and takes what it reads there, or in
- * the relocation, for an address. What it calls (DT_INIT, the arrays,
- * resolvers of IRELATIVE) must be code; an entry of an array that no
- * relocation fills would be called as it lies in the file. */
+ * the relocation, for an address. */
 #include "check.h"
 
 /* What a type of relocations does. */
@@ -13,7 +10,9 @@ enum kind {
     NOTHING,
     WORD,     /* writes a symbol's address */
     HALF,     /* the same in 32 bit, or its size */
+    SIZE,     /* writes a symbol's size */
     SLOT,     /* writes a symbol's address into the global offset table */
+    CALLED,   /* the same of a function */
     RELATIVE, /* writes an address of this file */
     RESOLVED, /* writes what a function of this file returns */
     TLS,      /* is about a thread-local variable */
@@ -27,15 +26,17 @@ kind_on_x86_64(uint32_t type)
     case R_X86_64_NONE:
         return NOTHING;
     case R_X86_64_64:
-    case R_X86_64_SIZE64:
         return WORD;
+    case R_X86_64_SIZE64:
+        return SIZE;
     case R_X86_64_32:
     case R_X86_64_PC32:
     case R_X86_64_SIZE32:
         return HALF;
     case R_X86_64_GLOB_DAT:
-    case R_X86_64_JUMP_SLOT:
         return SLOT;
+    case R_X86_64_JUMP_SLOT:
+        return CALLED;
     case R_X86_64_RELATIVE:
         return RELATIVE;
     case R_X86_64_IRELATIVE:
@@ -60,8 +61,9 @@ kind_on_aarch64(uint32_t type)
     case R_AARCH64_ABS64:
         return WORD;
     case R_AARCH64_GLOB_DAT:
-    case R_AARCH64_JUMP_SLOT:
         return SLOT;
+    case R_AARCH64_JUMP_SLOT:
+        return CALLED;
     case R_AARCH64_RELATIVE:
         return RELATIVE;
     case R_AARCH64_IRELATIVE:
@@ -94,28 +96,30 @@ is_own(const struct np_check *check, uint64_t address)
            address <= check->loads[check->load_count - 1].end;
 }
 
-/* Note that something fills an entry of an array of functions; *target* is
- * the function, or 0 when another file may have it. */
+/* Tell whether any of *length* bytes at *place* are in a table that ld.so
+ * reads while it relocates: a writable segment may have them, as patchelf
+ * makes it, and a file with DT_TEXTREL is writable as a whole. */
 static bool
-fill_array(struct np_check *check, uint64_t place, uint64_t target,
-           uint64_t at)
+is_in_table(const struct np_check *check, uint64_t place, uint64_t length)
 {
-    for (size_t which = 0; which < 2; which++) {
-        struct np_array *array = &check->arrays[which];
+    static const int64_t tables[][2] = {
+        {DT_STRTAB, DT_STRSZ},
+        {DT_RELA, DT_RELASZ},
+        {DT_JMPREL, DT_PLTRELSZ},
+        {DT_RELR, DT_RELRSZ},
+    };
+    uint64_t symbols = np_tag(check, DT_SYMTAB)->value;
 
-        if (place < array->start || place - array->start >= array->size) {
-            continue;
+    for (size_t at = 0; at < sizeof(tables) / sizeof(tables[0]); at++) {
+        uint64_t start = np_tag(check, tables[at][0])->value;
+        uint64_t size = np_tag(check, tables[at][1])->value;
+
+        if (place < start + size && place + length > start) {
+            return true;
         }
-        if ((place - array->start) % 8 != 0 ||
-            (target != 0 && !np_is_code(check, target))) {
-            return np_find(check, at,
-                           "damaged: a function of %s is not in an "
-                           "executable segment",
-                           array->name);
-        }
-        array->filled++;
     }
-    return true;
+    return check->counts_symbols && place + length > symbols &&
+           place < symbols + check->symbols.count * sizeof(Elf64_Sym);
 }
 
 /* Check that ld.so can write *length* bytes at *place*. */
@@ -138,20 +142,54 @@ check_target(struct np_check *check, uint64_t place, uint64_t length,
         return np_find(check, at,
                        "damaged: a relocation writes to the dynamic section");
     }
+    if (is_in_table(check, place, length)) {
+        return np_find(check, at,
+                       "damaged: a relocation writes to a table that the "
+                       "dynamic loader reads");
+    }
     return true;
 }
 
-/* Check the symbol of a relocation of this kind. */
+/* Check that a symbol is one for relocations of this kind. It must be right
+ * of symbols that other files define as well: ld.so believes the relocation,
+ * and divides by the alignment of thread-local variables that the other file
+ * does not have. */
+static bool
+check_kind(struct np_check *check, const Elf64_Sym *symbol, enum kind kind,
+           uint64_t at)
+{
+    int type = ELF64_ST_TYPE(symbol->st_info);
+    bool is_tls = kind == TLS || kind == TLS_PAIR;
+
+    if (kind == CALLED && (type == STT_OBJECT || type == STT_COMMON)) {
+        return np_find(check, at,
+                       "damaged: a relocation is for another kind of symbol");
+    }
+    if (is_tls != (type == STT_TLS) &&
+        /* gold names the section of its thread-local variables. */
+        !(is_tls && type == STT_SECTION && symbol->st_shndx != SHN_UNDEF)) {
+        return np_find(check, at,
+                       "damaged: a relocation is for another kind of symbol");
+    }
+    if (is_tls && symbol->st_shndx != SHN_UNDEF && check->tls.p_type == 0) {
+        return np_find(check, at,
+                       "damaged: a relocation is for a thread-local variable, "
+                       "of which the file has none");
+    }
+    return true;
+}
+
+/* Check the symbol of a relocation of this kind, and give it. */
 static bool
 check_symbol(struct np_check *check, const Elf64_Rela *entry, enum kind kind,
-             uint64_t at)
+             uint64_t at, Elf64_Sym *symbol)
 {
     uint64_t index = ELF64_R_SYM(entry->r_info);
-    bool is_tls = kind == TLS || kind == TLS_PAIR;
-    Elf64_Sym symbol;
 
     if (index == 0) {
-        if (kind == SLOT || (is_tls && check->tls.p_type == 0)) {
+        memset(symbol, 0, sizeof(*symbol));
+        if (kind == SLOT || kind == CALLED ||
+            ((kind == TLS || kind == TLS_PAIR) && check->tls.p_type == 0)) {
             return np_find(check, at, "damaged: a relocation has no symbol");
         }
         return true;
@@ -162,19 +200,12 @@ check_symbol(struct np_check *check, const Elf64_Rela *entry, enum kind kind,
                        "there is not",
                        (unsigned long long)index);
     }
-    if (!check->counts_symbols && !np_check_symbol(check, index, &symbol)) {
+    if (!check->counts_symbols && !np_check_symbol(check, index, symbol)) {
         return false;
     }
-    memcpy(&symbol, check->symbols.data + index * sizeof(symbol),
-           sizeof(symbol));
-    if (symbol.st_shndx != SHN_UNDEF &&
-        is_tls != (ELF64_ST_TYPE(symbol.st_info) == STT_TLS) &&
-        /* gold names the section of its thread-local variables. */
-        !(is_tls && ELF64_ST_TYPE(symbol.st_info) == STT_SECTION)) {
-        return np_find(check, at,
-                       "damaged: a relocation is for another kind of symbol");
-    }
-    return true;
+    memcpy(symbol, check->symbols.data + index * sizeof(*symbol),
+           sizeof(*symbol));
+    return check_kind(check, symbol, kind, at);
 }
 
 /* Check a relocation without a symbol, whose addend is an address. */
@@ -200,7 +231,36 @@ check_own_address(struct np_check *check, const Elf64_Rela *entry,
                        "the file",
                        (unsigned long long)target);
     }
-    return fill_array(check, entry->r_offset, target, at);
+    if (!np_is_called(check, entry->r_offset, 8)) {
+        return true;
+    }
+    return np_fill(check, entry->r_offset, 8,
+                   kind == RESOLVED            ? NP_OTHER
+                   : np_is_code(check, target) ? NP_FUNCTION
+                                               : NP_DATA,
+                   at);
+}
+
+/* Return what a relocation gives a function that is called. */
+static enum np_given
+given_by(const struct np_check *check, const Elf64_Rela *entry, enum kind kind,
+         const Elf64_Sym *symbol)
+{
+    uint64_t target = symbol->st_value + (uint64_t)entry->r_addend;
+    int type = ELF64_ST_TYPE(symbol->st_info);
+
+    if (kind != WORD) {
+        return NP_OTHER;
+    }
+    if (ELF64_R_SYM(entry->r_info) == 0 || symbol->st_shndx != SHN_UNDEF) {
+        return np_is_code(check, target) ? NP_FUNCTION : NP_DATA;
+    }
+    if (ELF64_ST_BIND(symbol->st_info) == STB_WEAK) {
+        return NP_NONE; /* 0, when no file defines it */
+    }
+    return target == 0 && type != STT_OBJECT && type != STT_COMMON
+               ? NP_FUNCTION
+               : NP_DATA;
 }
 
 static bool
@@ -208,6 +268,7 @@ check_entry(struct np_check *check, const Elf64_Rela *entry, uint64_t at)
 {
     enum kind kind = kind_of(check, entry);
     uint64_t length = kind == HALF ? 4 : kind == TLS_PAIR ? 16 : 8;
+    Elf64_Sym symbol;
 
     if (kind == NOTHING) {
         return true;
@@ -221,11 +282,28 @@ check_entry(struct np_check *check, const Elf64_Rela *entry, uint64_t at)
     if (!check_target(check, entry->r_offset, length, at)) {
         return false;
     }
+    if ((kind == SLOT || kind == CALLED || kind == TLS || kind == TLS_PAIR) &&
+        entry->r_offset % 8 != 0) {
+        return np_find(check, at,
+                       "damaged: a slot of the global offset table is not "
+                       "aligned");
+    }
     if (kind == RELATIVE || kind == RESOLVED) {
         return check_own_address(check, entry, kind, at);
     }
-    return check_symbol(check, entry, kind, at) &&
-           (kind != WORD || fill_array(check, entry->r_offset, 0, at));
+    if (!check_symbol(check, entry, kind, at, &symbol)) {
+        return false;
+    }
+    return !np_is_called(check, entry->r_offset, length) ||
+           np_fill(check, entry->r_offset, length,
+                   given_by(check, entry, kind, &symbol), at);
+}
+
+/* Tell whether a relocation may be in DT_JMPREL: ld.so can put these off. */
+static bool
+is_lazy(enum kind kind)
+{
+    return kind == CALLED || kind == RESOLVED || kind == TLS_PAIR;
 }
 
 /* Check the table at the address of *start*; the first *relative* entries must
@@ -237,7 +315,7 @@ check_table(struct np_check *check, const struct np_entry *start,
     const uint8_t *table = np_bytes(check, start->value, size->value);
     uint64_t count = size->value / sizeof(Elf64_Rela);
 
-    if (table == NULL || size->value % sizeof(Elf64_Rela) != 0) {
+    if (table == NULL || count == 0 || size->value % sizeof(Elf64_Rela) != 0) {
         return np_find(check, start->offset,
                        "damaged: a table of relocations is not in a segment "
                        "that is loaded");
@@ -254,6 +332,13 @@ check_table(struct np_check *check, const struct np_entry *start,
         if (index < relative && kind_of(check, &entry) != RELATIVE) {
             return np_find(check, np_at(check, place),
                            "damaged: DT_RELACOUNT is more than there are");
+        }
+        if (start == np_tag(check, DT_JMPREL) &&
+            !is_lazy(kind_of(check, &entry))) {
+            return np_find(check, np_at(check, place),
+                           "damaged: a relocation of DT_JMPREL has the type "
+                           "%u",
+                           (unsigned)ELF64_R_TYPE(entry.r_info));
         }
         if (!check_entry(check, &entry, np_at(check, place))) {
             return false;
@@ -276,7 +361,10 @@ check_packed(struct np_check *check, uint64_t place, uint64_t at)
                        "damaged: a relocation is for an address that is not "
                        "in the file");
     }
-    return fill_array(check, place, np_u64(word), at);
+    return !np_is_called(check, place, 8) ||
+           np_fill(check, place, 8,
+                   np_is_code(check, np_u64(word)) ? NP_FUNCTION : NP_DATA,
+                   at);
 }
 
 /* Check DT_RELR: an even word is an address, an odd one is a bit for each of
@@ -321,67 +409,9 @@ check_packed_table(struct np_check *check)
     return true;
 }
 
-static bool
-check_called(struct np_check *check, int64_t tag, const char *name)
-{
-    const struct np_entry *entry = np_tag(check, tag);
-
-    if (entry->offset != 0 && !np_is_code(check, entry->value)) {
-        return np_find(check, entry->offset,
-                       "damaged: the function of %s is not in an executable "
-                       "segment",
-                       name);
-    }
-    return true;
-}
-
-static bool
-find_array(struct np_check *check, struct np_array *array, int64_t tag,
-           int64_t size_tag)
-{
-    const struct np_entry *start = np_tag(check, tag);
-
-    array->start = start->value;
-    array->size = np_tag(check, size_tag)->value;
-    if (array->size % 8 != 0 ||
-        (array->size != 0 &&
-         np_bytes(check, array->start, array->size) == NULL)) {
-        return np_find(check, start->offset,
-                       "damaged: the functions of %s are not in a segment "
-                       "that is loaded",
-                       array->name);
-    }
-    return true;
-}
-
-static bool
-check_filled(struct np_check *check, const struct np_array *array)
-{
-    const uint8_t *place = np_bytes(check, array->start, array->size);
-
-    if (array->filled != array->size / 8) {
-        return np_find(check, np_at(check, place),
-                       "damaged: %s has %llu functions, of which %llu are "
-                       "relocated",
-                       array->name, (unsigned long long)(array->size / 8),
-                       (unsigned long long)array->filled);
-    }
-    return true;
-}
-
 bool
 np_check_relocations(struct np_check *check)
 {
-    struct np_array *first = &check->arrays[0], *last = &check->arrays[1];
-
-    first->name = "DT_INIT_ARRAY";
-    last->name = "DT_FINI_ARRAY";
-    if (!check_called(check, DT_INIT, "DT_INIT") ||
-        !check_called(check, DT_FINI, "DT_FINI") ||
-        !find_array(check, first, DT_INIT_ARRAY, DT_INIT_ARRAYSZ) ||
-        !find_array(check, last, DT_FINI_ARRAY, DT_FINI_ARRAYSZ)) {
-        return false;
-    }
     if (np_tag(check, DT_RELA)->offset != 0 &&
         !check_table(check, np_tag(check, DT_RELA), np_tag(check, DT_RELASZ),
                      np_tag(check, DT_RELACOUNT)->value)) {
@@ -392,8 +422,5 @@ np_check_relocations(struct np_check *check)
                      np_tag(check, DT_PLTRELSZ), 0)) {
         return false;
     }
-    if (np_tag(check, DT_RELR)->offset != 0 && !check_packed_table(check)) {
-        return false;
-    }
-    return check_filled(check, first) && check_filled(check, last);
+    return np_tag(check, DT_RELR)->offset == 0 || check_packed_table(check);
 }

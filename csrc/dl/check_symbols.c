@@ -233,7 +233,8 @@ check_place(struct np_check *check, const Elf64_Sym *symbol, uint64_t at)
     uint64_t start = symbol->st_value, size = symbol->st_size;
 
     if (type == STT_TLS) {
-        if (start > check->tls.p_memsz || size > check->tls.p_memsz - start) {
+        if (check->tls.p_type == 0 || start > check->tls.p_memsz ||
+            size > check->tls.p_memsz - start) {
             return np_find(check, at,
                            "damaged: a symbol is not among the thread-local "
                            "variables");
@@ -249,6 +250,38 @@ check_place(struct np_check *check, const Elf64_Sym *symbol, uint64_t at)
         !np_is_code(check, start)) {
         return np_find(check, at,
                        "damaged: a function is not in an executable segment");
+    }
+    return true;
+}
+
+/* Check a symbol that another file must define. One that only this file can
+ * see would be where this file begins. */
+static bool
+check_foreign(struct np_check *check, const Elf64_Sym *symbol, uint64_t at)
+{
+    if (symbol->st_value != 0) {
+        return np_find(check, at,
+                       "damaged: a symbol of another file has a place in "
+                       "this one");
+    }
+    if (ELF64_ST_BIND(symbol->st_info) == STB_LOCAL ||
+        ELF64_ST_VISIBILITY(symbol->st_other) != STV_DEFAULT) {
+        return np_find(check, at,
+                       "damaged: a symbol of another file is local");
+    }
+    return true;
+}
+
+/* Check a symbol whose value is no address of the file. */
+static bool
+check_absolute(struct np_check *check, const Elf64_Sym *symbol, uint64_t at)
+{
+    int type = ELF64_ST_TYPE(symbol->st_info);
+
+    if (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_TLS) {
+        return np_find(check, at,
+                       "damaged: a function, or a thread-local variable, is "
+                       "not in the file");
     }
     return true;
 }
@@ -293,14 +326,12 @@ np_check_symbol(struct np_check *check, uint64_t index, Elf64_Sym *out)
         return false;
     }
     if (out->st_shndx == SHN_UNDEF) {
-        if (out->st_value != 0 && index != 0) {
-            return np_find(check, at,
-                           "damaged: a symbol of another file has a place in "
-                           "this one");
-        }
-        return true;
+        return index == 0 || check_foreign(check, out, at);
     }
-    return out->st_shndx == SHN_ABS || check_place(check, out, at);
+    if (out->st_shndx == SHN_ABS) {
+        return check_absolute(check, out, at);
+    }
+    return check_place(check, out, at);
 }
 
 static bool

@@ -134,6 +134,12 @@ check_file(struct np_check *check, const Elf64_Verneed *file, uint64_t at)
         !np_spend(check, check->dynamic_count, "the versions it requires")) {
         return false;
     }
+    /* ld.so looks for the name as it stands here, and asserts to find it. */
+    if (np_is_expanded(np_string(check, file->vn_file))) {
+        return np_find(check, at,
+                       "damaged: it requires versions of a file whose name "
+                       "the dynamic loader expands");
+    }
     if (file->vn_cnt != 0 && is_needed(check, file->vn_file, false)) {
         return true;
     }

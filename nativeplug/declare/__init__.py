@@ -7,6 +7,7 @@ from functools import partial
 
 from nativeplug.declare import compiled, sources
 from nativeplug.declare.abitypes import abi_of
+from nativeplug.declare.cffitypes import reason
 from nativeplug.declare.declarations import (
     Declarations,
     FunctionDeclaration,
@@ -77,14 +78,18 @@ def extend(base: Declarations, source: Source) -> Declarations:
     """
     try:
         return base.plus(_read_after(base, source))
-    except RuntimeError as error:
-        if _TOO_MANY not in str(error):
-            raise
-        raise DeclarationError(
-            f"{source.name}: types were added a hundred times, and cffi takes no more: restart the "
-            "program",
-            file=source.name,
-        ) from None
+    except (RuntimeError, MemoryError) as error:
+        raise DeclarationError(f"{source.name}: {_reason(error)}", file=source.name) from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply to be read"
+    if isinstance(error, MemoryError):
+        return "too large to be read: memory is full"
+    if _TOO_MANY in str(error):
+        return "types were added a hundred times, and cffi takes no more: restart the program"
+    return reason(error)
 
 
 def _read_after(base: Declarations, source: Source) -> Unit:
@@ -111,6 +116,4 @@ def _parse(prepared: Prepared, origin: str, base: Declarations) -> Unit:
         again = prepared.fallback()
         if again is None:
             raise
-    except RecursionError:
-        raise DeclarationError(f"{origin}: nested too deeply to be read", file=origin) from None
     return parse(again.finish(), origin, base)

@@ -8,6 +8,7 @@ read as data and never executed.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -114,11 +115,20 @@ def _literals(builder: Any) -> Literals:
 
 def _refuse_first(base: Any, types: list[TypeDeclaration]) -> None:
     """Find the first type that cffi refuses."""
-    for count, declaration in enumerate(types, 1):
+
+    def refusal(count: int) -> Exception | None:
         try:
             _literals(_builder(types[:count], "nativeplug_types", base))
-        except Exception as error:  # noqa: BLE001, PERF203 - as in compile_types; the first is it
-            raise RefusedTypeError(declaration, reason(error)) from None
+        except Exception as error:  # noqa: BLE001 - as in compile_types
+            return error
+        return None
+
+    # It refuses also what comes after.
+    counts = range(1, len(types) + 1)
+    count = 1 + bisect.bisect(counts, 0, key=lambda count: refusal(count) is not None)
+    error = refusal(count) if count in counts else None
+    if error is not None:
+        raise RefusedTypeError(types[count - 1], reason(error)) from None
 
 
 def check_types(ffi: Any, types: Iterable[TypeDeclaration]) -> None:

@@ -13,12 +13,16 @@ from pycparser import c_ast
 
 from nativeplug.declare.syntax import defined_names, definitions, error_at, tag_of
 
+#: How many types may hold each other in a row, and typedefs lead to each other: cffi looks into
+#: them by recursion.
+DEEPEST = 100
+
 _STRUCTS = (c_ast.Struct, c_ast.Union)
 
 
 def check_containment(nodes: Iterable[c_ast.Node]) -> None:
     """
-    Refuse types that hold themselves.
+    Refuse types that hold themselves, or too many others in each other.
 
     Args:
         nodes: The declarations of all types that there are to be.
@@ -53,6 +57,8 @@ def _check(
         raise error_at(places[name], f"{words} holds {name!r} by value: use a pointer")
     if name in finite or name not in held:
         return
+    if len(around) == DEEPEST:
+        raise error_at(places[name], f"more than {DEEPEST} types hold each other")
     for each in held[name]:
         _check(each, held, finite, {**around, name: None}, places)
     finite.add(name)

@@ -17,6 +17,7 @@ from nativeplug.declare.constants import Constants
 from nativeplug.declare.containment import check_containment
 from nativeplug.declare.declarations import same_type
 from nativeplug.declare.extensions import NOTE, THREAD_LOCAL
+from nativeplug.declare.extents import check_typedefs, check_values
 from nativeplug.declare.places import contradiction
 from nativeplug.declare.rows import row_of
 from nativeplug.declare.tree import CFFI_FILE, CONTEXT_FILE, KNOWN_TYPES
@@ -141,8 +142,11 @@ class Reader:
                 elif not name.startswith("typedef "):
                     opaque.setdefault(name, node)
         check_containment(needed)
+        used = {node: None for node in self.names if node in needed}
+        check_typedefs({**used, **needed})
         forward = [self._forward(name, node) for name, node in opaque.items()]
-        defined = [self._type(node) for node in self.names if node in needed]
+        defined = [self._type(node) for node in used]
+        check_values({**dict.fromkeys(self.names), **needed}, self.typedefs)
         return _distinct([*forward, *defined])
 
     def _forward(self, name: str, node: c_ast.Node) -> TypeDeclaration:

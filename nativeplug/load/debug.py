@@ -35,7 +35,7 @@ _SECONDS = 30.0
 _CODE = """
 from nativeplug.load import debug, dwarf
 with open({data}, "rb") as file:
-    answer = debug.to_bytes(dwarf.read(file.read()))
+    answer = debug.to_bytes(dwarf.read(file.read(), is_alone=True))
 with open({answer}, "wb") as file:
     file.write(answer)
 """
@@ -53,13 +53,28 @@ def find(content: Content) -> Debug:
     """
     if not dwarf.has_debug(content.data):
         return Debug()
-    name = f"debug/{content.sha256}.{_FORMAT}.lines"
+    name = _name_of(content.sha256)
     found = kept.load(name, _WHAT, from_bytes)
     if found is None:
         found, payload = _read(content.data)
         if found.is_final:
             kept.store(name, _WHAT, payload)
     return found
+
+
+def find_kept(sha256: str) -> Debug:
+    """
+    Return what the debug information of a file told when it was read, if it was.
+
+    Args:
+        sha256: The file's.
+    """
+    found = kept.load(_name_of(sha256), _WHAT, from_bytes)
+    return found or Debug(reason="it was not read before the file was let go of")
+
+
+def _name_of(sha256: str) -> str:
+    return f"debug/{sha256}.{_FORMAT}.lines"
 
 
 def _read(data: bytes) -> tuple[Debug, bytes]:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from nativeplug import abi, declare
-from nativeplug.declare import Declarations, Line, abi_of, from_line
-from nativeplug.declare.sources import Source, beside, debugged_by, told_by
+from nativeplug import abi
+from nativeplug.declare import Line, abi_of, from_line
 from nativeplug.declare.unit import CTYPE, FUNCTION, TEXT
-from nativeplug.errors import DeclarationError, SignatureMismatchError
-from nativeplug.load import debug, told
+from nativeplug.errors import SignatureMismatchError
 from nativeplug.load.content import Content
-from nativeplug.load.dwarf import Debug, has_debug
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
-from nativeplug.load.told import InterfaceVersion
+from nativeplug.symbols.reading import Reading
 
 #: Who has told the type of a symbol: the plugin itself, or its debug information.
 By = Literal["plugin", "dwarf"]
@@ -24,8 +20,6 @@ By = Literal["plugin", "dwarf"]
 _SAYS: Final = {"plugin": "the plugin itself tells", "dwarf": "its debug information tells"}
 # How the patterns of functions begin (see `to_line`).
 _FUNCTION_PATTERN: Final = f'["{FUNCTION}"'
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,133 +32,24 @@ class Evidence:
     type: abi.Type
 
 
-@dataclass(frozen=True, slots=True)
-class Brought:
-    """The declarations that come with a plugin."""
-
-    source: Source
-    #: What they declare by themselves.
-    alone: Declarations
-
-
-class Known:
+class Known(Reading):
     """
     What a plugin's file tells of the types of its symbols.
 
-    The plugin's own section comes before its debug information, which is read when it is first
-    needed. Safe to use from several threads.
+    The plugin's own section comes before its debug information. Safe to use from several threads.
     """
 
-    __slots__ = (
-        "_agreed",
-        "_brought",
-        "_content",
-        "_debug",
-        "_file",
-        "_is_signed",
-        "_own",
-        "_path",
-        "told",
-    )
+    __slots__ = ("_agreed",)
 
     def __init__(self, path: str, content: Content | None, *, is_signed: bool = False) -> None:
-        """
-        Take a file.
-
-        Args:
-            path: The user's path, for words.
-            content: What was read of it; None for a system library. It is kept until its debug
-                information is read, if it has any.
-            is_signed: Its content is signed, and the header beside it is not.
-
-        Raises:
-            FormatError: What it tells about itself is damaged.
-        """
-        self._path = path
-        self._file = None if content is None else content.file
-        #: What it tells about itself.
-        self.told = None if content is None else told.read(content.data, path)
-        # A file is large: it is kept only where there is something to be read of it yet.
-        has_more = content is not None and has_debug(content.data)
-        self._content = content if has_more else None
-        self._is_signed = is_signed
-        self._debug: Debug | None = None
-        self._own: Declarations | None = None
-        self._brought: tuple[str, Brought | None] | None = None
+        """Take a file; see `Reading`."""
+        super().__init__(path, content, is_signed=is_signed)
         # Which patterns of declarations agree with what is known, each with its `_key_of`.
         self._agreed: dict[tuple[str, object], By] = {}
 
-    @property
-    def interface(self) -> InterfaceVersion | None:
-        """The interface that it tells that it has."""
-        return None if self.told is None else self.told.interface
-
-    @property
-    def debug(self) -> Debug:
-        """What its debug information tells."""
-        found = self._debug
-        if found is None:
-            content = self._content
-            found = Debug() if content is None else debug.find(content)
-            if self._debug is None:  # else another thread was faster, and the content is gone
-                self._debug = found
-                self._content = None
-                if found.reason is not None:
-                    _log.warning("no debug information of %r is used: %s", self._path, found.reason)
-        return self._debug or found
-
-    @property
-    def own(self) -> Declarations:
-        """
-        What it declares itself.
-
-        Raises:
-            DeclarationError: That cannot be read.
-        """
-        if self._own is None:
-            text = "" if self.told is None else self.told.text
-            self._own = declare.extend(Declarations(), told_by(self._path, text))
-        return self._own
-
-    def brought(self, file: str) -> Brought | None:
-        """
-        Return the declarations that come with the plugin; None when there are none.
-
-        These are its own, else those of the header beside it, else of its debug information.
-
-        Args:
-            file: The path beside which a header may stand.
-
-        Raises:
-            DeclarationError: They cannot be read.
-        """
-        if self._brought is None or self._brought[0] != file:
-            self._brought = file, self._find_brought(file)
-        return self._brought[1]
-
-    def _find_brought(self, file: str) -> Brought | None:
-        if self._file is None:  # a header in the working directory is not a system library's
-            return None
-        if self.told is not None and self.told.text:
-            return Brought(told_by(self._path, self.told.text), self.own)
-        source = None if self._is_signed else beside(file)
-        if source is not None:
-            return Brought(source, declare.extend(Declarations(), source))
-        source = debugged_by(self._path, self.debug.text)
-        try:  # nobody has written it to be read
-            return Brought(source, declare.extend(Declarations(), source)) if source.text else None
-        except DeclarationError as error:
-            _log.warning("no declarations by the debug information of %r: %s", self._path, error)
-            return None
-
     def find(self, name: str) -> Evidence | None:
-        """
-        Return what is known of a symbol; None when nothing is.
-
-        Raises:
-            DeclarationError: What the plugin declares cannot be read.
-        """
-        line = None if self.told is None else self.own.lines.get(name)
+        """Return what is known of a symbol; None when nothing is."""
+        line = self._own_line(name)
         type_ = None if line is None else abi_of(self.own.ffi, line)
         if line is not None and type_ is not None:
             return Evidence("plugin", _text(line), type_)
@@ -175,7 +60,7 @@ class Known:
 
     def _key_of(self, name: str) -> object:
         """Return what is the same for all symbols of which the same is known; None for nothing."""
-        if self.told is not None and (line := self.own.lines.get(name)) is not None:
+        if (line := self._own_line(name)) is not None:
             return line[0]
         known = self.debug.symbols.get(name)
         return None if known is None else id(known.type)  # which `debug` keeps, each type once
@@ -194,7 +79,6 @@ class Known:
 
         Raises:
             SignatureMismatchError: They differ in what the ABI sees.
-            DeclarationError: What the plugin declares cannot be read.
         """
         pattern, name, _ = line
         if self._file is not None:
@@ -204,7 +88,8 @@ class Known:
         by = self._agreed.get((pattern, of_known)) or self._compare(line, ffi, of_known)
         if by is None and required:
             words = "and the plugin does not tell its type, which require_checked demands"
-            raise self._mismatch(line, None, f"{words}: build it with -g or by nativeplug.h")
+            advice = self._unreadable or "build it with -g or by nativeplug.h"
+            raise self._mismatch(line, None, f"{words}: {advice}")
         return by
 
     def _compare(self, line: Line, ffi: Any, of_known: object) -> By | None:

@@ -102,22 +102,31 @@ class History:
             if loaded in self._served:  # all that has served since is undone
                 del self._served[self._served.index(loaded) :]
             self._served.append(loaded)
+            self._forget_files()
 
     def close(self) -> None:
         """Note that no generation serves any more."""
         with self._lock:
             self._is_closed = True
             self._retire()
+            self._forget_files()
 
     def _retire(self) -> None:
         for record in self._records:
             if record.state is _CURRENT:
                 record.state = _RETIRED
 
+    def _forget_files(self) -> None:
+        """Let go of the files of all that does not serve: each may take megabytes."""
+        for record in self._records:
+            if record.state is not _CURRENT:
+                record.loaded.known.forget()
+
     def reject(self, loaded: Loaded) -> None:
         """Note a generation that was loaded in vain."""
         with self._lock:
             self._set(loaded, _REJECTED)
+            self._forget_files()
 
     def find_retired(self, number: int | None) -> Loaded | None:
         """

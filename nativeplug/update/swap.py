@@ -75,6 +75,7 @@ class Swap:
             UpdateError: It was not made, or taken back.
             ClosedError: The plugin was closed.
         """
+        self.old.known.finish()  # it may serve again
         with self.old.uses, refusing(self.old.generation.path):
             self.symbols.check_open()  # or it may be unloaded already
             prepared = self._prepare()
