@@ -139,6 +139,13 @@ class TestLibraries:
         monkeypatch.setattr(libraries, "_MOST", 0)
         assert ["it needs more than 0 libraries or directories"] == faults(plugin)
 
+    def test_up_and_down(self, build_c: BuildC, library: Path) -> None:
+        """Libraries that look in their own directory by way of the one above come to an end."""
+        again = needing(build_c, library, "again", "$ORIGIN/../libs", "-Wl,-soname,libf.so")
+        again.rename(library)
+        top = needing(build_c, library, "top", "$ORIGIN/libs")
+        assert [] == faults(top)
+
     def test_circle(self, plugin: Path, library: Path) -> None:
         """Directories that lead in circles come to an end."""
         for name in ("tls", "haswell", "x86_64"):

@@ -103,20 +103,27 @@ class _Walk:
             if not os.path.isabs(directory):
                 yield f"{who} looks in {entry!r}, which is relative to the working directory"
                 continue
-            for each in _with_variants(directory):
+            yield from self._judge_way(f"{who} looks in {entry!r}", os.path.join(directory, "*"))
+            # Without links, or "lib/../lib/../lib" would have no end.
+            for each in _with_variants(os.path.realpath(directory)):
                 if each in self.directories or self.is_too_much:
                     break
                 self.directories[each] = None
                 yield from self._judge_way(f"{who} looks in {entry!r}", os.path.join(each, "*"))
         self.names.update(name for name in searches.names if "/" not in name)
         named = (origin.expand(name, place) for name in searches.names if "/" in name)
-        self.paths.update(path for path in named if os.path.isabs(path))
+        self.paths.update(_with_real_directory(path) for path in named if os.path.isabs(path))
 
     def _judge_way(self, who: str, path: str, *, is_there: bool = False) -> Iterator[str]:
         for reason in access.find_writable(path, self.trusted, is_there=is_there):
             if reason not in self.told:
                 self.told.add(reason)
                 yield f"{who}: {reason}"
+
+
+def _with_real_directory(path: str) -> str:
+    """Return a path without links, but for the last: what it is called decides on $ORIGIN."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def _with_variants(directory: str) -> Iterator[str]:
