@@ -18,7 +18,7 @@ from following import SETTLE, Calls, Follow, threads, wait_until_watched
 from nativeplug import build, programs
 from nativeplug.update.follow import Follower
 from samples import MORE_VARIABLES, MORE_VARIABLES_DECLARED, PAIRS, PAIRS_DECLARED
-from signing import Signer
+from signing import FAR, Deployed, Signer
 from support import (
     EXPORTS_C,
     KINDS_C,
@@ -291,6 +291,14 @@ def signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signer:
     """Give a fresh key, and a ledger that knows of no version."""
     monkeypatch.setenv("NATIVEPLUG_STATE_DIR", str(tmp_path / "state"))
     return Signer()
+
+
+@pytest.fixture
+def deployed(versions: Versions, signer: Signer, tmp_path: Path) -> Deployed:
+    """Give version 1, signed with a version and a date."""
+    made = Deployed(versions, signer, tmp_path)
+    made.put(1, "version:1", FAR)
+    return made
 
 
 @pytest.fixture(params=["core", "cffi"])

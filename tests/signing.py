@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
-from nativeplug import build
+import pytest
+
+import nativeplug
+from nativeplug import OriginError, build
 from nativeplug.trust import Policy
 from nativeplug.trust.secretkey import SecretKey
+from versions import Versions
 
 #: The end of the test's world.
 FAR = "expires:2999-01-01"
@@ -45,3 +50,52 @@ def build_unsigned(folder: Path, text: str) -> Path:
     source = folder / f"made{len([*folder.iterdir()])}.c"
     source.write_text(text)
     return build.build(source)
+
+
+MARKING = """
+    #include <stdio.h>
+    __attribute__((constructor)) static void start(void) {{
+        FILE *file = fopen("{path}", "a");
+        if (file) {{ fprintf(file, "%d ", (int)number); fclose(file); }}
+    }}
+"""
+
+
+class Deployed:
+    """A plugin's file that is signed, and what has run of it."""
+
+    def __init__(self, versions: Versions, signer: Signer, folder: Path) -> None:
+        self.versions = versions
+        self.signer = signer
+        self.path = versions.path
+        self.signature = folder / "plugin.so.minisig"
+        self.policy = signer.policy()
+        self._marks = folder / "marks"
+
+    def put(self, number: int, *words: str, name: str | None = None) -> None:
+        """Put a version in place, and its signature."""
+        self.versions.put(number, MARKING.format(path=self._marks))
+        self.signer.sign(self.path, *words, name=name)
+
+    def open(self, policy: Policy | None = None, sha256: str | None = None) -> nativeplug.Plugin:
+        """Open it."""
+        return self.versions.open(policy=policy, sha256=sha256)
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of what is in place."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    @property
+    def run(self) -> list[int]:
+        """The versions that have run, in order."""
+        return (
+            [int(mark) for mark in self._marks.read_text().split()] if self._marks.exists() else []
+        )
+
+    def refusal(self, policy: Policy | None = None, sha256: str | None = None) -> str:
+        """Return why the plugin cannot be opened, of which nothing has run."""
+        before = self.run
+        with pytest.raises(OriginError) as caught:
+            self.open(policy or self.policy, sha256)
+        assert before == self.run
+        return caught.value.reason

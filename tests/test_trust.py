@@ -1,12 +1,7 @@
-"""
-Opening and updating only what comes from where it must: nothing else ever runs.
-
-The attacks have the names that The Update Framework gives them, section 1.5.2 of its specification.
-"""
+"""Opening and updating only what comes from where it must: nothing else ever runs."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
@@ -18,64 +13,8 @@ import pytest
 import nativeplug
 from nativeplug import OpenError, OriginError, Policy, UpdateError
 from nativeplug.load.content import Content, read_file
-from signing import FAR, Signer
-from versions import Versions, refused
-
-MARKING = """
-    #include <stdio.h>
-    __attribute__((constructor)) static void start(void) {{
-        FILE *file = fopen("{path}", "a");
-        if (file) {{ fprintf(file, "%d ", (int)number); fclose(file); }}
-    }}
-"""
-
-
-class Deployed:
-    """A plugin's file that is signed, and what has run of it."""
-
-    def __init__(self, versions: Versions, signer: Signer, folder: Path) -> None:
-        self.versions = versions
-        self.signer = signer
-        self.path = versions.path
-        self.signature = folder / "plugin.so.minisig"
-        self.policy = signer.policy()
-        self._marks = folder / "marks"
-
-    def put(self, number: int, *words: str, name: str | None = None) -> None:
-        """Put a version in place, and its signature."""
-        self.versions.put(number, MARKING.format(path=self._marks))
-        self.signer.sign(self.path, *words, name=name)
-
-    def open(self, policy: Policy | None = None, sha256: str | None = None) -> nativeplug.Plugin:
-        """Open it."""
-        return self.versions.open(policy=policy, sha256=sha256)
-
-    def sha256(self) -> str:
-        """Return the SHA-256 of what is in place."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
-
-    @property
-    def run(self) -> list[int]:
-        """The versions that have run, in order."""
-        return (
-            [int(mark) for mark in self._marks.read_text().split()] if self._marks.exists() else []
-        )
-
-    def refusal(self, policy: Policy | None = None, sha256: str | None = None) -> str:
-        """Return why the plugin cannot be opened, of which nothing has run."""
-        before = self.run
-        with pytest.raises(OriginError) as caught:
-            self.open(policy or self.policy, sha256)
-        assert before == self.run
-        return caught.value.reason
-
-
-@pytest.fixture
-def deployed(versions: Versions, signer: Signer, tmp_path: Path) -> Deployed:
-    """Give version 1, signed with a version and a date."""
-    made = Deployed(versions, signer, tmp_path)
-    made.put(1, "version:1", FAR)
-    return made
+from signing import FAR, Deployed, Signer
+from versions import refused
 
 
 @pytest.fixture
@@ -84,70 +23,6 @@ def default() -> Iterator[None]:
     before = nativeplug.get_policy()
     yield
     nativeplug.set_policy(before)
-
-
-class TestAttacks:
-    """What somebody who can write to the plugin's directory, but has no key, can try."""
-
-    def test_arbitrary_software(self, deployed: Deployed) -> None:
-        """A file that nobody has signed does not run under the signature of another."""
-        deployed.versions.put(666, MARKING.format(path=deployed.path.parent / "marks"))
-        assert "its content is not what the key" in deployed.refusal()
-        deployed.signature.unlink()
-        assert "it is not signed" in deployed.refusal()
-
-    def test_wrong_key(self, deployed: Deployed) -> None:
-        """A file that is signed by somebody else does not run, also with our key's number."""
-        other = Signer()
-        other.sign(deployed.path)
-        assert f"signed by the key {other.secret.public.name}" in deployed.refusal()
-        ours = deployed.signer.secret.id
-        object.__setattr__(other.secret, "id", ours)
-        other.sign(deployed.path)
-        assert "its content is not what the key" in deployed.refusal()
-
-    def test_rollback(self, deployed: Deployed) -> None:
-        """An older version does not run any more, however well it is signed."""
-        old = deployed.path.read_bytes(), deployed.signature.read_bytes()
-        deployed.put(2, "version:2")
-        deployed.open(deployed.policy).close()
-        deployed.path.write_bytes(old[0])
-        deployed.signature.write_bytes(old[1])
-        assert "version 1 is older than version 2, which was run" == deployed.refusal()
-        deployed.put(3)
-        assert "its signature tells no version, and version 2 was run" == deployed.refusal()
-        with deployed.open(deployed.signer.policy(allow_older=True)) as plg:
-            assert 3 == plg.version()
-
-    def test_indefinite_freeze(self, deployed: Deployed) -> None:
-        """A version that is kept in place for too long does not run any more."""
-        deployed.put(1, "version:1", "expires:2020-01-01")
-        assert "its signature expired at 2020-01-01T00:00:00Z" in deployed.refusal()
-
-    def test_mix_and_match(self, deployed: Deployed, tmp_path: Path) -> None:
-        """Another plugin of the same signer does not run under this one's name."""
-        deployed.put(2, name="other.so")
-        expected = "its signature is for the file 'other.so', not for 'plugin.so'"
-        assert expected == deployed.refusal()
-        os.rename(deployed.path, tmp_path / "other.so")
-        os.rename(deployed.signature, tmp_path / "other.so.minisig")
-        deployed.path.symlink_to("other.so")
-        assert expected == deployed.refusal()
-
-    def test_endless_data(self, deployed: Deployed) -> None:
-        """A signature file without an end ends."""
-        deployed.signature.unlink()
-        deployed.signature.symlink_to("/dev/zero")
-        assert "not a regular file" in deployed.refusal()
-        deployed.signature.unlink()
-        with deployed.signature.open("wb") as file:
-            file.truncate(1 << 40)
-        assert "more than 16384 bytes" in deployed.refusal()
-
-    def test_ledger(self, deployed: Deployed, tmp_path: Path) -> None:
-        """Where it cannot be known what was run before, nothing runs."""
-        (tmp_path / "state").write_text("in the way")
-        assert "cannot remember versions in" in deployed.refusal()
 
 
 class TestOpen:

@@ -66,13 +66,20 @@ class Content:
     sha256: str
     #: Where that was; None where nobody has asked the file itself.
     place: Place | None = field(default=None, compare=False)
-    #: Why it cannot be loaded into this process; None when nothing was found.
-    defect: Defect | None = field(init=False, repr=False, compare=False)
     _file: Dynamic | None = field(default=None, init=False, repr=False, compare=False)
+    #: The defect in a tuple of its own, once it was looked for.
+    _defect: tuple[Defect | None] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
-    def __post_init__(self) -> None:
-        """Look for a defect, once."""
-        object.__setattr__(self, "defect", elf.find_defect(self.data))
+    @property
+    def defect(self) -> Defect | None:
+        """Why it cannot be loaded here; None if nothing was found. Looked for when first asked."""
+        found = self._defect
+        if found is None:
+            found = (elf.find_defect(self.data),)
+            object.__setattr__(self, "_defect", found)
+        return found[0]
 
     @property
     def file(self) -> Dynamic:

@@ -86,8 +86,9 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         path: A file's path; or a soname without a slash (``"libz.so.1"``) for a system library.
         declarations: C text (``str``), a header file (``os.PathLike``) or an interface (a class
             that derives from `nativeplug.Interface`), all of whose members the plugin must have;
-            None for the header of the same stem beside the file, if there is one. What an open
-            plugin is opened with again is added to what it has.
+            None for those that come with the plugin: what it tells itself, else the header of the
+            same stem beside the file, else its debug information. What an open plugin is opened
+            with again is added to what it has.
         free: Functions whose result the caller owns, each with the function that releases it:
             ``"free"`` for libc's, else one that the plugin exports.
         hold_gil: Functions that are called with the GIL held (True: all that can be), which

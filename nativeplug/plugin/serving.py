@@ -57,6 +57,16 @@ class Request:
             return self
         return replace(self, alone=declare.extend(Declarations(), self.source))
 
+    def declared_by(self, known: Known) -> tuple[Source | None, Declarations | None]:
+        """
+        Return the caller's declarations, else those that come with a plugin, as `source`, `alone`.
+
+        Raises:
+            DeclarationError: Those of the plugin cannot be read.
+        """
+        brought = known.brought(self.name) if self.source is None else None
+        return (self.source, self.alone) if brought is None else (brought.source, brought.alone)
+
 
 class _OwnRefusalError(Exception):
     """What one ``open`` demands is not met; those that wait for it may demand something else."""
@@ -99,12 +109,10 @@ def serve(request: Request, key: Key) -> Plugin:
 
 def _add(request: Request, plugin: Plugin) -> None:
     """Add what is declared, and what is asked for, to what a plugin has."""
-    symbols, expected, source = plugin._symbols, request.expected, request.source
-    known, alone = symbols.loaded.known, request.alone
-    if source is None and not symbols.is_declared:
-        brought = known.brought(request.name)
-        if brought is not None:
-            source, alone = brought.source, brought.alone
+    symbols, expected = plugin._symbols, request.expected
+    known, source, alone = symbols.loaded.known, request.source, request.alone
+    if not symbols.is_declared:
+        source, alone = request.declared_by(known)
     if expected is None:
         symbols.add(source, alone, request.all_options)
         return
@@ -196,8 +204,7 @@ def _load(request: Request, key: Key) -> Plugin:
 def _check(request: Request, admission: Admission) -> None:
     """Refuse what can be seen to be wrong with declarations before anything of a plugin runs."""
     known, expected, alone = admission.known, request.expected, request.alone
-    if request.source is None:
-        known.brought(request.name)
+    request.declared_by(known)  # which can be read, then
     if expected is None or alone is None:
         return
     lines, ffi, required = alone.lines, alone.ffi, request.all_options.require_checked
@@ -214,10 +221,7 @@ def _check_names(request: Request, admission: Admission) -> None:
     """Refuse options that name what nobody declares."""
     if request.options == Options():
         return
-    source, alone = request.source, request.alone
-    brought = admission.known.brought(request.name) if source is None else None
-    if brought is not None:
-        source, alone = brought.source, brought.alone
+    source, alone = request.declared_by(admission.known)
     Given.nothing(request.name).plus(source, alone, request.options).check_names()
 
 

@@ -13,7 +13,6 @@ from nativeplug.errors import (
     SignatureMismatchError,
 )
 from nativeplug.interface import find_mismatch
-from nativeplug.load.content import Content
 from nativeplug.load.symbols import FUNCTIONS
 from nativeplug.load.told import InterfaceVersion
 from nativeplug.symbols import Given, Known, Loaded, Resolved
@@ -52,34 +51,20 @@ def find_reasons(  # noqa: PLR0913, PLR0917 - all that serves
         resolved: What the program has looked up.
         wanted: The interfaces that it was opened as.
     """
-    known, before = admission.known, serving.generation.exports
-    reasons = [*find_other_interfaces(known.interface, wanted)]
-    reasons += _find_defects(admission.content, before, resolved)
+    known, exports = admission.known, admission.content.file.exports
+    changes = find_changes(serving.generation.exports, exports, resolved)
+    hooks = find_changes(dict.fromkeys(HOOKS, "function"), exports, HOOKS & exports.keys())
+    reasons = [*find_other_interfaces(known.interface, wanted), *changes.values(), *hooks.values()]
     source = None
     try:
         brought = known.brought(file) if given.brought else None
         source = None if brought is None else brought.source
         after = given_by(source, given, resolved)
         # What it lacks, or has as something else, was told already.
-        changes = find_changes(before, admission.content.file.exports, resolved)
         reasons += _find_other_types(known, serving.known, after, resolved.keys() - changes.keys())
     except PluginError as error:
         reasons += reasons_of(error)
     return reasons, source
-
-
-def _find_defects(content: Content, before: Exports, in_use: Iterable[str]) -> Iterator[str]:
-    """
-    Say why a file cannot take the place of the one that serves, a reason each.
-
-    Args:
-        content: The file.
-        before: What the one that serves exports.
-        in_use: What the program has looked up.
-    """
-    found = content.file.exports
-    yield from find_changes(before, found, in_use).values()
-    yield from find_changes(dict.fromkeys(HOOKS, "function"), found, HOOKS & found.keys()).values()
 
 
 def _find_other_types(
