@@ -255,10 +255,11 @@ def follow(calls: Calls) -> Iterator[Follow]:
         path: Path | str,
         changed: Callable[[], None] = calls,
         *,
+        seen: Callable[[], None] | None = None,
         settle: float = SETTLE,
         watched: bool = True,
     ) -> Follower:
-        made.append(Follower(str(path), changed, settle=settle))
+        made.append(Follower(str(path), changed, seen=seen, settle=settle))
         made[-1].start()
         if watched:
             wait_until_watched()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,10 +188,19 @@ def test_here_and_there(compile_c: Compile, counted: Callable[[], int]) -> None:
     assert 1 == counted()
 
 
-def test_little(
-    compile_c: Compile, counted: Callable[[], int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is little is read here: to start a process takes longer."""
-    monkeypatch.undo()
-    debug._read(compile_c(SOURCE, "-g").read_bytes())
+def test_little(compile_c: Compile, counted: Callable[[], int]) -> None:
+    """What is little is read here, where no other thread would have to wait for the GIL."""
+    data = compile_c(SOURCE, "-g").read_bytes()
+    debug._LITTLE = dwarf.size_of(data)
+    debug._read(data)
     assert 0 == counted()
+
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)
+    other.start()
+    try:
+        debug._read(data)
+    finally:
+        done.set()
+        other.join()
+    assert 1 == counted()

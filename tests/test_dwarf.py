@@ -94,18 +94,6 @@ def test_pointed_to(before: str, name: str, after: str, compile_c: Compile) -> N
     assert f"they point to records of 12 and {size} bytes" in str(found[1])
 
 
-@pytest.mark.parametrize("is_alone", [False, True])
-def test_other_threads(
-    monkeypatch: pytest.MonkeyPatch, compile_c: Compile, *, is_alone: bool
-) -> None:
-    """Other threads run meanwhile, where there may be some."""
-    pauses: list[float] = []
-    monkeypatch.setattr("time.sleep", pauses.append)
-    data = compile_c("int f(int a) { return a; }", "-g").read_bytes()
-    assert ["f"] == list(dwarf.read(data, is_alone=is_alone).symbols)
-    assert is_alone is not bool(pauses)
-
-
 class TestSymbols:
     """Which entry is about which symbol."""
 

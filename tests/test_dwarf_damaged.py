@@ -61,8 +61,8 @@ class TestBudget:
         assert (True, False) == ("takes more than" in found.reason, found.is_final)
 
 
-def _poor(self: Budget, *_: object, is_alone: bool) -> None:
-    self.entries, self.deadline, self.is_alone = 3, float("inf"), is_alone
+def _poor(self: Budget, *_: object) -> None:
+    self.entries, self.deadline = 3, float("inf")
 
 
 def test_nested(compile_c: Compile) -> None:

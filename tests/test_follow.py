@@ -168,6 +168,22 @@ class TestSettling:
         assert 0.1 <= calls.next() - last
         assert 0 == calls.more()
 
+    def test_seen(self, follow: Follow, calls: Calls, followed: Path) -> None:
+        """While it settles, each change is seen once, also one that comes meanwhile."""
+        seen: list[str] = []
+
+        def see() -> None:
+            seen.append(followed.read_text())
+            if len(seen) == 1:
+                put(followed, "3")
+            raise OSError("what is wrong is told later")
+
+        follow(followed, seen=see)
+        put(followed, "2")
+        calls.next()
+        assert ["2", "3"] == seen
+        assert 0 == calls.more()
+
     def test_latency(self, follow: Follow, calls: Calls, followed: Path) -> None:
         """The call comes soon after that."""
         follow(followed, settle=0.1)

@@ -9,12 +9,16 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import nativeplug
 from following import PATIENCE, threads
 from nativeplug import ClosedError, Plugin, UpdateError
+from nativeplug.load import child, debug
+from nativeplug.load.content import Content
+from nativeplug.load.dwarf import Debug
 from support import RunPython
 from versions import DECLARED, Versions
 
@@ -85,6 +89,33 @@ class TestUpdates:
 
         assert told.next() is None
         assert 2 == plg.version()
+
+    def test_prepared(
+        self, versions: Versions, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Types are read while the file settles; the update finds them."""
+        versions.put(1)
+        with versions.open(follow=True) as plg:
+            assert 1 == plg.version()
+            plg.follow(told)
+            updating, children = [], []
+            find, run = debug.find, child.run
+
+            def note(content: Content) -> Debug:
+                updating.append(plg._updates.is_mine)
+                return find(content)
+
+            def note_child(code: str, **options: Any) -> child.Ended:
+                children.append("dwarf" in code)
+                return run(code, **options)
+
+            monkeypatch.setattr(debug, "find", note)
+            monkeypatch.setattr(child, "run", note_child)
+            versions.put(2)
+            assert told.next() is None
+            plg.unfollow()
+        assert [False, True] == updating
+        assert [True, False] == children  # the other one is the probe
 
     def test_bad_version(
         self, plg: Plugin, versions: Versions, told: Told, caplog: pytest.LogCaptureFixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ _C, _NOT_C = "c", "-"
 _UNWRITABLE = frozenset("\t\n")
 _PACKAGES = ("nativeplug", "elftools")
 # How many bytes of it are read here, which takes some milliseconds: to start a process that can
-# read it takes a hundred.
+# read it takes 50 to 100.
 _LITTLE = 1 << 17
 # How long reading may take, which ends itself before that.
 _SECONDS = 30.0
@@ -35,7 +36,7 @@ _SECONDS = 30.0
 _CODE = """
 from nativeplug.load import debug, dwarf
 with open({data}, "rb") as file:
-    answer = debug.to_bytes(dwarf.read(file.read(), is_alone=True))
+    answer = debug.to_bytes(dwarf.read(file.read()))
 with open({answer}, "wb") as file:
     file.write(answer)
 """
@@ -46,7 +47,7 @@ def find(content: Content) -> Debug:
     Return what the debug information of a file tells of its exported symbols.
 
     Takes microseconds where there is none, a fraction of a millisecond where it was read
-    before, and some tenths of a second otherwise. Never raises for what is in the file.
+    before, and up to some tenths of a second otherwise. Never raises for what is in the file.
 
     Args:
         content: The file's.
@@ -81,9 +82,10 @@ def _read(data: bytes) -> tuple[Debug, bytes]:
     """
     Read debug information; return it also as it is to be kept.
 
-    Other threads run meanwhile: much is read in a process of its own.
+    Other threads run meanwhile: it is read in a process of its own. pyelftools would hold the
+    GIL here for milliseconds at a time, and a call of a plugin waits for that.
     """
-    if dwarf.size_of(data) <= _LITTLE:
+    if threading.active_count() == 1 and dwarf.size_of(data) <= _LITTLE:
         return _read_here(data)
     code = _CODE.format(data=child.DATA, answer=child.ANSWER)
     try:

@@ -103,6 +103,10 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         files.note(self)
         return outcome
 
+    def _prepare(self) -> None:
+        """Begin with what takes long of an update to the file as it is now, if that can serve."""
+        self._updates.prepare()
+
     def rollback(self, number: int | None = None) -> None:
         """
         Make a retired generation current again, as it was left; state goes over as in an update.

@@ -181,6 +181,7 @@ _PRIVATE = {
     "_forget_one",
     "_missing",
     "_pins",
+    "_prepare",
     "_remember",
     "_symbols",
     "_take_up",

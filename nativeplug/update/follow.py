@@ -41,23 +41,33 @@ _Mark = tuple[int, ...]
 
 class Follower:
     """
-    Calls a function once a file is another, and has settled.
+    Calls functions when a file is seen to be another, and once it has settled.
 
     Safe to use from several threads, and after fork(): in the child nothing is followed until
     it is started there. The file may be replaced in any way, and may be missing meanwhile.
     """
 
-    def __init__(self, path: str, changed: Callable[[], None], *, settle: float = _SETTLE) -> None:
+    def __init__(
+        self,
+        path: str,
+        changed: Callable[[], None],
+        *,
+        seen: Callable[[], None] | None = None,
+        settle: float = _SETTLE,
+    ) -> None:
         """
         Make a follower that is not running.
 
         Args:
             path: The file; relative to the working directory of now.
             changed: What to call, never twice at once. What it raises is logged.
+            seen: What to call before, after each change, while the file settles: it may be
+                half written. The same holds for what it raises.
             settle: For how many seconds the file must not have changed before.
         """
         self.path = path
         self.changed = changed
+        self.seen = seen
         self.settle = settle
         self._file = os.path.join("" if os.path.isabs(path) else os.getcwd(), path)
         self._watch: _Watch | None = None
@@ -127,11 +137,11 @@ class _Watch(threading.Thread):
             seen = self._settled(self._other_than(seen))
             if seen is not None and seen != self._known and not self.stopping.is_set():
                 self._known = seen
-                self._call()
+                self._call(self._follower.changed)
 
-    def _call(self) -> None:
+    def _call(self, function: Callable[[], None]) -> None:
         try:
-            self._follower.changed()
+            function()
         except Exception:  # noqa: BLE001 - the next change may fare better
             _log.exception("cannot take up the change of plugin %r", self._follower.path)
 
@@ -196,8 +206,11 @@ class _Watch(threading.Thread):
 
     def _settled(self, seen: _Mark | None) -> _Mark | None:
         """Wait until the file has not changed for a while, and return what it is then."""
-        since = time.monotonic()
+        since, called = time.monotonic(), self._known
         while (rest := since + self._follower.settle - time.monotonic()) > 0:
+            if seen not in {called, None} and self._follower.seen is not None:
+                called = seen
+                self._call(self._follower.seen)  # which takes part of the time, or more
             if self.stopping.wait(min(rest, _STEP)):
                 break
             found = self._look()

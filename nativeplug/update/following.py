@@ -31,7 +31,7 @@ class Following:
         """
         self._plugin = plugin
         self._file = file
-        self._follower = None if file is None else Follower(file, self._take_up)
+        self._follower = None if file is None else Follower(file, self._take_up, seen=self._prepare)
         self._on_update: OnUpdate | None = None
 
     @property
@@ -61,6 +61,11 @@ class Following:
         """Follow the file no longer."""
         if self._follower is not None:
             self._follower.stop(None if wait else 0)
+
+    def _prepare(self) -> None:
+        """Use the time until the file has settled, unless it is not complete anyway."""
+        if not self._is_unfinished():
+            self._plugin._prepare()  # noqa: SLF001 - for this
 
     def _take_up(self) -> None:
         """Update the plugin, unless its file is being written or is gone."""

@@ -46,6 +46,26 @@ def refusing(path: str) -> Iterator[None]:
         raise refusal(path, *check.reasons_of(error)) from error
 
 
+def given_again(loaded: Loaded, before: Given, resolved: Resolved) -> Given:
+    """
+    Return what is declared once a generation serves again.
+
+    Args:
+        loaded: The generation.
+        before: What is declared for the one that it replaces.
+        resolved: What the program has looked up.
+
+    Raises:
+        UpdateError: What is declared contradicts what was.
+    """
+    if loaded.given is None:
+        return before
+    problems = before.contradictions(loaded.given, resolved)
+    if problems:
+        raise refusal(loaded.generation.path, *map(str, problems.values()))
+    return before.returned(loaded.given)
+
+
 @dataclass(frozen=True, slots=True)
 class Swap:
     """One swap of the generation that serves a plugin."""

@@ -8,12 +8,13 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Literal
 
 from nativeplug.errors import FormatError, PluginError, UpdateError
 from nativeplug.load.content import Content, FileChangedError, read_file
 from nativeplug.load.key import Key
-from nativeplug.symbols import Given, Loaded, Resolved, Symbols
+from nativeplug.symbols import Loaded, Symbols
 from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import check, reaper
 from nativeplug.update.admission import Admission, Admit, admit_all
@@ -21,7 +22,7 @@ from nativeplug.update.check import reasons_of
 from nativeplug.update.history import History
 from nativeplug.update.origins import Origins
 from nativeplug.update.settings import Settings
-from nativeplug.update.swap import Derive, Swap, refusal, refusing
+from nativeplug.update.swap import Derive, Swap, given_again, refusal, refusing
 from nativeplug.update.terms import Terms
 
 #: What `Updates.update` has done.
@@ -143,6 +144,19 @@ class Updates:
             self.key, self._seen = content.key, content.sha256
             return "unchanged" if content.sha256 in known else "updated"
 
+    def prepare(self) -> None:
+        """
+        Read what an update to the file as it is now will compare; what takes long is kept.
+
+        Says nothing of what is wrong with the file, which may not be complete.
+        """
+        assert self.file is not None  # noqa: S101 - or nothing would be followed
+        loaded, in_use = self._symbols.loaded, self._symbols.resolved.copy()
+        with contextlib.suppress(PluginError, FileChangedError):
+            content, path = read_file(self.file), loaded.generation.path
+            known = Admission.of(path, content, self.settings.demands).known
+            known.find_changes(loaded.known, in_use)
+
     def rollback(self, plugin: Any, number: int | None) -> None:
         """
         Make a retired generation current again.
@@ -164,7 +178,7 @@ class Updates:
                 if not self.history.is_retired(loaded):  # unloaded in this moment
                     raise self._refusal(f"generation {loaded.number} is not mapped any more")
                 self._check_returned(loaded)
-                self._swap(plugin, loaded, self._derive_returned(loaded), announce=False)
+                self._swap(plugin, loaded, partial(given_again, loaded), announce=False)
             self._left = self._seen
 
     def close(self) -> None:
@@ -272,19 +286,6 @@ class Updates:
         reasons = [*check.find_other_interfaces(interface, wanted)]
         if reasons:
             raise self._refusal(*reasons)
-
-    def _derive_returned(self, loaded: Loaded) -> Derive:
-        """Say what is declared once a generation serves again, or refuse what contradicts it."""
-
-        def derive(before: Given, resolved: Resolved) -> Given:
-            if loaded.given is None:
-                return before
-            problems = before.contradictions(loaded.given, resolved)
-            if problems:
-                raise self._refusal(*map(str, problems.values()))
-            return before.returned(loaded.given)
-
-        return derive
 
     def _swap(self, plugin: Any, loaded: Loaded, derive: Derive, *, announce: bool) -> None:
         swap = Swap(plugin, self._symbols, self.history, self.settings, loaded, derive)

@@ -12,7 +12,7 @@ from nativeplug.load.dwarf.sections import has_debug, size_of
 __all__ = ["Debug", "Known", "has_debug", "read", "size_of"]
 
 
-def read(data: bytes, *, is_alone: bool = False) -> Debug:
+def read(data: bytes) -> Debug:
     """
     Read what the debug information of a file tells of the symbols that it exports.
 
@@ -21,10 +21,9 @@ def read(data: bytes, *, is_alone: bool = False) -> Debug:
 
     Args:
         data: The whole file.
-        is_alone: No other thread may want to run meanwhile, for which it would take longer.
     """
     if not has_debug(data):
         return Debug()
     from nativeplug.load.dwarf import reader
 
-    return reader.read(data, is_alone=is_alone)
+    return reader.read(data)

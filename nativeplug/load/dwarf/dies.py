@@ -30,9 +30,6 @@ _MOST_SECONDS = 10.0
 # How far a reference may lead on, and namespaces may be nested.
 _MOST_STEPS = 32
 _CHECK_EVERY = 256
-# After how many entries, and for how many seconds, to let others have the GIL. They call plugins,
-# and wait for it 5 ms otherwise; it takes some time to wake up, so to release it is not enough.
-_YIELD_EVERY, _PAUSE = 8, 5e-5
 _WIDE = 0xFFFFFFFF
 _DWARF_5, _DW_UT_TYPE = 5, 2
 _ORIGINS = ("DW_AT_abstract_origin", "DW_AT_specification")
@@ -53,8 +50,6 @@ class Budget:
 
     entries: int = _MOST_ENTRIES
     deadline: float = field(default_factory=lambda: time.monotonic() + _MOST_SECONDS)
-    #: No other thread may want to run meanwhile.
-    is_alone: bool = False
 
     def spend(self) -> None:
         """
@@ -67,15 +62,8 @@ class Budget:
         self.entries -= 1
         if self.entries < 0:
             raise UnreadableError("more entries than a plugin's exports need")
-        if self.entries % _YIELD_EVERY == 0:
-            self.pause()
         if self.entries % _CHECK_EVERY == 0 and time.monotonic() > self.deadline:
             raise OutOfTimeError(f"reading it takes more than {_MOST_SECONDS:.0f} s")
-
-    def pause(self) -> None:
-        """Let others have the GIL: they may be calling plugins."""
-        if not self.is_alone:
-            time.sleep(_PAUSE)
 
 
 class Dies:

@@ -25,19 +25,18 @@ from nativeplug.load.symbols import FUNCTIONS, GO_RUNTIME, VARIABLES
 _FEW_ENTRIES = 50_000
 
 
-def read(data: bytes, *, is_alone: bool = False) -> Debug:
+def read(data: bytes) -> Debug:
     """
     Read the debug information of a file that has some; see the package.
 
     Args:
         data: The whole file.
-        is_alone: No other thread may want to run meanwhile.
     """
     try:
         found = sections.load(data)
         if ".debug_info" not in found:
             return Debug()
-        return _Reader(data, found, Budget(is_alone=is_alone)).read()
+        return _Reader(data, found).read()
     except UnreadableError as error:
         return Debug(reason=str(error))
     except RecursionError:
@@ -48,10 +47,10 @@ def read(data: bytes, *, is_alone: bool = False) -> Debug:
 
 
 class _Reader:
-    def __init__(self, data: bytes, found: dict[str, bytes], budget: Budget) -> None:
+    def __init__(self, data: bytes, found: dict[str, bytes]) -> None:
         self._build_id = sections.find_build_id(data)
         self._symbols = _exported(data)
-        self._dies = Dies(found, budget)
+        self._dies = Dies(found, Budget())
         self._plain = Spelling(self._dies)
         self._types = Types(self._dies, self._plain.spell)
         self._text = CText(self._dies, self._types)
@@ -66,7 +65,7 @@ class _Reader:
             end = replace(end, reason=str(error), is_final=False)
         except UnreadableError as error:
             end = replace(end, reason=str(error))
-        self._dies.budget = Budget(_FEW_ENTRIES, is_alone=self._dies.budget.is_alone)
+        self._dies.budget = Budget(_FEW_ENTRIES)
         self._text.finish()
         taken = self._text.typedefs | self._text.enumerators.keys()
         symbols = {
