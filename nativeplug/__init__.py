@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from nativeplug._core import get_errno
     from nativeplug.call import Callback, Function, Signature, Variable
     from nativeplug.directories import get_include
-    from nativeplug.interface import (
-        CType,
-        Interface,
+    from nativeplug.interface import CType, Interface, optional
+    from nativeplug.interface.names import (
         char,
         float32,
         float64,
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
         intptr,
         long,
         longlong,
-        optional,
         schar,
         short,
         size,
@@ -123,7 +121,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from nativeplug import _core, call, directories, interface, plugin, trust, update
 
-    rooms = (plugin, call, update, trust, interface, _core, directories)
+    rooms = (plugin, call, update, trust, interface, interface.names, _core, directories)
     room = next(room for room in rooms if hasattr(room, name))
     value: object = getattr(room, name)
     globals()[name] = value

@@ -215,18 +215,6 @@ class TestStart:
         soft = output_of("resource.getrlimit(resource.RLIMIT_CORE)[0]")
         assert ("0" if hard == "0" else "1") == soft
 
-    def test_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It cannot have more memory than it may."""
-        # A sanitizer in it, as in `make test-asan`, has taken terabytes of addresses already.
-        monkeypatch.delenv("LD_PRELOAD", raising=False)
-        code = f"bytearray(2 << 30); {SAY.format('1')}"
-        ended = child.run(code, seconds=SOON, memory=1 << 30)
-        assert (b"", "exited with status 1", "MemoryError") == (
-            ended.output,
-            ended.death,
-            ended.last_words,
-        )
-
     def test_imports(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """It imports from where it is told to, not from where the environment says."""
         (tmp_path / "one_of_ours.py").write_text("x = 7")

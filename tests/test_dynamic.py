@@ -30,7 +30,7 @@ class TestExports:
 
     def test_system_libraries(self) -> None:
         """They are those that pyelftools finds in the libraries that this process has mapped."""
-        lines = Path("/proc/self/maps").read_text().splitlines()
+        lines = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
         mapped = {line.split(maxsplit=5)[5] for line in lines if ".so" in line and "/" in line}
         files = [Path(name) for name in sorted(mapped) if "/lib" in name and Path(name).exists()]
         assert files

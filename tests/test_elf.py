@@ -48,7 +48,7 @@ class TestFindDefect:
 
     def test_system_libraries(self) -> None:
         """Nothing is found in the libraries that this process has mapped."""
-        lines = Path("/proc/self/maps").read_text().splitlines()
+        lines = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
         mapped = {Path(line.split(maxsplit=5)[5]) for line in lines if line.endswith(".so")}
         assert mapped
         assert [] == [path for path in mapped if elf.find_defect(path.read_bytes())]

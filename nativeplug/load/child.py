@@ -45,16 +45,14 @@ _PIPE = 1 << 16
 # unlike 0 it also keeps it from giving them to a program, do_coredump() in Linux's fs/coredump.c.
 _PRELUDE: Final = """\
 import ctypes, mmap, os, resource, sys
-parent, memory = map(int, sys.argv[1:3])
+parent = int(sys.argv[1])
 PR_SET_PDEATHSIG, SIGKILL = 1, 9
 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL)
 if os.getppid() not in (0, parent):
     os._exit(1)
 most = resource.getrlimit(resource.RLIMIT_CORE)[1]
 resource.setrlimit(resource.RLIMIT_CORE, (1 if most else 0, most))
-if memory:
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-sys.path += sys.argv[3:]
+sys.path += sys.argv[2:]
 """
 
 
@@ -93,7 +91,6 @@ def run(
     *,
     data: bytes | int = b"",
     seconds: float,
-    memory: int | None = None,
     paths: Sequence[str] = (),
 ) -> Ended:
     """
@@ -108,20 +105,19 @@ def run(
         data: What it can read from descriptor `DATA`; or a descriptor, which is borrowed, to
             have in its place.
         seconds: How long it may take.
-        memory: How large its address space may become, in bytes; None sets no limit.
         paths: Directories for it to import from, too.
 
     Raises:
         ChildError: It cannot be started.
     """
     python = _find_python()
-    arguments = [python, "-I", "-S", "-c", _PRELUDE + code, str(os.getpid()), str(memory or 0)]
+    arguments = [python, "-I", "-S", "-c", _PRELUDE + code, str(os.getpid()), *paths]
     try:
         with contextlib.ExitStack() as stack:
             answer = stack.enter_context(_file(b""))
             if not isinstance(data, int):
                 data = stack.enter_context(_file(data)).fileno()
-            errors, pid = _start(python, [*arguments, *paths], data, answer.fileno(), stack)
+            errors, pid = _start(python, arguments, data, answer.fileno(), stack)
             ending, death = _wait(pid, errors, seconds)
             answer.seek(0)
             return Ended(answer.read(), bytes(errors.kept), ending, death)
