@@ -120,8 +120,9 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from nativeplug import _core, call, directories, interface, plugin, trust, update
+    from nativeplug.interface import names
 
-    rooms = (plugin, call, update, trust, interface, interface.names, _core, directories)
+    rooms = (plugin, call, update, trust, interface, names, _core, directories)
     room = next(room for room in rooms if hasattr(room, name))
     value: object = getattr(room, name)
     globals()[name] = value
