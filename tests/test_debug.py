@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -188,19 +187,19 @@ def test_here_and_there(compile_c: Compile, counted: Callable[[], int]) -> None:
     assert 1 == counted()
 
 
-def test_little(compile_c: Compile, counted: Callable[[], int]) -> None:
+@pytest.mark.parametrize("others", [0, 1])
+def test_little(compile_c: Compile, cache: Path, run_python: RunPython, others: int) -> None:
     """What is little is read here, where no other thread would have to wait for the GIL."""
-    data = compile_c(SOURCE, "-g").read_bytes()
-    debug._LITTLE = dwarf.size_of(data)
-    debug._read(data)
-    assert 0 == counted()
-
-    done = threading.Event()
-    other = threading.Thread(target=done.wait)
-    other.start()
-    try:
-        debug._read(data)
-    finally:
+    code = """
+        import sys, threading
+        from nativeplug.load import content, debug
+        done = threading.Event()
+        for _ in range(int(sys.argv[2])):
+            threading.Thread(target=done.wait).start()
+        found = debug.find(content.read_file(sys.argv[1]))
         done.set()
-        other.join()
-    assert 1 == counted()
+        print(found.symbols["calls"].text, "elftools" in sys.modules)
+    """
+    plugin = compile_c(SOURCE, "-g")
+    assert f"extern int calls {not others}\n" == run_python(code, plugin, others).stdout
+    assert cache.exists()
