@@ -106,7 +106,8 @@ def said(folder: Path) -> dict[str, list[tuple[int, str]]]:
     )
     assert "" == done.stderr
     found: dict[str, list[tuple[int, str]]] = {}
-    for file, line, text in re.findall(r"^(.+?):(\d+): (.*)", done.stdout, re.MULTILINE):
+    # Absolute ones are of the package, which `make lint` checks, with the stubs that it needs.
+    for file, line, text in re.findall(r"^([^/].*?):(\d+): (.*)", done.stdout, re.MULTILINE):
         found.setdefault(file, []).append((int(line), text))
     return found
 
