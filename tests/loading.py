@@ -10,6 +10,7 @@ from nativeplug._dl import ffi, lib
 
 _SECONDS = 10  # before a child is said to hang
 _NOT_LOADED = 1
+_DEATHS = signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL
 _ASSERTED = 127  # how the dynamic loader ends a process (elf/dl-error-skeleton.c, assert)
 
 
@@ -35,6 +36,8 @@ def load(data: bytes) -> str:
 
 def _be_child(data: bytes) -> None:
     signal.alarm(_SECONDS)
+    for number in _DEATHS:  # a sanitizer would have a say otherwise
+        signal.signal(number, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
