@@ -60,9 +60,10 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         symbols = Symbols(loaded)
         loaded.serves = True
         plugin = super().__new__(cls, symbols, symbols.resolved)
-        object.__setattr__(plugin, "_updates", Updates(file, key, symbols, settings or Settings()))
+        updates = Updates(file, key, symbols, settings or Settings())
+        object.__setattr__(plugin, "_updates", updates)
         object.__setattr__(plugin, "_pins", weakref.WeakValueDictionary())
-        object.__setattr__(plugin, "_following", Following(plugin, file))
+        object.__setattr__(plugin, "_following", Following(plugin, file, updates.prepare))
         return plugin
 
     @property
@@ -102,10 +103,6 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         outcome = self._updates.update(self, asked=asked, demands=demands, admit=admit)
         files.note(self)
         return outcome
-
-    def _prepare(self) -> None:
-        """Begin with what takes long of an update to the file as it is now, if that can serve."""
-        self._updates.prepare()
 
     def rollback(self, number: int | None = None) -> None:
         """

@@ -181,7 +181,6 @@ _PRIVATE = {
     "_forget_one",
     "_missing",
     "_pins",
-    "_prepare",
     "_remember",
     "_symbols",
     "_take_up",

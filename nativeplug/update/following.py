@@ -9,7 +9,7 @@ from typing import Any
 
 from nativeplug.errors import ClosedError, OpenError, UpdateError
 from nativeplug.load import elf
-from nativeplug.load.content import FileChangedError, read_file
+from nativeplug.load.content import Content, FileChangedError, read_file
 from nativeplug.update.follow import Follower
 
 _log = logging.getLogger("nativeplug.follow")
@@ -21,16 +21,18 @@ OnUpdate = Callable[[Any, UpdateError | None], object]
 class Following:
     """Updates one plugin whenever its file has changed. Safe to use from several threads."""
 
-    def __init__(self, plugin: Any, file: str | None) -> None:
+    def __init__(self, plugin: Any, file: str | None, prepare: Callable[[Content], None]) -> None:
         """
         Follow nothing yet.
 
         Args:
             plugin: What is updated.
             file: The file's absolute path; None for a system library.
+            prepare: Does what can be done before an update to a content is asked for.
         """
         self._plugin = plugin
         self._file = file
+        self._prepare_for = prepare
         self._follower = None if file is None else Follower(file, self._take_up, seen=self._prepare)
         self._on_update: OnUpdate | None = None
 
@@ -64,12 +66,13 @@ class Following:
 
     def _prepare(self) -> None:
         """Use the time until the file has settled, unless it is not complete anyway."""
-        if not self._is_unfinished():
-            self._plugin._prepare()  # noqa: SLF001 - for this
+        content = self._read()
+        if content is not None:
+            self._prepare_for(content)
 
     def _take_up(self) -> None:
         """Update the plugin, unless its file is being written or is gone."""
-        if self._is_unfinished():
+        if self._read() is None:
             _log.debug("plugin %r: the file is not complete yet", self._plugin.path)
             return
         with contextlib.suppress(ClosedError):
@@ -84,12 +87,14 @@ class Following:
                 _log.info("plugin %r: generation %d serves", self._plugin.path, number)
                 self._tell(None)
 
-    def _is_unfinished(self) -> bool:
+    def _read(self) -> Content | None:
+        """Return what the file has; None unless that looks complete."""
         assert self._file is not None  # noqa: S101 - or nothing would be followed
         try:
-            return elf.is_unfinished(read_file(self._file).data)
+            content = read_file(self._file)
         except (OpenError, FileChangedError):  # it will be looked at again when it is back
-            return True
+            return None
+        return None if elf.is_unfinished(content.data) else content
 
     def _tell(self, error: UpdateError | None) -> None:
         if self._on_update is None:

@@ -144,17 +144,16 @@ class Updates:
             self.key, self._seen = content.key, content.sha256
             return "unchanged" if content.sha256 in known else "updated"
 
-    def prepare(self) -> None:
+    def prepare(self, content: Content) -> None:
         """
-        Read what an update to the file as it is now will compare; what takes long is kept.
+        Read what an update to a content will compare; what takes long is kept.
 
-        Says nothing of what is wrong with the file, which may not be complete.
+        Says nothing of what is wrong with it: the update will.
         """
-        assert self.file is not None  # noqa: S101 - or nothing would be followed
         loaded, in_use = self._symbols.loaded, self._symbols.resolved.copy()
-        with contextlib.suppress(PluginError, FileChangedError):
-            content, path = read_file(self.file), loaded.generation.path
-            known = Admission.of(path, content, self.settings.demands).known
+        with contextlib.suppress(PluginError):
+            path, demands = loaded.generation.path, self.settings.demands
+            known = Admission.of(path, content, demands).known
             known.find_changes(loaded.known, in_use)
 
     def rollback(self, plugin: Any, number: int | None) -> None:
