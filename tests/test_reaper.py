@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import threading
-import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import nativeplug
+from gates import PATIENCE, Gate, background, wait_for
 from nativeplug import UpdateError
 from support import RunPython
 from versions import DECLARED, FORKING, Versions, refused
@@ -49,14 +48,6 @@ def count_mapped(versions: Versions) -> int:
     label = f"/memfd:{versions.path.name}"
     found = {line.split()[4] for line in maps if label in line or folder in line}
     return len(found)
-
-
-def wait_for(condition: Callable[[], bool]) -> bool:
-    """Wait until a condition holds; tell whether it does."""
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 class TestUnloaded:
@@ -161,17 +152,15 @@ class TestWaiting:
 
     def test_call(self, plg: nativeplug.Plugin, versions: Versions) -> None:
         """A call under way ends in its code."""
-        seen: list[int] = []
-        thread = threading.Thread(target=lambda: seen.append(plg.slowly(300)))
-        thread.start()
-        assert wait_for(lambda: plg.generations[0].calls == 1)
-        versions.put(2)
-        plg.update()
+        with Gate() as gate, background(lambda: plg.gated(gate.arrived, gate.opened)) as (call,):
+            gate.wait()
+            versions.put(2)
+            plg.update()
 
-        assert ["retired", "current"] == states(plg)
-        thread.join()
-        assert [1] == seen
-        assert wait_for(lambda: plg._updates.history.infos()[0].state == "unloaded")
+            assert ["retired", "current"] == states(plg)
+            gate.open()
+            assert 1 == call.result(PATIENCE)
+        wait_for(lambda: plg._updates.history.infos()[0].state == "unloaded")
 
     @pytest.mark.parametrize("way", ["given", "released", "held"])
     def test_within_a_call(self, versions: Versions, way: str) -> None:
@@ -198,7 +187,7 @@ class TestWaiting:
 
         assert (41, 43) == (call(), call())
         assert [1, 1] == seen
-        assert wait_for(lambda: ["unloaded", "unloaded", "current"] == states(plg))
+        wait_for(lambda: ["unloaded", "unloaded", "current"] == states(plg))
 
     def test_pin(self, plg: nativeplug.Plugin, versions: Versions) -> None:
         """A pin holds it until the pin is closed, though functions of it are kept."""
@@ -227,7 +216,7 @@ class TestWaiting:
         del kept, variable
         gc.collect()
 
-        assert wait_for(lambda: ["unloaded", "current"] == states(plg))
+        wait_for(lambda: ["unloaded", "current"] == states(plg))
 
 
 class TestResident:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import nativeplug
+from gates import GATE_C
 from nativeplug import build
 
 #: From 3.12 on Python warns of fork() in a process with threads, which is what is tested.
@@ -20,6 +21,7 @@ DECLARED = """
 typedef struct { int64_t a, b, c; } Triple;
 int64_t version(void);
 int64_t slowly(int64_t milliseconds);
+int64_t gated(int arrived, int opened);
 Triple triple(void);
 extern int64_t number;
 """
@@ -28,10 +30,12 @@ _SOURCE = """
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+{pass_gate}
 typedef struct {{ int64_t a, b, c; }} Triple;
 int64_t number = {number};
 int64_t version(void) {{ return {number}; }}
 int64_t slowly(int64_t milliseconds) {{ usleep(milliseconds * 1000); return {number}; }}
+int64_t gated(int arrived, int opened) {{ pass_gate(arrived, opened); return {number}; }}
 Triple triple(void) {{ return (Triple){{{number}, {number}, {number}}}; }}
 {more}
 """
@@ -47,7 +51,8 @@ class Versions:
     def build(self, number: int, more: str = "", *flags: str) -> Path:
         """Build a version beside the file."""
         source = self._folder / "next.c"
-        source.write_text(_SOURCE.format(number=number, more=textwrap.dedent(more)))
+        more = textwrap.dedent(more)
+        source.write_text(_SOURCE.format(number=number, more=more, pass_gate=GATE_C))
         return build.build(source, self._folder / "next.so", flags=["-O0", *flags])
 
     def put(self, number: int, more: str = "", *flags: str) -> Path:
