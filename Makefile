@@ -9,8 +9,8 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-asan test-valgrind test-aarch64 lint bench bench-check \
-	bench-record fuzz soak clean
+.PHONY: help demo test test-timing test-all test-asan test-valgrind test-aarch64 lint bench \
+	bench-check bench-record fuzz soak clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -39,6 +39,7 @@ help:
 	@cat <<'END'
 	make demo          set up .venv, build a C and a Go plugin, open, call and update them
 	make test          the whole test suite, with line and branch coverage
+	make test-timing   the tests that measure time, alone; on a machine that does nothing else
 	make test-all      the test suite on every Python from 3.10 to 3.13 that this machine has
 	make test-asan     the test suite under AddressSanitizer and UndefinedBehaviorSanitizer
 	make test-valgrind every kind of call under valgrind
@@ -59,6 +60,9 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/test.stamp
 	@NATIVEPLUG_FORBID_SKIPS=1 $(BIN)/python -m pytest \
 		--cov --cov-report=term --cov-fail-under=$(LEAST_COVERAGE)
+
+test-timing: $(VENV)/test.stamp
+	@$(BIN)/python -m pytest -m timing -n 0
 
 test-all: $(VENV)/dev.stamp
 	@$(BIN)/nox --session tests

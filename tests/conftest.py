@@ -15,6 +15,7 @@ import pytest
 
 import nativeplug
 from following import SETTLE, Calls, Follow, threads, wait_until_watched
+from gates import PATIENCE
 from nativeplug import build, programs
 from nativeplug.update.follow import Follower
 from samples import MORE_VARIABLES, MORE_VARIABLES_DECLARED, PAIRS, PAIRS_DECLARED
@@ -141,7 +142,7 @@ def run_python(tmp_path: Path) -> RunPython:
     """Give a function that runs Python code in a process of its own: what may crash, or forks."""
 
     def run(
-        code: str, *args: str | Path, env: dict[str, str] | None = None, timeout: float = 50
+        code: str, *args: str | Path, env: dict[str, str] | None = None, timeout: float = PATIENCE
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code), *map(str, args)],

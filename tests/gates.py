@@ -20,7 +20,7 @@ from typing_extensions import Self
 
 #: For how many seconds to wait for what must come. Only a defect waits so long: nothing is
 #: learnt from the limit, so it may be as long as a slow machine needs.
-PATIENCE = 120.0
+PATIENCE = 240.0
 
 _Result = TypeVar("_Result")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import struct
 import subprocess
 from collections.abc import Callable
@@ -107,9 +108,8 @@ int unheard_of(void) { return 1; }
 
 
 def needs_go(test: Test) -> Test:
-    """Mark a test that builds a Go plugin: it is skipped without Go, and may take its time."""
+    """Mark a test that builds a Go plugin: it is skipped without Go."""
     pytest.mark.usefixtures("go_toolchain")(test)
-    pytest.mark.timeout(300)(test)  # the first build compiles the standard library
     return test
 
 
@@ -120,6 +120,13 @@ def refuse(number: int) -> Callable[..., NoReturn]:
         raise OSError(number, os.strerror(number))
 
     return call
+
+
+def shown(value: object) -> str:
+    """
+    Show a value in the name of a test: without its address, another one in each process.
+    """
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def descriptors() -> int:

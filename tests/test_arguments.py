@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import nativeplug
-from support import Compile, CPlugin, OpenPlugin, function_of
+from support import Compile, CPlugin, OpenPlugin, function_of, shown
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_arguments_by_position_and_name(greeter: Any) -> None:
         ("int f(int a, int b, int c);", (), {"b": 1}),
         ("int f(void);", (), {"x": 1}),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_wrong_arguments_in_the_words_of_cpython(
     open_plugin: OpenPlugin, compile_c: Compile, declaration: str, args: Any, kwargs: Any

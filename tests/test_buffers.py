@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import nativeplug
-from support import Compile, CPlugin, OpenPlugin
+from support import Compile, CPlugin, OpenPlugin, shown
 
 TEXT = """
 #include <stddef.h>
@@ -145,7 +145,7 @@ def test_read_only_buffers(arrays: Any) -> None:
         ("sum_float", array.array("i", [1])),
         ("sum_int32", (ctypes.c_int32.__ctype_be__ * 1)(1)),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_wrong_elements(arrays: Any, name: str, buffer: Any) -> None:
     """Elements of another size, sign, class or byte order are refused."""
@@ -153,7 +153,7 @@ def test_wrong_elements(arrays: Any, name: str, buffer: Any) -> None:
         getattr(arrays, name)(buffer, 1)
 
 
-@pytest.mark.parametrize("wrong", [1, "text", [1], {}, object()], ids=repr)
+@pytest.mark.parametrize("wrong", [1, "text", [1], {}, object()], ids=shown)
 def test_what_is_no_buffer(arrays: Any, wrong: object) -> None:
     """Numbers, text and lists are no pointers."""
     with pytest.raises(TypeError) as caught:

@@ -14,7 +14,7 @@ import pytest
 
 import nativeplug
 from nativeplug.call.callback import Call
-from support import Compile, CPlugin, OpenPlugin, failing
+from support import Compile, CPlugin, OpenPlugin, failing, shown
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_several_calls_in_one_call(callbacks: Any) -> None:
     assert numbers.tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("wrong", [5, "abs", object()], ids=repr)
+@pytest.mark.parametrize("wrong", [5, "abs", object()], ids=shown)
 def test_what_is_not_callable(callbacks: Any, wrong: object) -> None:
     """Anything else is a TypeError."""
     with pytest.raises(TypeError) as caught:
@@ -67,7 +67,7 @@ def test_pointers_of_other_types(callbacks: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("mine"), KeyboardInterrupt(), SystemExit(3), GeneratorExit()], ids=repr
+    "error", [ValueError("mine"), KeyboardInterrupt(), SystemExit(3), GeneratorExit()], ids=shown
 )
 def test_errors_surface_from_the_call(callbacks: Any, error: BaseException) -> None:
     """Whatever a callback raises comes out of the call, with its traceback."""
@@ -102,7 +102,7 @@ def test_other_callbacks_of_the_call_are_skipped_too(pairs: Any) -> None:
     assert pairs.both(abs, abs) == 3
 
 
-@pytest.mark.parametrize("wrong", ["1", 1.5, None, 1 << 40], ids=repr)
+@pytest.mark.parametrize("wrong", ["1", 1.5, None, 1 << 40], ids=shown)
 def test_wrong_results_of_the_callable(callbacks: Any, wrong: object) -> None:
     """A result that C cannot have surfaces from the call, and names the callable."""
 

@@ -13,7 +13,7 @@ import pytest
 
 import nativeplug
 from nativeplug.call.columns import Elements
-from support import Compile, CPlugin
+from support import Compile, CPlugin, shown
 
 NUMBERS = {
     "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4",
@@ -123,7 +123,7 @@ def test_dimensions(numbers: Any) -> None:
     assert [2.0] == identity.map(np.float64(2), out=np.zeros(1)).tolist()
 
 
-@pytest.mark.parametrize("wrong", ["text", [1.0], None, {}, object()], ids=repr)
+@pytest.mark.parametrize("wrong", ["text", [1.0], None, {}, object()], ids=shown)
 def test_neither_number_nor_buffer(numbers: Any, wrong: object) -> None:
     """Lists and the like are no columns: their elements have no type."""
     with pytest.raises(TypeError, match="must be a number or a buffer of numbers, not"):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nativeplug
-from support import CPlugin, OpenPlugin
+from support import CPlugin, OpenPlugin, shown
 
 quick = settings(max_examples=40, deadline=None)
 INTEGERS = {
@@ -99,7 +99,7 @@ def test_huge_integers(numbers: Any, number: int) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [1.0, "1", b"1", None, decimal.Decimal(1), fractions.Fraction(1), [1], 1j, Real, object()],
-    ids=repr,
+    ids=shown,
 )
 @pytest.mark.parametrize("name", ["int", "uint8", "color"])
 def test_integers_are_not_made_of(numbers: Any, name: str, wrong: object) -> None:
@@ -184,7 +184,7 @@ def test_nan_and_infinity(numbers: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", [1, True, Index(1), Real(1.0), decimal.Decimal(1), fractions.Fraction(1)], ids=repr
+    "number", [1, True, Index(1), Real(1.0), decimal.Decimal(1), fractions.Fraction(1)], ids=shown
 )
 @pytest.mark.parametrize("name", ["float", "double", "longdouble"])
 def test_floats_are_made_of_numbers(numbers: Any, name: str, number: object) -> None:
@@ -193,7 +193,7 @@ def test_floats_are_made_of_numbers(numbers: Any, name: str, number: object) -> 
 
 
 @pytest.mark.parametrize(
-    "wrong", ["1.0", b"1.0", bytearray(b"1"), memoryview(b"1"), None, 1j, [1.0]], ids=repr
+    "wrong", ["1.0", b"1.0", bytearray(b"1"), memoryview(b"1"), None, 1j, [1.0]], ids=shown
 )
 @pytest.mark.parametrize("name", ["float", "double", "longdouble"])
 def test_floats_are_not_made_of(numbers: Any, name: str, wrong: object) -> None:
@@ -256,7 +256,7 @@ def test_chars_come_back(numbers: Any, byte: bytes) -> None:
     assert byte == numbers.id_char(byte) == numbers.id_char(bytearray(byte))
 
 
-@pytest.mark.parametrize("wrong", ["a", 97, None, b"", b"ab", memoryview(b"a")], ids=repr)
+@pytest.mark.parametrize("wrong", ["a", 97, None, b"", b"ab", memoryview(b"a")], ids=shown)
 def test_chars_are_not_made_of(numbers: Any, wrong: object) -> None:
     """``char`` takes neither text nor numbers, nor several bytes."""
     with pytest.raises(TypeError, match=r"argument 'value' must be a byte string of length 1, not"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import nativeplug
-from support import Compile, CPlugin, OpenPlugin
+from support import Compile, CPlugin, OpenPlugin, shown
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def gostrings(open_plugin: OpenPlugin, go_plugin: CPlugin) -> nativeplug.Plugin:
 
 
 @pytest.mark.parametrize(
-    "text", ["text", b"bytes", bytearray(b"array"), memoryview(b"view"), "a\0b", ""], ids=repr
+    "text", ["text", b"bytes", bytearray(b"array"), memoryview(b"view"), "a\0b", ""], ids=shown
 )
 def test_go_strings(gostrings: Any, text: Any) -> None:
     """A Go string is made of str, bytes and buffers, with NULs and all."""

@@ -19,7 +19,6 @@ KEPT: list[object] = []
 OBJECT = object()
 
 
-@pytest.mark.timeout(600)
 def test_nothing_stays() -> None:
     """No call of any type, by any invoker, successful or not, leaves a reference or memory."""
     with ThreadPoolExecutor() as pool:
@@ -38,6 +37,7 @@ def leak_a_reference() -> None:
         (leak_a_reference, f"references to object {OBJECT!r}"),
         (lambda: KEPT.append(object()), "objects"),
     ],
+    ids=["a reference", "an object"],
 )
 def test_what_stays_is_noticed(action: Callable[[], None], what: str) -> None:
     """Objects and references that stay are told apart."""

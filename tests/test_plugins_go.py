@@ -14,8 +14,6 @@ import pytest
 import nativeplug
 from support import CPlugin
 
-pytestmark = pytest.mark.timeout(300)  # the first build of a Go plugin compiles what it uses
-
 WORD = re.compile(r"[a-z]+")
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nativeplug
-from support import BuildC, Compile, CPlugin, OpenPlugin
+from support import BuildC, Compile, CPlugin, OpenPlugin, shown
 
 quick = settings(max_examples=40, deadline=None)
 
@@ -59,7 +59,7 @@ def test_other_arguments_for_text(strings: Any) -> None:
     assert strings.is_null(strings.ffi.NULL) == 1
 
 
-@pytest.mark.parametrize("wrong", [1, 1.5, ["a"], object()], ids=repr)
+@pytest.mark.parametrize("wrong", [1, 1.5, ["a"], object()], ids=shown)
 def test_text_is_not_made_of(strings: Any, wrong: object) -> None:
     """What is neither text nor a buffer is a TypeError."""
     with pytest.raises(TypeError) as caught:

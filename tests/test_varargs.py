@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import nativeplug
-from support import CPlugin, OpenPlugin
+from support import CPlugin, OpenPlugin, shown
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_varargs(varargs: Any) -> None:
         ("a\0b", ValueError, "argument 4: embedded null character"),
         ("\ud800", UnicodeEncodeError, "in format() argument 4"),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_wrong_varargs(varargs: Any, wrong: object, error: type[Exception], message: str) -> None:
     """What has no place in ``...`` is an error that counts the argument."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import nativeplug
-from support import CPlugin, OpenPlugin, RunPython
+from support import CPlugin, OpenPlugin, RunPython, shown
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_structs_by_value(structs: Any) -> None:
         ({"x": "1"}, TypeError, "must be real number, not str"),
         ({"x": 10**400}, OverflowError, "int too large"),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_structs_are_not_made_of(
     structs: Any, wrong: object, error: type[Exception], message: str
