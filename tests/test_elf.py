@@ -166,27 +166,33 @@ class TestFindDefect:
         last = max(
             s.end for s in layout.read_segments(elf_bytes, header) if s.kind == layout.PT_LOAD
         )
+        assert last < header.sections_offset
         expected = f"truncated: a segment ends at byte {last}, the file has {last - 1}"
         assert expected == words(elf_bytes[: last - 1])
         assert structure.Defect(expected, last - 1, is_cut=True) == elf.find_defect(
             elf_bytes[: last - 1]
         )
-        assert None is elf.find_defect(elf_bytes[:last])
+        assert words(elf_bytes[:last]).startswith("truncated: the section headers end at byte ")
 
     def test_short_header(self, elf_bytes: bytes) -> None:
         """A file that ends within the ELF header is truncated."""
         expected = "truncated: the ELF header ends at byte 64, the file has 40"
         assert expected == words(elf_bytes[:40])
 
-    def test_every_truncation(self, elf_bytes: bytes, tmp_path: Path) -> None:
-        """A truncated plugin either has a defect or can be loaded; none kills the process."""
-        target = tmp_path / "truncated.so"
-        lengths = range(0, len(elf_bytes), max(1, len(elf_bytes) // 50))
-        found = {length: elf.find_defect(elf_bytes[:length]) for length in lengths}
-        for length in (length for length, defect in found.items() if defect is None):
-            target.write_bytes(elf_bytes[:length])
-            assert loads(target), f"truncated to {length} bytes"
-        assert {True, False} == {defect is None for defect in found.values()}
+    def test_every_truncation(self, elf_bytes: bytes) -> None:
+        """Every truncated plugin is refused, down to one that lacks only its last byte."""
+        step = max(1, len(elf_bytes) // 50)
+        lengths = [*range(0, len(elf_bytes), step), len(elf_bytes) - 1]
+        assert [] == [length for length in lengths if not words(elf_bytes[:length])]
+
+    def test_stripped_of_sections(self, elf_bytes: bytes, tmp_path: Path) -> None:
+        """A file that says that it has no section headers, and ends before them, can be loaded."""
+        header = layout.read_header(elf_bytes, layout.host_target())
+        stripped = patched(elf_bytes[: header.sections_offset], E_SHOFF, "<Q", 0)
+        target = tmp_path / "stripped.so"
+        target.write_bytes(patched(stripped, E_SHNUM, "<H", 0))
+        assert "" == words(target.read_bytes())
+        assert loads(target)
 
     def test_never_raises(self, elf_bytes: bytes) -> None:
         """No damaged byte of the headers makes a check raise."""
@@ -222,9 +228,21 @@ class TestUnfinished:
         assert words(damaged).endswith(" (an unfinished copy?)")
 
     def test_section_headers_come_last(self, elf_bytes: bytes) -> None:
-        """A file that could be loaded, but lacks its last bytes, is unfinished."""
-        assert None is elf.find_defect(elf_bytes[:-1])
-        assert elf.is_unfinished(elf_bytes[:-1])
+        """A file that the dynamic loader would take, but lacks its last bytes, is unfinished."""
+        end = layout.read_header(elf_bytes, layout.host_target()).sections_end
+        expected = f"truncated: the section headers end at byte {end}, the file has {end - 1}"
+        assert structure.Defect(expected, end - 1, is_cut=True) == elf.find_defect(
+            elf_bytes[: end - 1]
+        )
+        assert "truncated: the last section header is empty" == words(
+            elf_bytes[: end - 64] + bytes(64)
+        )
+
+    def test_one_section_header(self, elf_bytes: bytes) -> None:
+        """The only section header is empty in a file that is all there."""
+        end = len(elf_bytes)
+        alone = patched(patched(elf_bytes, E_SHOFF, "<Q", end), E_SHNUM, "<H", 1)
+        assert "" == words(alone + bytes(64))
 
     @pytest.mark.parametrize("field", [(E_SHOFF, "<Q"), (E_SHNUM, "<H")])
     def test_without_sections(self, elf_bytes: bytes, field: tuple[int, str]) -> None:

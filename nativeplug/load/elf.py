@@ -80,8 +80,9 @@ def find_defect(
         return found
     header = layout.read_header(data, target)
     found = _find_header_defect(data, header) or structure.find_defect(data, target, libc)
-    if found is None or found.is_cut or not _lacks_sections(data, header):
-        return found
+    lost = _find_lost_sections(data, header)
+    if found is None or found.is_cut or lost is None:
+        return found or lost
     return Defect(found.text + _UNFINISHED, found.offset, is_cut=True)
 
 
@@ -89,16 +90,13 @@ def is_unfinished(data: Bytes) -> bool:
     """
     Tell whether a file looks like one that is still being written.
 
-    Never raises. The section headers tell, which linkers put at the end of a file: nobody
-    needs them to load it, but they come last.
+    Never raises.
 
     Args:
         data: The whole file.
     """
     defect = find_defect(data)
-    if defect is not None:
-        return defect.is_cut
-    return _lacks_sections(data, layout.read_header(data, layout.host_target()))
+    return defect is not None and defect.is_cut
 
 
 def is_refused_by_header(data: Bytes) -> bool:
@@ -229,9 +227,19 @@ def _find_dynamic_defect(data: Bytes, header: Header, segments: list[Segment]) -
     return None
 
 
-def _lacks_sections(data: Bytes, header: Header) -> bool:
-    """Tell whether the file ends before its section headers do, or has zeros for the last."""
-    last = header.sections_end - header.section_size
-    if not header.sections_offset or not header.section_count:  # the file needs none
-        return False
-    return len(data) < header.sections_end or not any(data[last : header.sections_end])
+def _find_lost_sections(data: Bytes, header: Header) -> Defect | None:
+    """
+    Say that the section headers are missing, though the ELF header tells of some.
+
+    The dynamic loader never reads them, but linkers put them at the end of a file: a file without
+    them was cut, or is still being written.
+    """
+    if not header.sections_offset or not header.section_count:  # as after sstrip
+        return None
+    end = header.sections_end
+    if end > len(data):
+        return _cut_at("the section headers end", end, data)
+    # The first header is always empty, the others never are.
+    if header.section_count > 1 and not any(data[end - header.section_size : end]):
+        return _cut("the last section header is empty")
+    return None
