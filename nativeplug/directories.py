@@ -6,6 +6,17 @@ import os
 from pathlib import Path
 
 
+def absolute(path: str) -> str:
+    """
+    Return a path that is right in every working directory; ".." stays, it may follow a link.
+
+    Raises:
+        FileNotFoundError: The path is relative, and the working directory was deleted.
+    """
+    # An absolute path must not ask for the working directory, which may be gone.
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+
+
 def cache_directory() -> Path | None:
     """
     Return the directory for what can be made again; None when the user has no place of their own.

@@ -28,11 +28,11 @@ ALLOWED: dict[str, set[str]] = {
     "options": {"errors"},
     "symbols": {"errors", "abi", "options", "load", "declare", "call"},
     "trust": {"errors", "directories", "load"},
-    "update": {"errors", "load", "declare", "call", "symbols", "trust", "interface"},
+    "update": {"errors", "directories", "load", "declare", "call", "symbols", "trust", "interface"},
     "interface": {"errors", "declare", "load.symbols", "load.told"},
     "checking": {"errors", "abi", "declare", "load", "trust", "interface", "symbols"},
-    "plugin": {"errors", "_core", "options", "load", "declare", "call", "cache", "symbols"}
-    | {"trust", "update", "interface"},
+    "plugin": {"errors", "directories", "_core", "options", "load", "declare", "call", "cache"}
+    | {"symbols", "trust", "update", "interface"},
     # It reads files and headers, and loads nothing.
     "build": {"errors", "programs", "directories", "declare"}
     | {f"load.{module}" for module in ("dynamic", "layout", "sections", "symbols", "told")},

@@ -13,6 +13,8 @@ import stat
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from nativeplug.directories import absolute
+
 _OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _MOST_LINKS: Final = 40  # path_resolution(7)
 
@@ -30,7 +32,7 @@ def find_writable(path: str, trusted: Collection[int], *, is_there: bool = True)
     """
     told: set[str] = set()
     try:
-        for directory, name in _steps(os.path.join(os.getcwd(), path)):
+        for directory, name in _steps(absolute(path)):
             reason = _fault(directory, name, trusted)
             if reason is not None and directory not in told:
                 told.add(directory)

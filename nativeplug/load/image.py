@@ -92,7 +92,7 @@ def copy(
     source = _Source(path, place, data, origin.levels(place, data), trusted)
     kept = os.environ.get("NATIVEPLUG_KEEP_COPIES", "") if sha256 else ""
     if kept:
-        return _kept_image(source, os.path.abspath(kept), sha256)
+        return _kept_image(source, kept, sha256)
     if source.levels is None:
         with contextlib.suppress(_RefusedError):
             return _memory_image(path, data)
@@ -169,6 +169,7 @@ def _unused_spelling(directory: str, base: str) -> str:
 def _kept_image(source: _Source, directory: str, sha256: str) -> Image:
     name = f"{_label(source.path)}.{sha256[:_SHOWN_DIGITS]}"
     try:
+        directory = os.path.abspath(directory)
         os.makedirs(directory, exist_ok=True)
         return replace(_file_image(source, directory, name, by_path=True), temporary=None)
     except OSError as error:
@@ -206,8 +207,9 @@ def _directories(place: str) -> Iterator[str]:
     yield os.path.dirname(place)
     cache = cache_directory()
     if cache is not None:
-        copies = os.path.abspath(cache / "copies")
+        copies = str(cache / "copies")
         with contextlib.suppress(OSError):  # who is to write there will be told
+            copies = os.path.abspath(copies)
             os.makedirs(copies, mode=0o700, exist_ok=True)
         yield copies
     with contextlib.suppress(OSError):

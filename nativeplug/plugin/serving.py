@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,10 +10,11 @@ from nativeplug import declare, interface
 from nativeplug.cache import ReentrantLoadError
 from nativeplug.declare import Declarations
 from nativeplug.declare.sources import Source
+from nativeplug.directories import absolute
 from nativeplug.errors import InterfaceError, OpenError, OriginError, PluginError, UpdateError
 from nativeplug.interface import Interface
 from nativeplug.load.content import FileChangedError, read_file
-from nativeplug.load.key import FileKey, Key, SystemKey
+from nativeplug.load.key import FileKey, Key, SystemKey, cannot_open
 from nativeplug.load.loading import load_system
 from nativeplug.options import Options
 from nativeplug.plugin.files import files
@@ -181,6 +181,7 @@ def _load(request: Request, key: Key) -> Plugin:
         return Plugin(loaded, None, key, settings)
     found = files.find(name, key)
     if found is None:
+        file = _absolute(name)  # first: whatever can fail must fail before anything is loaded
         content = read_file(name)
         if content.key != key:
             raise FileChangedError
@@ -189,8 +190,8 @@ def _load(request: Request, key: Key) -> Plugin:
         _check_names(request, admission)
         generation = admission.load(probe=settings.probe is True)
         loaded = Loaded(generation, 1, admission.known)
-        plugin = Plugin(loaded, _absolute(name), key, settings)
-        plugin._updates.origins.note(loaded, admission.verified)
+        plugin = Plugin(loaded, file, key, settings)
+        plugin._updates.origins.note(loaded, file, admission.verified)
         found = files.place(plugin)
         if found is plugin:
             return plugin
@@ -226,5 +227,7 @@ def _check_names(request: Request, admission: Admission) -> None:
 
 
 def _absolute(name: str) -> str:
-    """Return a path that is right in every working directory; ".." stays, it may follow a link."""
-    return os.path.join(os.getcwd(), name)
+    try:
+        return absolute(name)
+    except OSError as error:
+        raise cannot_open(name, error) from None

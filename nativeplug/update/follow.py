@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from nativeplug.directories import absolute
 from nativeplug.errors import UpdateError
 from nativeplug.load.key import real_path
 
@@ -69,7 +70,7 @@ class Follower:
         self.changed = changed
         self.seen = seen
         self.settle = settle
-        self._file = os.path.join("" if os.path.isabs(path) else os.getcwd(), path)
+        self._file = absolute(path)
         self._watch: _Watch | None = None
 
     @property

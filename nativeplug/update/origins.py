@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Iterable
 
+from nativeplug.directories import absolute
 from nativeplug.errors import OriginError
 from nativeplug.load.content import Content, FileChangedError, read_file
 from nativeplug.load.key import Key
@@ -25,10 +25,10 @@ class Origins:
         self._good: weakref.WeakKeyDictionary[Loaded, set[tuple[Policy, str]]]
         self._good = weakref.WeakKeyDictionary()
 
-    def note(self, loaded: Loaded, verified: Iterable[Verified]) -> None:
-        """Remember that a generation was found good."""
+    def note(self, loaded: Loaded, file: str, verified: Iterable[Verified]) -> None:
+        """Remember by which policies the *file* (an absolute path) of a generation is good."""
         good = self._good.setdefault(loaded, set())
-        good.update((each.policy, os.path.join(os.getcwd(), each.path)) for each in verified)
+        good.update((each.policy, file) for each in verified)
 
     def check_returned(self, loaded: Loaded, demands: Demands) -> None:
         """
@@ -63,7 +63,7 @@ class Origins:
             demands.check_system(name)
             return
         demands.check_pin(name, sha256)
-        path = os.path.join(os.getcwd(), name)
+        path = absolute(name)
         if {(policy, path) for policy in demands.effective} <= self._good.get(loaded, set()):
             return
         content = read_file(name)
@@ -72,7 +72,7 @@ class Origins:
         verified = demands.check(content)
         for each in verified:
             each.note_run()
-        self.note(loaded, verified)
+        self.note(loaded, path, verified)
 
 
 def _changed(name: str, content: Content, key: Key | None) -> Exception:

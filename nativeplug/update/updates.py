@@ -237,7 +237,7 @@ class Updates:
                 self._refused = content.sha256, copy.copy(error)
             raise
         loaded = Loaded(generation, self.history.next_number(), admission.known)
-        self.origins.note(loaded, admission.verified)
+        self.origins.note(loaded, file, admission.verified)
         try:
             self._swap(plugin, loaded, derive, announce=True)
         except BaseException as error:
