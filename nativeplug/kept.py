@@ -2,22 +2,23 @@
 What took time to find out, kept on disk under the user's cache directory.
 
 A file is named by all that its contents depend on, and holds the SHA-256 of name and contents: a
-file that is damaged, or another's, is noticed and written anew. Writers put a whole file in place
-at once (rename(2)), so readers and other writers never see half of one. A cache that cannot be
-written to costs time, never an error.
+file that is damaged is noticed and written anew. That is no seal: who can write a file can compute
+its SHA-256. So files are believed because nobody else could have written them: see `storage`.
+A cache that cannot be used costs time, never an error.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
-import stat
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from nativeplug.directories import cache_directory
+from nativeplug.storage import Directory
 
 if TYPE_CHECKING:
     import logging
@@ -44,7 +45,16 @@ def load(name: str, what: str, decode: Callable[[memoryview], Value]) -> Value |
     if path is None:
         return None
     try:
-        return decode(_payload(name, _read_own(path)))
+        directory = Directory.open(path.parent, make=False)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        _warn_of_directory(str(path.parent), str(error))
+        return None
+    try:
+        with directory:
+            data = directory.read(path.name)
+        return decode(_payload(name, data))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -58,7 +68,9 @@ def store(name: str, what: str, payload: bytes) -> None:
     if path is None:
         return
     try:
-        _write(path, _digest(name, payload) + payload)
+        with Directory.open(path.parent) as directory, directory.replacing(path.name) as file:
+            file.write(_digest(name, payload))
+            file.write(payload)
     except OSError as error:
         _log().debug("cannot keep %s in %r: %s", what, str(path), error)
 
@@ -68,19 +80,19 @@ def _path_of(name: str) -> Path | None:
     return None if directory is None else directory / name
 
 
+@functools.cache  # once: it is the same for every file
+def _warn_of_directory(path: str, reason: str) -> None:
+    _log().warning(
+        "cannot use the cache in %r: %s; let NATIVEPLUG_CACHE_DIR name another directory",
+        path,
+        reason,
+    )
+
+
 def _log() -> logging.Logger:
     import logging  # only when there is something to say
 
     return logging.getLogger(__name__)
-
-
-def _read_own(path: Path) -> bytes:
-    """Return a file's bytes, if nobody but the user could have written them."""
-    with open(path, "rb") as file:
-        status = os.fstat(file.fileno())
-        if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise PermissionError("others could have written it")
-        return file.read()
 
 
 def _payload(name: str, data: bytes) -> memoryview:
@@ -94,20 +106,6 @@ def _digest(name: str, payload: bytes | memoryview) -> bytes:
     made = hashlib.sha256(os.fsencode(name) + b"\0")
     made.update(payload)
     return made.digest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    import tempfile
-
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 class Rows(Mapping[str, Value]):

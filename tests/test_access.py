@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import stat
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from nativeplug.load import access
+from nativeplug import access
+from support import descriptors
 
 US = os.getuid()
 TRUSTED = {0, US}
 STRANGER = US + 4711
+TMP = Path("/tmp")  # noqa: S108 - sticky, and root's
 
 
 @pytest.fixture
@@ -101,6 +105,27 @@ class TestWay:
         expected = f"the way to '{tmp_path / 'a'}' cannot be looked at: too many symbolic links"
         assert [expected] == found(tmp_path / "a")
 
+    def test_deleted_working_directory(
+        self, deep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where the working directory is gone, absolute paths still lead somewhere."""
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        monkeypatch.chdir(gone)
+        gone.rmdir()
+        assert [] == found(deep)
+        [reason] = access.find_writable("plugin.so", TRUSTED)
+        assert "the way to 'plugin.so' cannot be looked at: No such file or directory" == reason
+
+    def test_descriptors(self, deep: Path, tmp_path: Path) -> None:
+        """No descriptor stays open, wherever the way ends."""
+        (tmp_path / "a").symlink_to("one/../one/two")
+        before = descriptors()
+        for end in ("a/plugin.so", "a/none", "a/plugin.so/none"):
+            found(tmp_path / end)
+        next(access.walk(str(deep)))
+        assert before == descriptors()
+
     def test_missing(self, tmp_path: Path) -> None:
         """What is gone by now cannot be looked at."""
         [reason] = found(tmp_path / "none" / "plugin.so")
@@ -115,18 +140,16 @@ class TestSticky:
         deep.parent.chmod(0o1777)
         assert [] == found(deep)
 
-    def test_of_others(self, deep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_others(self) -> None:
         """What belongs to another can be replaced by that one."""
-        deep.parent.chmod(0o1777)
-        lstat = os.lstat
-
-        def of_a_stranger(path: str) -> os.stat_result:
-            fields = list(lstat(path))
-            fields[4] = STRANGER if path == str(deep) else fields[4]
-            return os.stat_result(fields)
-
-        monkeypatch.setattr(os, "lstat", of_a_stranger)
-        assert [writable(deep.parent, 0o1777)] == found(deep)
+        [fault] = access.find_writable(str(TMP / "*"), {0}, is_there=False)
+        mode = stat.S_IMODE(TMP.stat().st_mode)
+        assert writable(TMP, mode) == fault
+        with tempfile.TemporaryDirectory(dir=TMP) as directory:
+            if US == 0:
+                os.chown(directory, STRANGER, -1)
+            assert fault in [*access.find_writable(directory, {0})]
+            assert [] == [*access.find_writable(directory, {0, STRANGER, US})]
 
 
 class TestOwner:

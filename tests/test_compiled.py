@@ -198,7 +198,7 @@ class TestNowhere:
         assert UNIT == compiled.load_or_parse(KEY, Counter())
         assert [cache] == list(cache.parent.iterdir())
 
-    @pytest.mark.parametrize("call", ["os.replace", "tempfile.mkstemp", "pathlib.Path.mkdir"])
+    @pytest.mark.parametrize("call", ["os.replace", "os.mkdir", "os.urandom"])
     def test_not_writable(
         self,
         cache: Path,
@@ -230,7 +230,7 @@ class TestNowhere:
     def test_interrupted(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """An interrupt while the file is written leaves nothing behind."""
 
-        def interrupt(*_: object) -> None:
+        def interrupt(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("os.replace", interrupt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -15,7 +16,7 @@ from nativeplug.declare.declarations import same_type
 from nativeplug.errors import BuildError, DeclarationError, FormatError
 from nativeplug.load import told
 from nativeplug.load.told import InterfaceVersion
-from support import PLUGINS_C, PLUGINS_GO, BuildC, CPlugin, needs_go, patched
+from support import PLUGINS_C, PLUGINS_GO, BuildC, CPlugin, needs_go, patched, refuse
 from telling import declared_by, tell
 
 VERSION = InterfaceVersion("greeter", 1, 2)
@@ -172,11 +173,7 @@ class TestRefused:
     ) -> None:
         """Where the file cannot be written, nothing is left behind."""
         before = {*os.listdir(tmp_path)}
-
-        def fail(_source: object, _target: object) -> None:
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr("shutil.copymode", fail)
+        monkeypatch.setattr("os.fchmod", refuse(errno.ENOSPC))
         with pytest.raises(BuildError, match="No space left on device"):
             embed(plugin, header)
         assert before == {*os.listdir(tmp_path)}

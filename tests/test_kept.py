@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,6 +54,51 @@ def test_not_to_be_decoded(caplog: pytest.LogCaptureFixture) -> None:
     (record,) = caplog.records
     assert "cannot use things in" in record.message
     assert record.message.endswith("not one of mine")
+
+
+def forge(name: str, payload: bytes) -> bytes:
+    """Return what a file of the cache holds: SHA-256 has no key, so anybody can write it."""
+    return hashlib.sha256(name.encode() + b"\0" + payload).digest() + payload
+
+
+@pytest.mark.parametrize("make", [Path.symlink_to, Path.hardlink_to])
+def test_link(
+    cache: Path, make: Callable[[Path, Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A link of others to a file of the user's is not believed, whatever that file holds."""
+    upload = cache / "upload"
+    upload.write_bytes(forge("kind/name", b"chosen"))
+    (cache / "kind").mkdir(mode=0o700)
+    make(cache / "kind" / "name", upload)
+    (cache / "kind").chmod(0o777)
+    assert kept.load("kind/name", "things", bytes) is None
+    [record] = caplog.records
+    assert "can be written by others (mode 0777): chmod go-w" in record.message
+    assert record.message.endswith("; let NATIVEPLUG_CACHE_DIR name another directory")
+    assert kept.load("kind/name", "things", bytes) is None
+    assert [record] == caplog.records
+
+
+def test_symlink_in_a_directory_of_ours(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A symlink in a file's place is not followed, and is replaced."""
+    upload = cache / "upload"
+    upload.write_bytes(forge("kind/name", b"chosen"))
+    kept.store("kind/name", "things", b"content")
+    (cache / "kind" / "name").unlink()
+    (cache / "kind" / "name").symlink_to(upload)
+    assert kept.load("kind/name", "things", bytes) is None
+    assert os.strerror(errno.ELOOP) in caplog.text
+    kept.store("kind/name", "things", b"content")
+    assert b"content" == kept.load("kind/name", "things", bytes)
+    assert forge("kind/name", b"chosen") == upload.read_bytes()
+
+
+def test_not_stored_for_others(cache: Path) -> None:
+    """Where others can write nothing is kept."""
+    (cache / "kind").mkdir()
+    (cache / "kind").chmod(0o777)
+    kept.store("kind/name", "things", b"content")
+    assert [] == [*(cache / "kind").iterdir()]
 
 
 def test_no_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,25 +19,27 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "programs": set(),
     "directories": set(),
+    "access": {"directories"},
+    "storage": {"access"},
     "abi": set(),
-    "kept": {"directories"},
-    "load": {"errors", "directories", "kept", "abi", "_dl"},
+    "kept": {"directories", "storage"},
+    "load": {"errors", "directories", "access", "kept", "abi", "_dl"},
     "declare": {"errors", "programs", "kept", "abi"},
     "call": {"errors", "_core", "declare"},
     "cache": {"errors"},
     "options": {"errors"},
     "symbols": {"errors", "abi", "options", "load", "declare", "call"},
-    "trust": {"errors", "directories", "load"},
+    "trust": {"errors", "directories", "access", "storage", "load"},
     "update": {"errors", "directories", "load", "declare", "call", "symbols", "trust", "interface"},
     "interface": {"errors", "declare", "load.symbols", "load.told"},
     "checking": {"errors", "abi", "declare", "load", "trust", "interface", "symbols"},
     "plugin": {"errors", "directories", "_core", "options", "load", "declare", "call", "cache"}
     | {"symbols", "trust", "update", "interface"},
     # It reads files and headers, and loads nothing.
-    "build": {"errors", "programs", "directories", "declare"}
+    "build": {"errors", "programs", "directories", "storage", "declare"}
     | {f"load.{module}" for module in ("dynamic", "layout", "sections", "symbols", "told")},
     "": {"errors", "directories", "_core", "call", "trust", "update", "interface", "plugin"},
-    "cli": {"", "errors", "programs", "load", "declare", "call", "plugin", "build"}
+    "cli": {"", "errors", "programs", "storage", "load", "declare", "call", "plugin", "build"}
     | {"trust", "interface"}
     | {"checking"}
     # What `bench` needs to call one function in several ways; and what a file is known to tell.

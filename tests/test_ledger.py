@@ -87,7 +87,14 @@ class TestPlace:
         """What others could have written is not believed."""
         ENTRY.advance("1")
         (state / name).chmod(0o770)
-        assert "others could have written it" in reason("2")
+        assert f"'{state / name}' can be written by others (mode 0770)" in reason("2")
+
+    def test_writable_way(self, state: Path) -> None:
+        """Nor is what others could put in the place of its directory."""
+        ENTRY.advance("1")
+        state.parent.chmod(0o777)
+        expected = f"the directory '{state.parent}' can be written by others (mode 0777): chmod"
+        assert expected in reason("2")
 
     @pytest.mark.parametrize("name", ["versions.json", "versions.lock"])
     def test_link(self, name: str, state: Path) -> None:
@@ -146,21 +153,21 @@ class TestPlace:
         code = """
             import os, signal
             from nativeplug.trust import ledger
-            def is_free(folder):
-                with open(folder / "versions.lock") as file:
+            def is_free(directory):
+                with open(directory.path_of("versions.lock")) as file:
                     return ledger._try_to_lock(file.fileno())
-            with ledger._opened() as folder:
+            with ledger._opened() as directory:
                 staying = os.fork()
                 if staying == 0:
                     signal.alarm(30)
                     signal.pause()
                 leaving = os.fork()
                 if leaving:
-                    print(os.waitpid(leaving, 0)[1], is_free(folder))
+                    print(os.waitpid(leaving, 0)[1], is_free(directory))
                 held = len(ledger._held)
             if leaving == 0:
                 os._exit(held)
-            print(held, is_free(folder))
+            print(held, is_free(directory))
             os.kill(staying, signal.SIGKILL)
         """
         done = run_python(code, env={"NATIVEPLUG_STATE_DIR": str(state)})

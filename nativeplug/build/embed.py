@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from nativeplug.declare.sources import Source, from_caller, told_by
 from nativeplug.errors import BuildError, OpenError
 from nativeplug.load import dynamic, told
 from nativeplug.load.told import FORMAT, SECTION, InterfaceVersion
+from nativeplug.storage import replacing
 
 if TYPE_CHECKING:
     from nativeplug.load.symbols import Kind
@@ -158,13 +158,7 @@ def _check(made: bytes, name: str) -> None:
 
 def _replace(file: Path, data: bytes) -> None:
     """Put other bytes into a file at once, keeping its mode; a symlink stays one."""
-    real = Path(os.path.realpath(file))
-    descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.stem}-")
-    try:
-        with open(descriptor, "wb") as made:
-            made.write(data)
-        shutil.copymode(real, temporary)
-        os.replace(temporary, real)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    real = os.path.realpath(file)
+    with replacing(real) as made:
+        made.write(data)
+        os.fchmod(made.fileno(), stat.S_IMODE(os.stat(real).st_mode))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nativeplug.directories import get_include
+from nativeplug.storage import Directory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,10 +75,10 @@ def _private_folder() -> Path:
     """
     Make a directory for caches that outlives this process and that nobody else can write.
     """
-    folder = Path(tempfile.gettempdir(), f"nativeplug-go-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
-        return folder
-    # Somebody else was faster, in a directory that is open to all: do not build from their files.
-    return Path(tempfile.mkdtemp(prefix="nativeplug-go-"))
+    try:
+        path = Path(tempfile.gettempdir(), f"nativeplug-go-{os.geteuid()}")
+        with Directory.open(path) as directory:
+            return Path(directory.path)
+    except OSError:
+        # Somebody else was faster, in a directory that is open to all: do not build from theirs.
+        return Path(tempfile.mkdtemp(prefix="nativeplug-go-"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -11,6 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from nativeplug.cli.console import Failure
+from nativeplug.storage import replacing
 from nativeplug.trust import secretkey
 from nativeplug.trust.minisign import UntrustedError
 
@@ -18,6 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 PASSWORD: Final = "NATIVEPLUG_PASSWORD"  # noqa: S105 - the variable's name
 _SECRET_MODE: Final = 0o600
+_MODE: Final = 0o666
 
 
 def secret_key_option(command: Command) -> Command:
@@ -74,21 +75,5 @@ def write_whole(path: Path, text: str, *, secret: bool = False, replace: bool = 
     Raises:
         OSError: It cannot be written, or there is one.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, _SECRET_MODE if secret else 0o666 & ~_umask())
-            file.write(text)
-        if replace:
-            os.replace(temporary, path)
-        else:
-            os.link(temporary, path)  # unlike rename(2) it never replaces anything
-    finally:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+    with replacing(path, mode=_SECRET_MODE if secret else _MODE, replace=replace) as file:
+        file.write(text.encode())

@@ -21,9 +21,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from nativeplug import access
 from nativeplug.directories import cache_directory
 from nativeplug.errors import OpenError
-from nativeplug.load import access, origin
+from nativeplug.load import origin
 from nativeplug.load.key import cannot_open, real_path
 
 # Of Linux 6.3: without it a host that sets vm.memfd_noexec=1 refuses to map code.

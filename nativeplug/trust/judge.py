@@ -17,8 +17,9 @@ from datetime import datetime, timezone
 from fnmatch import fnmatchcase
 from typing import Final
 
+from nativeplug import access
 from nativeplug.errors import FormatError, OriginError
-from nativeplug.load import access, origin
+from nativeplug.load import origin
 from nativeplug.load.content import Content
 from nativeplug.trust import hardening, libraries
 from nativeplug.trust.comment import Comment, written

@@ -13,14 +13,13 @@ import contextlib
 import fcntl
 import json
 import os
-import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from nativeplug.directories import state_directory
+from nativeplug.storage import Directory
 from nativeplug.trust.comment import order_of
 from nativeplug.trust.minisign import UntrustedError
 
@@ -58,8 +57,8 @@ class Entry:
         Raises:
             UntrustedError: It is; or there is none, and there was; or the ledger is of no use.
         """
-        with _opened() as folder:
-            self._compare(_read(folder), version)
+        with _opened() as directory:
+            self._compare(_read(directory), version)
 
     def advance(self, version: str | None) -> None:
         """
@@ -68,12 +67,12 @@ class Entry:
         Raises:
             UntrustedError: As `check` does; it may have become too old meanwhile.
         """
-        with _opened() as folder:
-            versions = _read(folder)
+        with _opened() as directory:
+            versions = _read(directory)
             known = self._compare(versions, version)
             if version is not None and (known is None or order_of(version) > order_of(known)):
                 versions.setdefault(self.key, {})[self.name] = version
-                _write(folder, versions)
+                _write(directory, versions)
 
     def _compare(self, versions: _Versions, version: str | None) -> str | None:
         known = versions.get(self.key, {}).get(self.name)
@@ -87,7 +86,7 @@ class Entry:
 
 
 @contextlib.contextmanager
-def _opened() -> Iterator[Path]:
+def _opened() -> Iterator[Directory]:
     """Give the ledger's directory, for one at a time."""
     folder = state_directory()
     if folder is None:
@@ -96,17 +95,14 @@ def _opened() -> Iterator[Path]:
             "NATIVEPLUG_STATE_DIR"
         )
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_own(os.stat(folder))
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(folder / _LOCK, flags, 0o600)
-        _held.add(descriptor)
-        try:
-            _check_own(os.fstat(descriptor))
-            _lock(descriptor)
-            yield folder
-        finally:
-            _let_go(descriptor)
+        with Directory.open(folder) as directory:
+            descriptor = directory.open_file(_LOCK, os.O_RDWR | os.O_CREAT)
+            _held.add(descriptor)
+            try:
+                _lock(descriptor)
+                yield directory
+            finally:
+                _let_go(descriptor)
     except OSError as error:
         reason = error.strerror or str(error)
         path = str(folder / _NAME)
@@ -146,14 +142,11 @@ def _try_to_lock(descriptor: int) -> bool:
     return True
 
 
-def _read(folder: Path) -> _Versions:
+def _read(directory: Directory) -> _Versions:
     try:
-        descriptor = os.open(folder / _NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        data = directory.read(_NAME, _MOST_BYTES + 1)
     except FileNotFoundError:
         return {}
-    with open(descriptor, "rb") as file:
-        _check_own(os.fstat(descriptor))
-        data = file.read(_MOST_BYTES + 1)
     try:
         return _parse(data)
     except ValueError as error:  # json's and order_of's, too
@@ -172,22 +165,6 @@ def _parse(data: bytes) -> _Versions:
     return found
 
 
-def _write(folder: Path, versions: _Versions) -> None:
-    import tempfile
-
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".")
-    try:
-        with open(descriptor, "w") as file:
-            json.dump(versions, file, indent=1, sort_keys=True)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, folder / _NAME)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _check_own(status: os.stat_result) -> None:
-    """Refuse what another user could have written."""
-    if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise PermissionError("others could have written it")
+def _write(directory: Directory, versions: _Versions) -> None:
+    with directory.replacing(_NAME, sync=True) as file:
+        file.write(json.dumps(versions, indent=1, sort_keys=True).encode())

@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from nativeplug.load import access, origin
+from nativeplug import access
+from nativeplug.load import origin
 from nativeplug.load.searches import Searches
 
 #: How many libraries, and how many directories, are looked at.
