@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -13,10 +14,11 @@ from typing import Any
 
 import pytest
 
+import building
 import nativeplug
 from following import SETTLE, Calls, Follow, threads, wait_until_watched
 from gates import PATIENCE
-from nativeplug import build, programs
+from nativeplug import programs
 from nativeplug.update.follow import Follower
 from samples import MORE_VARIABLES, MORE_VARIABLES_DECLARED, PAIRS, PAIRS_DECLARED
 from signing import FAR, Deployed, Signer
@@ -37,6 +39,13 @@ from versions import Versions
 
 # For the package of the benchmarks. At the end: nativeplug itself is what was installed.
 sys.path.append(str(ROOT))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let all processes of the session share what they build."""
+    stack = contextlib.ExitStack()
+    config.add_cleanup(stack.close)
+    stack.enter_context(building.session())
 
 
 @pytest.hookimpl(wrapper=True)
@@ -71,7 +80,7 @@ def c_plugin(tmp_path_factory: pytest.TempPathFactory) -> CPlugin:
             header = PLUGINS_C / f"{name}.h"
             if header.exists():
                 shutil.copy(header, directory)
-            build.build(PLUGINS_C / f"{name}.c", plugin)
+            building.build(PLUGINS_C / f"{name}.c", plugin)
         return plugin
 
     return get
@@ -97,7 +106,7 @@ def go_plugin(
     def get(name: str) -> Path:
         plugin = directory / f"{name.replace('/', '_')}.so"
         if not plugin.exists():
-            build.build(PLUGINS_GO / name, plugin)
+            building.build(PLUGINS_GO / name, plugin)
         return plugin
 
     return get
@@ -132,7 +141,7 @@ def build_c(tmp_path: Path) -> BuildC:
     def make(text: str, name: str = "plugin", *flags: str) -> Path:
         source = tmp_path / f"{name}.c"
         source.write_text(textwrap.dedent(text))
-        return build.build(source, tmp_path / f"{name}.so", flags=flags)
+        return building.build(source, tmp_path / f"{name}.so", flags=flags)
 
     return make
 
@@ -160,17 +169,13 @@ def run_python(tmp_path: Path) -> RunPython:
 @pytest.fixture(scope="session")
 def compile_c(tmp_path_factory: pytest.TempPathFactory) -> Compile:
     """Return a function that compiles C text with further flags and returns the file."""
-    compiler = programs.c_compiler()
-    assert compiler is not None
 
     def compile_text(text: str, *flags: str, shared: bool = True) -> Path:
         folder = tmp_path_factory.mktemp("elf")
         source = folder / "plugin.c"
         source.write_text(text)
-        target = folder / "plugin.so"
         options = ["-shared", "-fPIC"] if shared else []
-        subprocess.run([*compiler, *options, "-o", target, source, *flags], check=True)
-        return target
+        return building.compile_c(source, folder / "plugin.so", *options, *flags)
 
     return compile_text
 
@@ -187,7 +192,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli")
     (folder / "kinds.h").write_text(KINDS_H)
     (folder / "kinds.c").write_text(KINDS_C)
-    return build.build(folder / "kinds.c")
+    return building.build(folder / "kinds.c")
 
 
 @pytest.fixture(scope="session")

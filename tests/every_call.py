@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import building
 import nativeplug
-from nativeplug import build
 from support import PLUGINS_C
 
 Action = Callable[[], object]
@@ -56,7 +56,7 @@ class Failing:
 def open_with(invoker: str, folder: Path, **options: Any) -> Any:
     """Build and open the plugin, with all its functions looked up for *invoker*."""
     shutil.copy(PLUGINS_C / "calls.h", folder)
-    plugin = build.build(PLUGINS_C / "calls.c", folder / "calls.so")
+    plugin = building.build(PLUGINS_C / "calls.c", folder / "calls.so")
     plg: Any = nativeplug.open(plugin, free={"copy": "free"}, save_errno=["fail"], **options)
     with mock.patch.dict(os.environ, NATIVEPLUG_INVOKER=invoker):
         for name in plg:

@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import building
 import hostile
 import nativeplug
 import prototypes
 from batches import Note, main
-from nativeplug import build
 from prototypes import VOID, Group, Prototype
 from sides import comparable
 
@@ -154,7 +154,7 @@ def ways(functions: Sequence[Prototype], folder: Path) -> list[Way]:
     """Return a way of each invoker; each has a copy of the plugin."""
     source = folder / "plugin.c"
     source.write_text(prototypes.source(functions))
-    plugin = build.build(source, flags=["-DPOINTERS_LEAD_NOWHERE", "-O1", "-g0"])
+    plugin = building.build(source, flags=["-DPOINTERS_LEAD_NOWHERE", "-O1", "-g0"])
     declared = prototypes.declarations(functions)
     return [
         Way(invoker, Path(shutil.copy(plugin, folder / f"{invoker}.so")), declared)

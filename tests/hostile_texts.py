@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import building
 from batches import Note, main
-from nativeplug import build, declare
+from nativeplug import declare
 from nativeplug.build.section import SectionError, with_section
 from nativeplug.declare.sources import told_by
 from nativeplug.errors import DeclarationError, FormatError
@@ -95,7 +96,7 @@ def readings(folder: Path) -> Sequence[Reading]:
     """Return what can be damaged of a plugin's file that tells of itself, and of a header."""
     source = folder / "plugin.c"
     source.write_text(PLUGIN_C)
-    plugin = build.build(source).read_bytes()
+    plugin = building.build(source).read_bytes()
     section = sections.find(plugin, told.SECTION)
     table = sections.Table.of(plugin)
     assert section is not None

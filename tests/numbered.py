@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import building
 import nativeplug
-from nativeplug import build
 from support import PLUGINS_C, PLUGINS_GO
 
 #: Gives a result of a plugin: `result` of the build that serves.
@@ -46,11 +46,11 @@ class Builds:
         self.header = folder / "numbered.h"
         made = folder / "made.so"
         if go:
-            build.build(PLUGINS_GO / "numbered", made)
+            building.build(PLUGINS_GO / "numbered", made)
             made.with_suffix(".h").replace(self.header)
         else:
             (folder / "more.h").write_text(f"{more}\n")
-            build.build(PLUGINS_C / "numbered.c", made, flags=["-include", f"{folder}/more.h"])
+            building.build(PLUGINS_C / "numbered.c", made, flags=["-include", f"{folder}/more.h"])
             shutil.copy(PLUGINS_C / "numbered.h", self.header)
         self._data = made.read_bytes()
         assert 2 <= self._data.count(_MARK), "the compiler has hidden the mark"

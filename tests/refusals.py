@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import building
 import nativeplug
 from elf_parts import MARKER, MARKING
-from nativeplug import Interface, PluginError, Policy, UpdateError, build, int64, int_
+from nativeplug import Interface, PluginError, Policy, UpdateError, int64, int_
 from numbered import put
 from signing import Signer
 
@@ -55,23 +56,16 @@ class Greeter(Interface, name="greeter", version="1.2"):
 
 
 class Compiler:
-    """Compiles each text once."""
+    """Compiles C texts."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._made: dict[tuple[str, ...], bytes] = {}
 
     def __call__(self, text: str, *flags: str) -> bytes:
         """Return the plugin of a C text."""
-        key = (text, *flags)
-        found = self._made.get(key)
-        if found is None:
-            source = self._folder / f"made{len(self._made)}.c"
-            source.write_text(text)
-            options = [f"-I{nativeplug.get_include()}", "-O0", *flags]
-            found = build.build(source, flags=options).read_bytes()
-            self._made[key] = found
-        return found
+        source = self._folder / "made.c"
+        source.write_text(text)
+        return building.build(source, flags=["-O0", *flags]).read_bytes()
 
 
 class Stage(contextlib.ExitStack):

@@ -16,9 +16,9 @@ from unittest import mock
 
 import cffi
 
+import building
 import nativeplug
 import prototypes
-from nativeplug import build
 from prototypes import CType, Group, Prototype
 
 Arguments = Sequence[Any]
@@ -121,7 +121,7 @@ def sides_of(functions: Sequence[Prototype], folder: Path) -> Iterator[Side]:
     source = folder / "plugin.c"
     source.write_text(prototypes.source(functions))
     # Some parameters are wider than they are declared, and nobody is to tell.
-    plugin = build.build(source, flags=["-g0"])
+    plugin = building.build(source, flags=["-g0"])
     for name, invoker, hold_gil, make in WAYS:
         copy = shutil.copy(plugin, folder / f"{name}.so")
         plg = nativeplug.open(copy, prototypes.declarations(functions), hold_gil=hold_gil)
@@ -148,7 +148,7 @@ def _compiled_by_cffi(functions: Sequence[Prototype], folder: Path) -> Any:
         builder.emit_c_code(str(written))
     # An extension module is a shared object like any other.
     flags = ["-O0", "-g0", "-I", sysconfig.get_path("include")]
-    spec = importlib.util.spec_from_file_location("reference", build.build(written, flags=flags))
+    spec = importlib.util.spec_from_file_location("reference", building.build(written, flags=flags))
     assert spec is not None
     return importlib.util.module_from_spec(spec)
 

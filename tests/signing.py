@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+import building
 import nativeplug
-from nativeplug import OriginError, build
+from nativeplug import OriginError
 from nativeplug.trust import Policy
 from nativeplug.trust.secretkey import SecretKey
 from versions import Versions
@@ -49,7 +50,7 @@ def build_unsigned(folder: Path, text: str) -> Path:
     """Build a plugin from C text under a name of its own."""
     source = folder / f"made{len([*folder.iterdir()])}.c"
     source.write_text(text)
-    return build.build(source)
+    return building.build(source)
 
 
 MARKING = """

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from nativeplug import abi, build, programs
+import building
+from nativeplug import abi, programs
 from nativeplug.load import dwarf, elf, facts
 from soaking import Measured, times
 from support import PLUGINS_C, PLUGINS_GO
@@ -88,7 +89,7 @@ def _project(folder: Path) -> Iterator[Path]:
             yield from _compiled([program, "-g", *options], source, source.with_suffix(".so"))
     if programs.go_toolchain() is not None:
         for theme in ("greeter", "structs", "strings", "numbers"):
-            yield build.build(PLUGINS_GO / theme, folder / f"go_{theme}.so")
+            yield building.build(PLUGINS_GO / theme, folder / f"go_{theme}.so")
 
 
 def _compiled(command: list[str], source: Path, made: Path) -> Iterator[Path]:

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import building
 import loading
 import makers
-from nativeplug import build
 from nativeplug.load import elf, layout, structure
 from soaking import Measured, main, times
 from support import PLUGINS_C, PLUGINS_GO
@@ -74,7 +74,7 @@ def false_refusals(scale: float, folder: Path) -> Measured:
 
 def check_cost(scale: float, folder: Path) -> Measured:
     """Measure the check of a Go plugin of 2 MB."""
-    data = build.build(PLUGINS_GO / "greeter", folder / "go.so").read_bytes()
+    data = building.build(PLUGINS_GO / "greeter", folder / "go.so").read_bytes()
     native, whole = [], []
     for _ in range(times(_CHECKS, scale)):
         begun = time.perf_counter()
@@ -133,8 +133,8 @@ def told(tally: Mapping[str, int]) -> str:
 
 def subjects(folder: Path, count: int) -> Iterator[tuple[str, bytes]]:
     """Give plugins in C and Go, and so many libraries of the system that can be loaded."""
-    yield "C", build.build(PLUGINS_C / "greeter.c", folder / "c.so").read_bytes()
-    yield "Go", build.build(PLUGINS_GO / "greeter", folder / "go.so").read_bytes()
+    yield "C", building.build(PLUGINS_C / "greeter.c", folder / "c.so").read_bytes()
+    yield "Go", building.build(PLUGINS_GO / "greeter", folder / "go.so").read_bytes()
     paths = [path for path in makers.libraries() if path.stat().st_size <= _LARGEST]
     random.Random(_SEED).shuffle(paths)  # noqa: S311 - it must be repeatable
     loaded = (

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import building
 from liveness_worker import EMPTY
-from nativeplug import build
 from soaking import Measured, main, times
 from support import PLUGINS_C, PLUGINS_GO, ROOT
 
@@ -26,8 +26,8 @@ def liveness(scale: float, folder: Path) -> Measured:
     before = _install_before(folder)
     if before is None:
         return Measured(float("inf"), f"not measured: no commit {_BEFORE} in the history")
-    plugins = [build.build(PLUGINS_C / "calls.c", folder / "calls.so")]
-    plugins.append(build.build(PLUGINS_GO / "greeter", folder / "greeter.so"))
+    plugins = [building.build(PLUGINS_C / "calls.c", folder / "calls.so")]
+    plugins.append(building.build(PLUGINS_GO / "greeter", folder / "greeter.so"))
     (folder / "calls.h").write_text((PLUGINS_C / "calls.h").read_text())
     found: tuple[_Times, _Times] = ({}, {})
     for _ in range(times(_PAIRS, scale)):

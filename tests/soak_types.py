@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from nativeplug import build, programs
+import building
+from nativeplug import programs
 from soak_abigail import libabigail
 from soaking import Measured, main, times
 from support import PLUGINS_GO
@@ -24,7 +25,7 @@ def debug_cost(scale: float, folder: Path) -> Measured:
     """
     if programs.go_toolchain() is None:
         return Measured(math.inf, "not measured: no Go")
-    made = build.build(PLUGINS_GO / "greeter", folder / "greeter.so")
+    made = building.build(PLUGINS_GO / "greeter", folder / "greeter.so")
     plugin, bare = _without(made, "debug"), _without(made, "bare", "--strip-debug")
     os.environ["NATIVEPLUG_CACHE_DIR"] = str(folder / "cache")
     os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")

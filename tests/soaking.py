@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import building
 from batches import run_script
 
 _SECONDS = 1800  # before a scenario is said to hang
@@ -38,7 +39,7 @@ def main(*scenarios: Scenario) -> None:
     name, scale = sys.argv[1:]
     faulthandler.dump_traceback_later(_SECONDS, exit=True)
     found = {scenario.__name__: scenario for scenario in scenarios}
-    with tempfile.TemporaryDirectory() as folder:
+    with building.session(), tempfile.TemporaryDirectory() as folder:
         measured = found[name](float(scale), Path(folder))
     sys.stdout.write(json.dumps(asdict(measured)))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.build import build
+from building import build
 from support import PLUGINS_GO, needs_go, refused, run
 
 

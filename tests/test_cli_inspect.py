@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nativeplug.build import build
+from building import build
 from support import EXPORTS_C, BuildC, CPlugin, refused, run
 from telling import tell
 

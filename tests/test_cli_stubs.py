@@ -117,11 +117,11 @@ def test_round_trip_go(name: str, go_plugin: CPlugin, monkeypatch: pytest.Monkey
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
     """Return a plugin whose header is beside it."""
-    from nativeplug import build
+    from building import build
 
     (tmp_path / "odd.h").write_text(ODD)
     (tmp_path / "odd.c").write_text(ODD_C)
-    return build.build(tmp_path / "odd.c", tmp_path / "odd.so")
+    return build(tmp_path / "odd.c", tmp_path / "odd.so")
 
 
 def test_odd(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,11 +221,11 @@ def test_told_name(elf_bytes: bytes, tmp_path: Path) -> None:
 
 def test_nothing(tmp_path: Path) -> None:
     """A plugin without anything is an empty class."""
-    from nativeplug import build
+    from building import build
 
     (tmp_path / "lib2none.c").write_text("")
     (tmp_path / "lib2none.h").write_text("")
-    plugin = build.build(tmp_path / "lib2none.c", tmp_path / "lib2none.so")
+    plugin = build(tmp_path / "lib2none.c", tmp_path / "lib2none.so")
     assert "'2none' cannot be a class's name in Python" in refused(run("stubs", plugin))
     text = run("stubs", plugin, "--name", "Nothing").stdout
     assert text.endswith("import nativeplug\n\n\nclass Nothing(nativeplug.Interface):\n    pass\n")
@@ -233,10 +233,10 @@ def test_nothing(tmp_path: Path) -> None:
 
 def test_never_loads(tmp_path: Path) -> None:
     """No code of the plugin runs."""
-    from nativeplug import build
+    from building import build
 
     (tmp_path / "loud.c").write_text(
         "#include <stdlib.h>\n__attribute__((constructor)) void loud(void) { abort(); }\n"
     )
     (tmp_path / "loud.h").write_text("void loud(void);\n")
-    assert "def loud(self) -> None: ..." in run("stubs", build.build(tmp_path / "loud.c")).stdout
+    assert "def loud(self) -> None: ..." in run("stubs", build(tmp_path / "loud.c")).stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug import build
+import building
 from nativeplug.load import generation
 from support import BuildC, call_int, error_of, load_generation, names
 
@@ -59,7 +59,7 @@ class Tree:
         soname = Path(target).name
         # An absolute path of a library without a soname would be kept as what is needed.
         flags = [*libraries, f"-Wl,-soname,{soname},-rpath,{rpath},--allow-shlib-undefined"]
-        build.build(source, self.root / target, flags=flags)
+        building.build(source, self.root / target, flags=flags)
 
 
 class TestOrigin:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import building
 import nativeplug
-from nativeplug import FormatError, OpenError, build
+from nativeplug import FormatError, OpenError
 from nativeplug.load import child, image, probe
 from support import BuildC, CPlugin, RunPython, call_int, descriptors, load_generation, needs_go
 
@@ -121,7 +122,7 @@ class TestDeaths:
             'package main\n\nimport "C"\n\nfunc init() { panic("no way") }\n\n'
             "//export One\nfunc One() int64 { return 1 }\n\nfunc main() {}\n"
         )
-        assert (death_of(build.build(source)) or "").endswith(": panic: no way")
+        assert (death_of(building.build(source)) or "").endswith(": panic: no way")
 
     def test_library_beside(self, build_c: BuildC, tmp_path: Path) -> None:
         """What is found relative to the plugin's place is found there, too."""

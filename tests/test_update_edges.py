@@ -11,8 +11,9 @@ from types import FrameType
 
 import pytest
 
+import building
 import nativeplug
-from nativeplug import ClosedError, DeclarationError, UpdateError, build
+from nativeplug import ClosedError, DeclarationError, UpdateError
 from support import RunPython
 from versions import DECLARED, Versions, refused
 
@@ -247,13 +248,13 @@ class TestSurroundings:
         folder.mkdir()
         for number in (1, 2):
             (folder / f"need{number}.c").write_text(f"int need(void) {{ return {number}; }}")
-            build.build(folder / f"need{number}.c", folder / f"libneed{number}.so")
+            building.build(folder / f"need{number}.c", folder / f"libneed{number}.so")
 
         def put(number: int) -> None:
             source = folder / "plugin.c"
             source.write_text("int need(void); int version(void) { return need(); }")
             flags = [f"-L{folder}", f"-lneed{number}", "-Wl,-rpath,$ORIGIN"]
-            build.build(source, folder / "next.so", flags=flags)
+            building.build(source, folder / "next.so", flags=flags)
             os.replace(folder / "next.so", folder / "plugin.so")
 
         put(1)
@@ -273,10 +274,10 @@ class TestSurroundings:
             static void *run(void *unused) { for (;;) usleep(1000); return unused; }
             void need(void) { pthread_t thread; pthread_create(&thread, 0, run, 0); }
         """)
-        build.build(tmp_path / "need.c", tmp_path / "libneed.so")
+        building.build(tmp_path / "need.c", tmp_path / "libneed.so")
         (tmp_path / "plugin.c").write_text("void need(void); void start(void) { need(); }")
         flags = [f"-L{tmp_path}", "-lneed", "-Wl,-rpath,$ORIGIN"]
-        build.build(tmp_path / "plugin.c", tmp_path / "plugin.so", flags=flags)
+        building.build(tmp_path / "plugin.c", tmp_path / "plugin.so", flags=flags)
         code = """
             import sys, time, nativeplug
             plg = nativeplug.open(sys.argv[1], "void start(void);", unload="when_idle")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+import building
 import nativeplug
 from gates import GATE_C
-from nativeplug import build
 
 #: From 3.12 on Python warns of fork() in a process with threads, which is what is tested.
 FORKING = {"PYTHONWARNINGS": "ignore::DeprecationWarning"}
@@ -53,7 +53,7 @@ class Versions:
         source = self._folder / "next.c"
         more = textwrap.dedent(more)
         source.write_text(_SOURCE.format(number=number, more=more, pass_gate=GATE_C))
-        return build.build(source, self._folder / "next.so", flags=["-O0", *flags])
+        return building.build(source, self._folder / "next.so", flags=["-O0", *flags])
 
     def put(self, number: int, more: str = "", *flags: str) -> Path:
         """Put a version in place: built beside, and renamed."""
