@@ -185,10 +185,10 @@ class Uses:
 @disjoint_base
 class PluginBase:
     """
-    What reads a plugin's attributes: its ``__dict__``, then the class, then ``_missing``.
+    What reads a plugin's attributes: a dictionary of its own, then the class, then ``_missing``.
 
-    ``lookup`` is in the ``__dict__``: it reads *resolved*, then calls ``resolve`` of *symbols*
-    (or ``lookup``, with what is no name). ``__dict__`` is read-only.
+    ``lookup`` is in that dictionary: it reads *resolved*, then calls ``resolve`` of *symbols*
+    (or ``lookup``, with what is no name). ``__dict__`` is what ``_contents()`` returns.
     """
 
     _symbols: Any
@@ -201,6 +201,9 @@ class PluginBase:
 
     def _remember(self, name: str, value: object, /) -> Any:
         """Make *value* an attribute, unless there is one of that name; return what is there."""
+
+    def _replace(self, name: str, value: object, /) -> None:
+        """Make *value* an attribute, in place of what is there."""
 
     def _forget(self) -> None:
         """Remove all attributes, and all that was resolved."""

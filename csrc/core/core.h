@@ -52,6 +52,7 @@ typedef enum {
 #define NP_METHODS(METHOD) \
     METHOD(_by_position)   \
     METHOD(_complete)      \
+    METHOD(_contents)      \
     METHOD(_convert)       \
     METHOD(_missing)       \
     METHOD(_not_text)      \

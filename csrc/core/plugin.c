@@ -9,8 +9,9 @@
  *
  * In front of the dictionary stand the last attributes that were read, by the
  * identity of their names, which are interned where a program spells them.
- * That saves half of the time. Nothing changes the dictionary but _remember
- * and the two that forget; __dict__ shows it read-only.
+ * That saves half of the time. For that nobody else may change the dictionary:
+ * `plg.__dict__` is a new one each time, which _contents makes. It has to be a
+ * real dict, for inspect.getattr_static and all that builds on it.
  *
  * A plugin owns all that it points to. Everything here needs the GIL.
  */
@@ -60,6 +61,14 @@ read_attribute(NpPlugin *plugin, PyObject *name, PyObject **value)
     return status;
 }
 
+/* The method of the class that derives from this one, which *self* is passed
+ * to: asking *self* for it would come back here. */
+static PyObject *
+class_method(PyObject *self, PyObject *name)
+{
+    return PyObject_GetAttr((PyObject *)Py_TYPE(self), name);
+}
+
 /* Apart from plugin_getattr, which thereby needs no stack frame. */
 static NP_NO_INLINE PyObject *
 find_attribute(PyObject *self, PyObject *name)
@@ -76,10 +85,7 @@ find_attribute(PyObject *self, PyObject *name)
     }
     PyErr_Clear();
     state = np_state_of(Py_TYPE(self));
-    /* Of the class: asking *self* for it would come back here. */
-    missing = state == NULL ? NULL
-                            : PyObject_GetAttr((PyObject *)Py_TYPE(self),
-                                               state->names._missing);
+    missing = state == NULL ? NULL : class_method(self, state->names._missing);
     if (missing == NULL) {
         return NULL;
     }
@@ -224,6 +230,20 @@ plugin_remember(PyObject *self, PyObject *args)
 }
 
 static PyObject *
+plugin_replace(PyObject *self, PyObject *args)
+{
+    NpPlugin *plugin = (NpPlugin *)self;
+    PyObject *name, *value;
+
+    if (!PyArg_ParseTuple(args, "UO:_replace", &name, &value) ||
+        PyDict_SetItem(plugin->attributes, name, value) < 0) {
+        return NULL;
+    }
+    clear_recent(plugin);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 plugin_forget(PyObject *self, PyObject *unused)
 {
     (void)unused;
@@ -250,12 +270,22 @@ plugin_forget_one(PyObject *self, PyObject *name)
 static PyObject *
 plugin_dict(PyObject *self, void *unused)
 {
+    NpState *state = np_state_of(Py_TYPE(self));
+    PyObject *method, *contents;
+
     (void)unused;
-    return PyDictProxy_New(((NpPlugin *)self)->attributes);
+    method = state == NULL ? NULL : class_method(self, state->names._contents);
+    if (method == NULL) {
+        return NULL;
+    }
+    contents = PyObject_CallOneArg(method, self);
+    Py_DECREF(method);
+    return contents;
 }
 
 static PyMethodDef plugin_methods[] = {
     {"_remember", plugin_remember, METH_VARARGS, NULL},
+    {"_replace", plugin_replace, METH_VARARGS, NULL},
     {"_forget", plugin_forget, METH_NOARGS, NULL},
     {"_forget_one", plugin_forget_one, METH_O, NULL},
     {NULL, NULL, 0, NULL},

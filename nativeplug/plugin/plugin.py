@@ -32,7 +32,8 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
 
     Its functions and variables are its attributes: ``plg.add(2, 3)``, ``plg.calls``,
     ``plg.calls = 7``; integer macros and enumerators too. A name that this class has itself is
-    found by `lookup`. Made by `nativeplug.open`. Safe to use from several threads.
+    found by `lookup`. A callable that is assigned to a function's name stands in for it until it
+    is deleted (see docs/testing.md). Made by `nativeplug.open`. Safe to use from several threads.
 
     A changed file is taken up by `update`, by the next `open`, or by itself (`follow`). Then all
     that came from the plugin, also what the program has kept, is the new version's: functions

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from nativeplug._core import PluginBase
 from nativeplug.call import Callback, Function, Variable
-from nativeplug.errors import ClosedError
+from nativeplug.errors import ClosedError, PluginError
 from nativeplug.symbols import Symbols
 
 if TYPE_CHECKING:
@@ -133,20 +134,40 @@ class View(PluginBase):
             return symbol.value
         return self._remember(name, symbol.builtin())
 
+    def _contents(self) -> dict[str, Any]:
+        """Return what ``__dict__`` is: every attribute that can be read, as it is now."""
+        found: dict[str, Any] = {}
+        with contextlib.suppress(ClosedError):
+            for name in (*self, *self._symbols.constants()):
+                if not hasattr(type(self), name):
+                    with contextlib.suppress(PluginError, UnicodeError):
+                        found[name] = getattr(self, name)
+        return found
+
     def __setattr__(self, name: str, value: Any) -> None:
-        """Write a variable."""
+        """Write a variable, or let a callable stand in for a function until it is deleted."""
         if hasattr(type(self), name):
             raise AttributeError(f"attribute {name!r} of a plugin cannot be set")
+        native = _function_of(value)
+        if self.closed and native is not None and native.name == name:
+            return  # nothing stands in for it: so a test may put it back after all was closed
         symbol = self.lookup(name)
-        if isinstance(symbol, Function):
+        if isinstance(symbol, Variable):
+            symbol.value = value
+        elif callable(value):
+            self._replace(name, symbol.builtin() if value is symbol else value)
+        else:
             raise AttributeError(  # noqa: TRY004 - what Python raises for attributes
-                f"{name!r} in plugin {self.path!r} is a function: {symbol!r}"
+                f"{name!r} in plugin {self.path!r} is a function: {symbol!r}; only a callable "
+                f"can stand in for it, not {type(value).__name__}"
             )
-        symbol.value = value
 
     def __delattr__(self, name: str) -> None:
-        """Refuse: what a plugin exports stays."""
-        raise AttributeError(f"{name!r} in plugin {self.path!r} cannot be deleted")
+        """End the standing in for a function; what a plugin exports stays."""
+        symbol = None if hasattr(type(self), name) else self._symbols.resolved.get(name)
+        if not isinstance(symbol, Function) or _function_of(getattr(self, name)) is symbol:
+            raise AttributeError(f"{name!r} in plugin {self.path!r} cannot be deleted")
+        self._forget_one(name)
 
     def __contains__(self, name: object) -> bool:
         """Tell whether *name* is declared and exported."""
@@ -158,7 +179,7 @@ class View(PluginBase):
 
     def __dir__(self) -> list[str]:
         """Return what can be written after the dot."""
-        own = [name for name in object.__dir__(self) if name not in _PRIVATE]
+        own = [name for name in dir(type(self)) if name not in _PRIVATE]
         if self.closed:
             return own
         return sorted({*own, *self, *self._symbols.constants()})
@@ -173,8 +194,15 @@ class View(PluginBase):
         raise TypeError(f"cannot pickle {self!r}: open it in the other process")
 
 
+def _function_of(value: object) -> Function | None:
+    """Return the function that a value is, or is the built-in function of."""
+    found = getattr(value, "__self__", value)
+    return found if isinstance(found, Function) else None
+
+
 _PRIVATE = {
     "_closed",
+    "_contents",
     "_following",
     "_disown",
     "_forget",
@@ -182,6 +210,7 @@ _PRIVATE = {
     "_missing",
     "_pins",
     "_remember",
+    "_replace",
     "_symbols",
     "_take_up",
     "_updates",

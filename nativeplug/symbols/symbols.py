@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import CellType
 
@@ -48,6 +48,8 @@ class Symbols:
         #: Declarations were found, so none need be looked for again.
         self.is_declared = False
         self._counts_held = False
+        # What `exported` has found, and of what.
+        self._listed: tuple[object, tuple[str, ...]] = None, ()
 
     @property
     def loaded(self) -> Loaded:
@@ -211,18 +213,23 @@ class Symbols:
 
     def is_exported(self, name: str) -> bool:
         """Tell whether a name is declared and exported."""
-        return bool(self._exported([name])) and name in self.declarations.symbols
-
-    def exported(self) -> list[str]:
-        """Return the names that are declared and exported, in the declarations' order."""
-        return self._exported(self.declarations.symbols)
-
-    def _exported(self, names: Iterable[str]) -> list[str]:
         while True:
-            loaded = self.loaded
+            loaded, given = self._both()
             with loaded.uses:
                 if self._serves(loaded):
-                    return [name for name in names if loaded.generation.has(name)]
+                    return name in given.declarations.lines and loaded.generation.has(name)
+
+    def exported(self) -> tuple[str, ...]:
+        """Return the names that are declared and exported, in the declarations' order."""
+        while True:
+            both = loaded, given = self._both()
+            with loaded.uses:
+                if self._serves(loaded):
+                    of, names = self._listed
+                    if of is not both:  # asking the loader takes long
+                        names = tuple(filter(loaded.generation.has, given.declarations.lines))
+                        self._listed = both, names
+                    return names
 
     def switch(
         self,
