@@ -69,6 +69,22 @@ class _Lib:
             One of ``NP_DL_*``.
         """
 
+    def np_dl_exports(
+        self, library: bytes, names: list[FFI.CData], count: int, found: FFI.CData, /
+    ) -> int:
+        """
+        Tell which symbols a library exports, or one that it needs.
+
+        Args:
+            library: As in another's DT_NEEDED.
+            names: The symbols' names, each a ``char[]``.
+            count: How many there are.
+            found: A ``_Bool[]`` of that length; true is written for those that it exports.
+
+        Returns:
+            0 when the library is not loaded.
+        """
+
     def np_dl_own_address(self, handle: FFI.CData, name: bytes, span: FFI.CData, /) -> int:
         """
         Find *name* where the object of *handle* lies.

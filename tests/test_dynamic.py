@@ -123,11 +123,11 @@ class TestImports:
         assert not dynamic.read(elf_bytes).stays
 
     def test_unique(self, compile_c: Compile, elf_bytes: bytes) -> None:
-        """Whether it has symbols that are the same in the whole process."""
+        """Its symbols that are the same in the whole process are named."""
         text = '__asm__(".data\\n.globl one\\n.type one, %gnu_unique_object\\none: .long 1\\n");'
         found = dynamic.read(compile_c(text).read_bytes())
-        assert (True, {"one": "variable"}) == (found.has_unique, found.exports)
-        assert not dynamic.read(elf_bytes).has_unique
+        assert ({"one"}, {"one": "variable"}) == ({*found.unique}, found.exports)
+        assert {} == dynamic.read(elf_bytes).unique
 
 
 class TestDamage:
@@ -139,7 +139,7 @@ class TestDamage:
         expected = dynamic.Dynamic(
             is_go=False,
             stays=False,
-            has_unique=False,
+            unique={},
             exports={},
             addresses={},
             untyped=frozenset(),

@@ -43,10 +43,11 @@ class TestReasons:
         path = compile_c(EXPORTS_C, "-Wl,-z,nodelete")
         assert "the file says so (DF_1_NODELETE)" == reason_of(path)
 
-    def test_unique(self, compile_c: Compile) -> None:
+    def test_shared(self, compile_c: Compile) -> None:
         """What is the same in the whole process stays with it."""
-        text = '__asm__(".data\\n.globl one\\n.type one, %gnu_unique_object\\none: .long 1\\n");'
-        assert "it has STB_GNU_UNIQUE symbols" == reason_of(compile_c(text))
+        file = dynamic.read(compile_c(EXPORTS_C).read_bytes())
+        expected = "it shares STB_GNU_UNIQUE symbols with a library"
+        assert expected == find_resident_reason(file, is_shared=True)
 
     @needs_go
     def test_go(self, go_plugin: CPlugin) -> None:

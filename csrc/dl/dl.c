@@ -109,6 +109,25 @@ np_dl_own_address(void *handle, const char *name,
     return address >= span->start && address < span->end ? address : 0;
 }
 
+/* Tell which of *count* *names* a *library* exports, or one that it needs:
+ * true in *found*. Returns 0 when it is not loaded. [no gil] */
+static int
+np_dl_exports(const char *library, const char *const *names, size_t count,
+              _Bool *found)
+{
+    void *handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
+
+    if (handle == NULL) {
+        (void)dlerror();
+        return 0;
+    }
+    for (size_t at = 0; at < count; at++) {
+        found[at] = found[at] || dlsym(handle, names[at]) != NULL;
+    }
+    dlclose(handle);
+    return 1;
+}
+
 /* What find_span looks for, and what it finds. */
 struct search {
     uintptr_t address;

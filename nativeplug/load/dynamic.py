@@ -30,6 +30,7 @@ _DF_1_NODELETE = 0x8
 _SYMBOL = {32: "IIIBBH", 64: "IBBHQQ"}
 # Which of these are name, info, other, section, value and size.
 _FIELDS = {32: itemgetter(0, 3, 4, 5, 1, 2), 64: itemgetter(0, 1, 2, 3, 4, 5)}
+_INFO = {32: 12, 64: 4}
 _STB_GLOBAL, _STB_WEAK, _STB_GNU_UNIQUE = 1, 2, 10
 _BINDINGS = frozenset({_STB_GLOBAL, _STB_WEAK, _STB_GNU_UNIQUE})
 _VISIBILITIES = frozenset({0, 3})  # STV_DEFAULT, STV_PROTECTED
@@ -47,8 +48,9 @@ class Dynamic:
     is_go: bool
     #: It asks not to be unloaded (DF_1_NODELETE).
     stays: bool
-    #: It has symbols that are the same in all files of the process, for ever (STB_GNU_UNIQUE).
-    has_unique: bool
+    #: Its symbols that are one for all files of the process (STB_GNU_UNIQUE), and where in the file
+    #: their bindings are (st_info).
+    unique: Mapping[str, int]
     #: What it exports, leaving out its runtime's own: default versions, at a place in the file.
     exports: Mapping[str, Kind]
     #: Where in memory they are, counted from the file's beginning there.
@@ -82,7 +84,7 @@ def read(data: bytes) -> Dynamic:
     return Dynamic(
         is_go,
         stays,
-        symbols.has_unique,
+        symbols.unique,
         exports,
         addresses=symbols.addresses,
         untyped=frozenset(symbols.untyped),
@@ -146,7 +148,7 @@ class _Symbols:
         self.sizes: dict[str, int] = {}
         self.readonly: set[str] = set()
         self.imports: set[str] = set()
-        self.has_unique = False
+        self.unique: dict[str, int] = {}
 
     def read(self, section: _Section) -> None:
         table, names = section.offset(_DT_SYMTAB), section.offset(_DT_STRTAB)
@@ -157,8 +159,9 @@ class _Symbols:
         rows = form.iter_unpack(memoryview(data)[table : table + count * form.size])
         versions = section.offset(_DT_VERSYM)
         marks = repeat(0) if versions is None else section.unpack(f"{count}H", versions)
-        for mark, (name, info, other, place, value, size) in zip(
-            marks, map(_FIELDS[target.word_size], rows), strict=False
+        places = range(table + _INFO[target.word_size], len(data), form.size)
+        for at, mark, (name, info, other, place, value, size) in zip(
+            places, marks, map(_FIELDS[target.word_size], rows), strict=False
         ):
             binding, visibility = info >> 4, other & 3
             if binding not in _BINDINGS or visibility not in _VISIBILITIES:
@@ -167,8 +170,10 @@ class _Symbols:
             text = data[start : data.index(b"\0", start)].decode("utf-8", "surrogateescape")
             if place == _SHN_UNDEF:
                 self.imports.add(text)
-            elif place != _SHN_ABS and not mark & _VERSION_HIDDEN and text not in LINKER_NAMES:
-                self.has_unique |= binding == _STB_GNU_UNIQUE
+                continue
+            if binding == _STB_GNU_UNIQUE:
+                self.unique[text] = at
+            if place != _SHN_ABS and not mark & _VERSION_HIDDEN and text not in LINKER_NAMES:
                 self._export(section, text, info & 0xF, value, size)
 
     def _export(self, section: _Section, name: str, written: int, address: int, size: int) -> None:

@@ -7,6 +7,8 @@ Together with `generation`, which keeps them, the only Python that touches one.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from itertools import compress
 from pathlib import Path
 
 from _cffi_backend import FFI
@@ -37,6 +39,21 @@ def symbol(handle: FFI.CData, name: bytes) -> tuple[int, int, str]:
     address, text = ffi.new("void **"), ffi.new("char[]", _TEXT_SIZE)
     found = lib.np_dl_symbol(handle, name, address, text, _TEXT_SIZE)
     return found, int(ffi.cast("uintptr_t", address[0])), _text(text)
+
+
+def find_exported(library: str, names: Iterable[str]) -> list[str] | None:
+    """
+    Return which of these names a library exports, or one that it needs.
+
+    Returns:
+        None when the library is not loaded.
+    """
+    wanted = [*names]
+    texts = [ffi.new("char[]", name.encode("utf-8", "surrogateescape")) for name in wanted]
+    found = ffi.new("_Bool[]", len(wanted))
+    if not lib.np_dl_exports(os.fsencode(library), texts, len(wanted), found):
+        return None
+    return list(compress(wanted, found))
 
 
 def path_of(handle: FFI.CData) -> str:

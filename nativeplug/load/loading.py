@@ -10,7 +10,7 @@ from _cffi_backend import FFI
 
 from nativeplug._dl import ffi
 from nativeplug.errors import ForkError, FormatError, OpenError
-from nativeplug.load import elf, handle, image
+from nativeplug.load import elf, handle, image, unique
 from nativeplug.load.content import Content
 from nativeplug.load.generation import Generation
 from nativeplug.load.image import Image
@@ -67,8 +67,10 @@ def load_file(
     """
     check_file(path, content)
     file = content.file
-    resident = find_resident_reason(file)
-    made = image.copy(content.path, content.data, content.sha256, trusted=trusted)
+    own = unique.find_own(content.data, file)
+    resident = find_resident_reason(file, is_shared=len(own) < len(file.unique))
+    data = unique.give_own(content.data, own)
+    made = image.copy(content.path, data, content.sha256, trusted=trusted)
     with contextlib.closing(made) as copy:
         _refuse_death(path, find_death(path, copy) if probe else None)
         ready()

@@ -34,12 +34,16 @@ _LASTING = {
 }
 
 
-def find_resident_reason(file: Dynamic) -> str | None:
+def find_resident_reason(file: Dynamic, *, is_shared: bool = False) -> str | None:
     """
     Say why a file has to stay mapped once it is loaded.
 
     What it does through a library of its own, or by a name that it asks for as it runs, cannot
     be seen.
+
+    Args:
+        file: What was read of it.
+        is_shared: It keeps symbols that are one for the whole process; see `unique`.
 
     Returns:
         The reason, in plain words; None when nothing speaks against unloading it.
@@ -48,8 +52,8 @@ def find_resident_reason(file: Dynamic) -> str | None:
         return "Go cannot be unloaded"
     if file.stays:
         return "the file says so (DF_1_NODELETE)"
-    if file.has_unique:
-        return "it has STB_GNU_UNIQUE symbols"
+    if is_shared:
+        return "it shares STB_GNU_UNIQUE symbols with a library"
     for name, words in _LASTING.items():
         if name in file.imports:
             return f"it {words} (imports {name})"
