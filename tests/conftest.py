@@ -17,10 +17,16 @@ import pytest
 import building
 import nativeplug
 from following import SETTLE, Calls, Follow, threads, wait_until_watched
-from gates import PATIENCE
+from gates import PATIENCE, Gate
 from nativeplug import programs
 from nativeplug.update.follow import Follower
-from samples import MORE_VARIABLES, MORE_VARIABLES_DECLARED, PAIRS, PAIRS_DECLARED
+from samples import (
+    GATED_CONSTRUCTOR,
+    MORE_VARIABLES,
+    MORE_VARIABLES_DECLARED,
+    PAIRS,
+    PAIRS_DECLARED,
+)
 from signing import FAR, Deployed, Signer
 from support import (
     EXPORTS_C,
@@ -233,17 +239,15 @@ def greeter(c_plugin: CPlugin) -> Iterator[nativeplug.Plugin]:
 
 
 @pytest.fixture
-def slow(
-    c_plugin: CPlugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[int], Path]:
-    """Give a function that copies a plugin whose constructor takes so many milliseconds."""
-
-    def make(milliseconds: int) -> Path:
-        monkeypatch.setenv("NATIVEPLUG_SLOW_MS", str(milliseconds))
-        monkeypatch.setenv("NATIVEPLUG_CONSTRUCTOR_LOG", str(tmp_path / "log"))
-        return Path(shutil.copy(c_plugin("slow_constructor"), tmp_path / "slow.so"))
-
-    return make
+def gated(
+    compile_c: Compile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Path, Gate]]:
+    """Give a plugin whose constructor notes its runs in the file ``log`` beside, and its gate."""
+    path = Path(shutil.copy(compile_c(GATED_CONSTRUCTOR), tmp_path / "gated.so"))
+    monkeypatch.setenv("NATIVEPLUG_CONSTRUCTOR_LOG", str(tmp_path / "log"))
+    with Gate() as gate:
+        monkeypatch.setenv("NATIVEPLUG_GATE", f"{gate.arrived} {gate.opened}")
+        yield path, gate
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """
 What lets a test decide the order of things, so that none depends on how long anything takes.
 
-A `Gate` holds C code up until the test lets it go on; `background` runs a function in a thread
-that is joined, and whose error is the test's; `wait_for` waits for what happens by itself.
+A `Gate` holds C code up until the test lets it go on; `background` runs functions in threads
+that are joined, and whose errors are the test's; `at_once` runs one function in many threads;
+`interrupted` lets a signal handler come between the lines of the library; `wait_for` waits for
+what happens by itself.
 """
 
 from __future__ import annotations
@@ -10,29 +12,45 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import TypeVar
+from types import CodeType, FrameType
+from typing import Any, TypeVar
 
 from typing_extensions import Self
+
+import nativeplug
 
 #: For how many seconds to wait for what must come. Only a defect waits so long: nothing is
 #: learnt from the limit, so it may be as long as a slow machine needs.
 PATIENCE = 240.0
 
+#: Where the lines of ours are.
+_OURS = os.path.dirname(nativeplug.__file__)
+
 _Result = TypeVar("_Result")
 
 #: What C code needs for a gate: ``pass_gate(arrived, opened)`` says that it has come, and waits.
-GATE_C = """
+#: It returns 1 once the gate is open, and 0 if nobody opens it: a call that holds the GIL, and
+#: so keeps the test from opening the gate, is told by that.
+GATE_C = f"""
+#include <poll.h>
 #include <unistd.h>
-static void pass_gate(int arrived, int opened) {
+static int pass_gate(int arrived, int opened) {{
+    struct pollfd gate = {{.fd = opened, .events = POLLIN}};
     char byte = 0;
+    int ready = -1;
     if (write(arrived, &byte, 1) == 1)
-        while (read(opened, &byte, 1) < 0) ; /* a signal came between */
-}
+        while ((ready = poll(&gate, 1, {PATIENCE * 1000:.0f})) < 0) ; /* a signal came between */
+    return ready > 0;
+}}
 """
+
+#: The environment of a child process that imports this module.
+GATES = {"PYTHONPATH": os.path.dirname(__file__)}
 
 
 class Gate:
@@ -46,10 +64,9 @@ class Gate:
     def __init__(self) -> None:
         """Make a gate that is closed."""
         self._arrivals, self.arrived = os.pipe()
-        self.opened, self._closed = os.pipe()
+        self.opened, self._open = os.pipe()
         for descriptor in (self.arrived, self.opened):
             os.set_inheritable(descriptor, True)  # noqa: FBT003 - the signature of os
-        self._is_open = False
 
     def wait(self) -> None:
         """Wait until C code has come to the gate; each that comes is waited for once."""
@@ -59,9 +76,7 @@ class Gate:
 
     def open(self) -> None:
         """Let everybody pass, now and later."""
-        if not self._is_open:
-            self._is_open = True
-            os.close(self._closed)  # read(2) gives the end of the file from now on
+        os.write(self._open, b"x")  # nobody reads it, so it is there for all
 
     def __enter__(self) -> Self:
         """Return the gate, which opens at the end of the ``with`` statement at the latest."""
@@ -86,6 +101,53 @@ def background(*functions: Callable[[], _Result]) -> Iterator[list[Future[_Resul
     yield futures
     for future in futures:
         future.result(PATIENCE)
+
+
+def at_once(count: int, function: Callable[[], _Result]) -> list[_Result]:
+    """Run a function in so many threads, which begin together; return what each returned."""
+    barrier = threading.Barrier(count)
+
+    def work() -> _Result:
+        barrier.wait(PATIENCE)
+        return function()
+
+    with background(*[work] * count) as futures:
+        pass
+    return [future.result() for future in futures]
+
+
+def interrupted(function: Callable[[], _Result], handler: Callable[[], object]) -> _Result:
+    """
+    Call a function; before each line of ours that it comes to, a handler runs.
+
+    So may the handler of a signal, which comes wherever it pleases. A line that is come to again
+    is not interrupted again. The thread is another one: it may lock itself.
+    """
+    seen: set[tuple[CodeType, int]] = set()
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        if not frame.f_code.co_filename.startswith(_OURS):
+            return None
+        place = frame.f_code, frame.f_lineno
+        if event == "line" and place not in seen:
+            seen.add(place)
+            handler()
+        return trace
+
+    def work() -> _Result:
+        sys.settrace(trace)
+        try:
+            return function()
+        finally:
+            sys.settrace(None)
+
+    with background(work) as (call,):
+        return call.result(PATIENCE)
+
+
+def count_waiting(event: threading.Event) -> int:
+    """Count the threads that wait for an event."""
+    return len(event._cond._waiters)  # type: ignore[attr-defined]
 
 
 def _run(function: Callable[[], _Result], future: Future[_Result]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gates import GATE_C
+
 # Variables of the kinds that plugins_c/variables.c has not.
 MORE_VARIABLES = """
 #include <wchar.h>
@@ -66,3 +68,26 @@ int late(void);
 NUMBER = "int number(void);"
 SEVEN = "int number(void) { return 7; }"
 EIGHT = "int number(void) { return 8; }"
+
+# A constructor that waits at the gate that the environment names, and leaves a trace.
+GATED_CONSTRUCTOR = f"""
+#include <stdio.h>
+#include <stdlib.h>
+{GATE_C}
+int passed; /* 1 if the gate was opened */
+static int runs;
+__attribute__((constructor)) static void construct(void) {{
+    const char *gate = getenv("NATIVEPLUG_GATE"), *path = getenv("NATIVEPLUG_CONSTRUCTOR_LOG");
+    int arrived, opened;
+    if (gate != NULL && sscanf(gate, "%d %d", &arrived, &opened) == 2)
+        passed = pass_gate(arrived, opened);
+    runs++;
+    FILE *log = path == NULL ? NULL : fopen(path, "a");
+    if (log != NULL) {{
+        fprintf(log, "constructed in process %ld\\n", (long)getpid());
+        fclose(log);
+    }}
+}}
+int constructed(void) {{ return runs; }} /* how often the constructor of this copy ran: 1 */
+"""
+GATED_CONSTRUCTOR_DECLARED = "int constructed(void); extern int passed;"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import threading
-import time
 from collections.abc import Callable
-from types import FrameType
 from typing import Any, NoReturn
 
 import pytest
 
+from gates import PATIENCE, at_once, background, count_waiting, interrupted, wait_for
 from nativeplug.cache import Cache, ReentrantLoadError
 from nativeplug.errors import OpenError
 from support import RunPython
@@ -35,24 +33,9 @@ def refuse() -> NoReturn:
     raise OpenError("cannot open plugin 'p': no", path="p", reason="no")
 
 
-def in_threads(count: int, work: Callable[[], object]) -> list[object]:
-    """Run *work* in threads at once; return what each returned or raised."""
-    outcomes: list[object] = []
-    gate = threading.Barrier(count)
-
-    def run() -> None:
-        gate.wait()
-        try:
-            outcomes.append(work())
-        except BaseException as error:  # noqa: BLE001 - it is what the test looks at
-            outcomes.append(error)
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
+def waiting(cache: Cache[str, Thing]) -> int:
+    """Count the threads that wait for the load of "a"."""
+    return count_waiting(cache._entries["a"].done)
 
 
 class TestGet:
@@ -160,23 +143,29 @@ class TestThreads:
 
         def load() -> Thing:
             loads.append(threading.get_ident())
-            time.sleep(0.05)
+            wait_for(lambda: waiting(cache) == MANY - 1)
             return Thing()
 
-        outcomes = in_threads(MANY, lambda: cache.get("a", load))
+        outcomes = at_once(MANY, lambda: cache.get("a", load))
         assert 1 == len(loads)
         assert {cache.peek("a")} == set(outcomes)
 
     def test_one_failure(self, cache: Cache[str, Thing]) -> None:
         """Threads that wait for a failing load get equal errors, each its own."""
-        waiting = threading.Event()
+        loads = []
 
         def load() -> NoReturn:
-            waiting.wait(0.1)
+            loads.append(threading.get_ident())
+            wait_for(lambda: waiting(cache) == MANY - 1)
             refuse()
 
-        outcomes = in_threads(MANY, lambda: cache.get("a", load))
-        errors = [outcome for outcome in outcomes if isinstance(outcome, OpenError)]
+        def work() -> OpenError:
+            with pytest.raises(OpenError) as caught:
+                cache.get("a", load)
+            return caught.value
+
+        errors = at_once(MANY, work)
+        assert 1 == len(loads)
         assert MANY == len({id(error) for error in errors})
         assert {("cannot open plugin 'p': no", "p", "no")} == {
             (str(error), error.path, error.reason) for error in errors
@@ -202,13 +191,19 @@ class TestThreads:
         interrupts = [KeyboardInterrupt()]
 
         def load() -> Thing:
-            time.sleep(0.05)
             if interrupts:
+                wait_for(lambda: waiting(cache) == 7)
                 raise interrupts.pop()
             return Thing()
 
-        outcomes = in_threads(8, lambda: cache.get("a", load))
-        assert 1 == sum(isinstance(outcome, KeyboardInterrupt) for outcome in outcomes)
+        def work() -> Thing | None:
+            try:
+                return cache.get("a", load)
+            except KeyboardInterrupt:
+                return None
+
+        outcomes = at_once(8, work)
+        assert 1 == outcomes.count(None)
         assert 7 == outcomes.count(cache.peek("a"))
 
     def test_no_lock_while_loading(self, cache: Cache[str, Thing]) -> None:
@@ -217,18 +212,16 @@ class TestThreads:
 
         def load() -> Thing:
             started.set()
-            finish.wait()
+            assert finish.wait(PATIENCE)
             return Thing()
 
-        thread = threading.Thread(target=cache.get, args=("slow", load))
-        thread.start()
-        started.wait()
-        other = cache.get("quick", Thing)
-        assert cache.peek("slow") is None
-        assert [other] == cache.values()
-        cache.discard(other)
-        finish.set()
-        thread.join()
+        with background(lambda: cache.get("slow", load)):
+            assert started.wait(PATIENCE)
+            other = cache.get("quick", Thing)
+            assert cache.peek("slow") is None
+            assert [other] == cache.values()
+            cache.discard(other)
+            finish.set()
         assert cache.peek("slow") is not None
 
     def test_get_and_discard(self, cache: Cache[str, Thing]) -> None:
@@ -238,7 +231,7 @@ class TestThreads:
             for _ in range(200):
                 cache.discard(cache.get("a", Thing))
 
-        assert [None] * 8 == in_threads(8, work)
+        at_once(8, work)
         assert [] == cache.values()
 
 
@@ -248,18 +241,11 @@ class TestSignals:
     def test_handler_uses_the_cache(self, cache: Cache[str, Thing]) -> None:
         """A handler that loads and discards cannot lock the thread that it interrupts."""
 
-        def handle(_number: int, _frame: FrameType | None) -> None:
+        def handle() -> None:
             with contextlib.suppress(ReentrantLoadError):
                 cache.discard(cache.get("a", Thing))
 
-        before = signal.signal(signal.SIGALRM, handle)
-        signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
-        try:
-            for _ in range(3000):
-                cache.discard(cache.get("a", Thing))
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+        interrupted(lambda: cache.discard(cache.get("a", Thing)), handle)
         assert [] == cache.values()
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
-import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import nativeplug
+from gates import GATE_C, PATIENCE, Gate, background
 from nativeplug import ClosedError, Plugin
 from support import BuildC, CPlugin
 
@@ -88,19 +88,15 @@ class TestClosing:
 
     def test_calls_under_way(self, build_c: BuildC) -> None:
         """A call that began before the plugin was closed ends as usual."""
-        text = """
-            #define _GNU_SOURCE
-            #include <unistd.h>
-            int nap(void) { usleep(200000); return 7; }
-        """
-        plg, results = nativeplug.open(build_c(text), "int nap(void);"), []
-        thread = threading.Thread(target=lambda nap: results.append(nap()), args=(plg.nap,))
-        thread.start()
-        time.sleep(0.05)
-        plg.close()
-        assert [] == results
-        thread.join()
-        assert [7] == results
+        text = GATE_C + "int gated(int arrived, int opened) { return pass_gate(arrived, opened); }"
+        plg = nativeplug.open(build_c(text), "int gated(int arrived, int opened);")
+        gated = plg.gated
+        with Gate() as gate, background(lambda: gated(gate.arrived, gate.opened)) as (call,):
+            gate.wait()
+            plg.close()
+            assert not call.done()
+            gate.open()
+            assert 1 == call.result(PATIENCE)
 
     def test_lookup_meanwhile(self, c_plugin: CPlugin) -> None:
         """A function that is looked up while the plugin is closed is closed too."""
@@ -111,10 +107,8 @@ class TestClosing:
                 with contextlib.suppress(ClosedError):
                     kept.extend(plg.lookup(name) for name in plg)
 
-            thread = threading.Thread(target=work, args=(plg, kept))
-            thread.start()
-            plg.close()
-            thread.join()
+            with background(functools.partial(work, plg, kept)):
+                plg.close()
             for function in kept:
                 with pytest.raises(ClosedError):
                     function(1)

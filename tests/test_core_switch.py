@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from types import CellType
 
 import pytest
 
 import nativeplug
+from gates import GATE_C, Gate, background
 from nativeplug._core import Uses, switch
 from nativeplug.call import Function
 from support import BuildC, function_of
@@ -18,13 +17,13 @@ from support import BuildC, function_of
 def plg(build_c: BuildC) -> nativeplug.Plugin:
     """Give a plugin whose functions tell where they are."""
     path = build_c(
-        """
+        GATE_C
+        + """
         #include <stdint.h>
-        #include <unistd.h>
         static char place[8];
         int64_t one(void) { return 1; }
         int64_t two(void) { return 2; }
-        int64_t sleeping(int64_t ms) { usleep(ms * 1000); return 1; }
+        int64_t gated(int arrived, int opened) { return pass_gate(arrived, opened); }
         void *inside(void) { return place; }
         void *outside(void *given) { return given; }
         int64_t many(int64_t a, int64_t b, int64_t c, int64_t d) { return a + b + c + d; }
@@ -32,7 +31,8 @@ def plg(build_c: BuildC) -> nativeplug.Plugin:
     )
     return nativeplug.open(
         path,
-        "int64_t one(void); int64_t two(void); int64_t sleeping(int64_t ms); void *inside(void);"
+        "int64_t one(void); int64_t two(void); int64_t gated(int arrived, int opened);"
+        "void *inside(void);"
         "void *outside(void *given); int64_t many(int64_t a, int64_t b, int64_t c, int64_t d);",
         hold_gil=["two"],
     )
@@ -90,14 +90,11 @@ class TestUses:
 
     def test_call_under_way(self, plg: nativeplug.Plugin) -> None:
         """A call is counted as long as it runs."""
-        thread = threading.Thread(target=plg.sleeping, args=(300,))
-        thread.start()
-        deadline = time.monotonic() + 10
-        while not plg.generations[0].calls and time.monotonic() < deadline:
-            time.sleep(0.001)
+        with Gate() as gate, background(lambda: plg.gated(gate.arrived, gate.opened)):
+            gate.wait()
 
-        assert 1 == plg.generations[0].calls
-        thread.join()
+            assert 1 == plg.generations[0].calls
+            gate.open()
         assert 0 == plg.generations[0].calls
 
     def test_outlived_by_a_call(self) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import nativeplug
+from gates import Gate, at_once, background, wait_for
 from nativeplug.plugin.files import files
 from versions import DECLARED, Versions
 
@@ -18,6 +19,13 @@ def version_of(path: Path | str) -> int:
     """Open a file and return its version."""
     number: int = nativeplug.open(path, DECLARED).version()
     return number
+
+
+def loads_under_way() -> Iterator[object]:
+    """Yield the keys that are being loaded."""
+    for key, entry in list(files._entries.items()):
+        if not entry.done.is_set():
+            yield key
 
 
 class TestOnePlugin:
@@ -124,43 +132,26 @@ class TestOnePlugin:
         """Threads that open a changed file cause one update, and get one object."""
         plg = nativeplug.open(versions.put(1), DECLARED)
         versions.put(2)
-        gate, found = threading.Barrier(8), []
 
-        def work() -> None:
-            gate.wait()
-            found.append(nativeplug.open(versions.path))
-
-        threads = [threading.Thread(target=work) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-        assert [plg] * 8 == found
+        assert [plg] * 8 == at_once(8, lambda: nativeplug.open(versions.path))
         assert (2, 2) == (plg.version(), len(plg.generations))
 
     def test_changed_while_it_is_loaded(self, versions: Versions) -> None:
         """Two threads that load what a path names one after the other end with one object."""
-        gate = versions.path.with_name("gate")
-        slow = f"""
-            __attribute__((constructor)) static void wait(void) {{
-                while (access("{gate}", F_OK)) usleep(1000); }}
-        """
-        versions.put(1, slow)
-        found: list[nativeplug.Plugin] = []
-        thread = threading.Thread(
-            target=lambda: found.append(nativeplug.open(versions.path, DECLARED))
-        )
-        thread.start()
-        versions.put(2)
-        gate.touch()
-        second = nativeplug.open(versions.path, DECLARED)
-        thread.join()
+        with Gate() as gate:
+            wait = f"pass_gate({gate.arrived}, {gate.opened});"
+            versions.put(1, f"__attribute__((constructor)) static void wait(void) {{ {wait} }}")
+            with background(versions.open) as (first,):
+                gate.wait()
+                versions.put(2)
+                with background(versions.open) as (second,):
+                    wait_for(lambda: 2 == len([*loads_under_way()]))
+                    gate.open()
+        plg = first.result()
 
-        assert second is nativeplug.open(versions.path)
-        assert 2 == second.version()
-        assert not second.closed
-        assert found == [second]
+        assert plg is second.result() is nativeplug.open(versions.path)
+        assert 2 == plg.version()
+        assert not plg.closed
 
     def test_failed(self, versions: Versions) -> None:
         """A file that cannot serve is refused each time it is opened, and then may."""

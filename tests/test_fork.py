@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from gates import GATES, Gate
+from samples import GATED_CONSTRUCTOR_DECLARED
 from support import BuildC, CPlugin, RunPython
 
 # Forks, works in the child within 20 seconds, and prints what it says and how it ended.
 PRELUDE = """
-        import os, signal, sys, threading, time, traceback, warnings, nativeplug
+        import os, signal, sys, threading, traceback, warnings, nativeplug
         warnings.simplefilter("ignore", DeprecationWarning)  # of fork() in a process with threads
 
         def in_child(work):
@@ -165,7 +167,7 @@ class TestLocks:
             for lock in locks:
                 lock.acquire()
             started.set()
-            time.sleep(60)
+            threading.Event().wait()
         plg = nativeplug.open(sys.argv[1])
     """
 
@@ -199,21 +201,22 @@ class TestLocks:
         printed = lines(run_python, self.HOLD + code, c_plugin("greeter"))
         assert ["('world', False, False)", "child: 0"] == printed
 
-    def test_load_under_way(self, c_plugin: CPlugin, run_python: RunPython) -> None:
+    def test_load_under_way(self, gated: tuple[Path, Gate], run_python: RunPython) -> None:
         """A plugin that another thread was loading at fork() is loaded in the child anew."""
         code = """
-        os.environ["NATIVEPLUG_SLOW_MS"] = "400"
-        thread = threading.Thread(target=nativeplug.open, args=(sys.argv[2],))
-        thread.start()
-        time.sleep(0.2)
-        in_child(lambda: nativeplug.open(sys.argv[2], "int constructed(void);").constructed())
-        thread.join()
-        print(nativeplug.open(sys.argv[2], "int constructed(void);").constructed())
+        from gates import Gate, background
+        gate, use = Gate(), lambda: nativeplug.open(*sys.argv[1:]).constructed()
+        os.environ["NATIVEPLUG_GATE"] = f"{gate.arrived} {gate.opened}"
+        with background(use) as (loading,):
+            gate.wait()
+            del os.environ["NATIVEPLUG_GATE"]
+            in_child(use)
+            print(loading.done())
+            gate.open()
+        print(loading.result())
         """
-        printed = lines(
-            run_python, self.HOLD + code, c_plugin("greeter"), c_plugin("slow_constructor")
-        )
-        assert ["1", "child: 0", "1"] == printed
+        done = run_python(PRELUDE + code, gated[0], GATED_CONSTRUCTOR_DECLARED, env=GATES)
+        assert (["1", "child: 0", "False", "1"], "") == (done.stdout.splitlines(), done.stderr)
 
     def test_busy_parent(self, c_plugin: CPlugin, run_python: RunPython) -> None:
         """Children of a parent whose threads open, look up and close all come to an end."""

@@ -75,7 +75,7 @@ class TestSymbols:
     @pytest.mark.parametrize("name", ["malloc", "printf"])
     def test_of_a_dependency(self, c_plugin: CPlugin, name: str) -> None:
         """What only a dependency exports is not found, and the dependency is named."""
-        loaded = load_generation(c_plugin("slow_constructor"))
+        loaded = load_generation(c_plugin("owned_strings"))
         with pytest.raises(SymbolNotFoundError, match=r"only its dependency '.*libc\.so\.6' does"):
             loaded.address(name)
         assert not loaded.has(name)

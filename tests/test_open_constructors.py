@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-import time
-from collections.abc import Callable
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import nativeplug
-from nativeplug import OpenError, Plugin
+from gates import GATES, Gate, at_once, background, count_waiting, interrupted, wait_for
+from nativeplug import ClosedError, OpenError, Plugin
 from nativeplug.load.loading import load_file
 from nativeplug.plugin.files import files
-from samples import NUMBER, SEVEN
+from samples import GATED_CONSTRUCTOR_DECLARED, NUMBER, SEVEN
 from support import BuildC, CPlugin, RunPython
 
 MANY = 64
@@ -26,72 +24,63 @@ def constructor_runs(path: Path) -> int:
     return len((path.parent / "log").read_text().splitlines())
 
 
-def open_at_once(path: Path, count: int = MANY) -> list[Plugin | BaseException]:
+def open_at_once(path: Path, count: int = MANY) -> list[Plugin | OpenError]:
     """Open a plugin in threads at once; return what each got."""
-    outcomes: list[Plugin | BaseException] = []
-    gate = threading.Barrier(count)
 
-    def work() -> None:
-        gate.wait()
+    def work() -> Plugin | OpenError:
         try:
-            outcomes.append(nativeplug.open(path, "int constructed(void);"))
+            return nativeplug.open(path, "int constructed(void);")
         except OpenError as error:
-            outcomes.append(error)
+            return error
 
-    threads = [threading.Thread(target=work) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
+    return at_once(count, work)
+
+
+def waiting() -> int:
+    """Count the threads that wait for a load in another one."""
+    return sum(count_waiting(entry.done) for entry in list(files._entries.values()))
 
 
 class TestConstructors:
     """Constructors run once, without the GIL and without our locks."""
 
-    def test_other_threads_run(self, slow: Callable[[int], Path]) -> None:
-        """While a constructor takes its time, other threads run."""
-        path, ticks, done = slow(300), [], threading.Event()
+    def test_other_threads_run(self, gated: tuple[Path, Gate]) -> None:
+        """While a constructor waits for another thread, that runs."""
+        path, gate = gated
 
-        def tick() -> None:
-            while not done.wait(0.001):
-                ticks.append(time.monotonic())
+        def let_pass() -> None:
+            gate.wait()
+            gate.open()
 
-        thread = threading.Thread(target=tick)
-        thread.start()
-        start = time.monotonic()
-        nativeplug.open(path)
-        end = time.monotonic()
-        done.set()
-        thread.join()
-        assert 0.3 <= end - start
-        # With the GIL held there would be next to none of some 300.
-        assert 20 <= sum(start + 0.05 < tick < end - 0.05 for tick in ticks)
+        with background(let_pass):
+            assert 1 == nativeplug.open(path, GATED_CONSTRUCTOR_DECLARED).passed
 
-    def test_no_lock_of_ours(self, slow: Callable[[int], Path], greeter: Plugin) -> None:
+    def test_no_lock_of_ours(self, gated: tuple[Path, Gate], greeter: Plugin) -> None:
         """While a constructor runs, other plugins are opened again, called, and closed."""
-        path = slow(1500)
+        path, gate = gated
         function = greeter.lookup("Add")
-        thread = threading.Thread(target=nativeplug.open, args=(path,))
-        thread.start()
-        while all(entry.done.is_set() for entry in list(files._entries.values())):
-            time.sleep(0.001)
-        time.sleep(0.05)  # for the dynamic loader to begin
-        assert greeter is nativeplug.open(greeter.path, "int Add2(void);")
-        assert 5 == greeter.Add(2, 3)
-        assert function is greeter.lookup("Add")
-        with pytest.raises(OpenError):
-            nativeplug.open("/nowhere/plugin.so")
-        greeter.close()
-        assert thread.is_alive()  # so nothing of this has waited for the constructor
-        thread.join()
+        with background(lambda: nativeplug.open(path)) as (opening,):
+            gate.wait()
+            assert greeter is nativeplug.open(greeter.path, "int Add2(void);")
+            assert 5 == greeter.Add(2, 3)
+            assert function is greeter.lookup("Add")
+            with pytest.raises(OpenError):
+                nativeplug.open("/nowhere/plugin.so")
+            greeter.close()
+            assert not opening.done()  # so nothing of this has waited for the constructor
+            gate.open()
 
-    def test_many_threads(self, slow: Callable[[int], Path]) -> None:
+    def test_many_threads(self, gated: tuple[Path, Gate]) -> None:
         """64 threads that open one fresh plugin cause one run and get one object."""
-        path = slow(50)
-        plugins = open_at_once(path)
-        assert 1 == len(set(plugins))
-        assert MANY == len(plugins)
+        path, gate = gated
+
+        def let_pass() -> None:
+            wait_for(lambda: waiting() == MANY - 1)
+            gate.open()
+
+        with background(let_pass):
+            plugins = open_at_once(path)
+        assert [nativeplug.open(path)] * MANY == plugins
         assert 1 == nativeplug.open(path).constructed() == constructor_runs(path)
 
     def test_many_failures(self, build_c: BuildC) -> None:
@@ -106,21 +95,13 @@ class TestConstructors:
 
     def test_open_and_close_at_once(self, c_plugin: CPlugin) -> None:
         """Threads that open and close one plugin never get it closed by its opening."""
-        path, errors = c_plugin("variables"), list[BaseException]()
+        path = c_plugin("variables")
 
         def work() -> None:
-            try:
-                for _ in range(20):
-                    nativeplug.open(path).close()
-            except nativeplug.PluginError as error:
-                errors.append(error)
+            for _ in range(20):
+                nativeplug.open(path).close()
 
-        threads = [threading.Thread(target=work) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert [] == errors
+        at_once(8, work)
 
     def test_reentrant(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
         """A load that opens the plugin itself is refused, not waited for."""
@@ -134,24 +115,34 @@ class TestConstructors:
         monkeypatch.setattr("nativeplug.update.admission.load_file", reenter)
         assert 7 == nativeplug.open(path, NUMBER).number()
 
-    def test_interrupt(self, slow: Callable[[int], Path], run_python: RunPython) -> None:
+    def test_interrupt(self, gated: tuple[Path, Gate], run_python: RunPython) -> None:
         """An interrupt of the thread that loads lets one that waits take over."""
-        path = slow(300)
+        path, _ = gated
         code = """
-            import signal, sys, threading, time, nativeplug.plugin
-            waiter = threading.Thread(target=lambda: (
-                time.sleep(0.05), print(nativeplug.open(sys.argv[1], "int constructed(void);"))))
-            waiter.start()
-            signal.signal(signal.SIGALRM, signal.default_int_handler)
-            signal.setitimer(signal.ITIMER_REAL, 0.15)
-            try:
-                nativeplug.open(sys.argv[1])
-            except KeyboardInterrupt:
-                print("interrupted")
-            waiter.join()
-            print(nativeplug.open(sys.argv[1]).constructed())
+            import os, signal, sys, nativeplug
+            from nativeplug.plugin.files import files
+            from gates import Gate, background, count_waiting, wait_for
+            path, declared = sys.argv[1:]
+            gate = Gate()
+            os.environ["NATIVEPLUG_GATE"] = f"{gate.arrived} {gate.opened}"
+
+            def interrupt():
+                gate.wait()
+                entry, = files._entries.values()
+                with background(lambda: nativeplug.open(path, declared)) as (waiter,):
+                    wait_for(lambda: count_waiting(entry.done) == 1)
+                    signal.raise_signal(signal.SIGINT)  # its handler runs in the main thread
+                    gate.open()
+                print(waiter.result())
+
+            with background(interrupt):
+                try:
+                    nativeplug.open(path)
+                except KeyboardInterrupt:
+                    print("interrupted")
+            print(nativeplug.open(path).constructed())
         """
-        done = run_python(code, path)
+        done = run_python(code, path, GATED_CONSTRUCTOR_DECLARED, env=GATES)
         expected = f"interrupted\n<nativeplug.Plugin '{path}', generation 1>\n1\n"
         assert (expected, "") == (done.stdout, done.stderr)
 
@@ -159,19 +150,16 @@ class TestConstructors:
 class TestSignals:
     """A signal handler may open what the program opens."""
 
-    def test_handler(self, greeter: Plugin) -> None:
-        """A handler that opens and looks up cannot lock the thread that it interrupts."""
-        runs = []
+    def test_handler(self, c_plugin: CPlugin) -> None:
+        """A handler that opens, calls and closes cannot lock the thread that it interrupts."""
+        path, sums = c_plugin("greeter"), list[int]()
 
-        def handle(_number: int, _frame: object) -> None:
-            runs.append(nativeplug.open(greeter.path).lookup("Add"))
+        def use() -> None:
+            # Within an opening it is refused; and each may close what the other has opened.
+            with contextlib.suppress(OpenError, ClosedError), nativeplug.open(path) as plg:
+                sums.append(plg.Add(2, 3))
 
-        before = signal.signal(signal.SIGALRM, handle)
-        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
-        try:
-            while len(runs) < 50:
-                nativeplug.open(greeter.path).lookup("Add")
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-        assert {greeter.lookup("Add")} == set(runs)
+        use()
+        interrupted(use, use)
+        use()
+        assert {5} == set(sums)

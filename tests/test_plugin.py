@@ -159,7 +159,7 @@ class TestLookup:
 
     def test_of_a_dependency(self, c_plugin: CPlugin) -> None:
         """What only a dependency exports is not the plugin's, although it is declared."""
-        plg = nativeplug.open(c_plugin("slow_constructor"), "void *malloc(unsigned long size);")
+        plg = nativeplug.open(c_plugin("owned_strings"), "void *malloc(unsigned long size);")
         with pytest.raises(SymbolNotFoundError, match="only its dependency"):
             plg.malloc  # noqa: B018
         assert "malloc" not in plg

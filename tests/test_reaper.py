@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import nativeplug
-from gates import PATIENCE, Gate, background, wait_for
+from gates import GATES, PATIENCE, Gate, background, wait_for
 from nativeplug import UpdateError
 from support import RunPython
 from versions import DECLARED, FORKING, Versions, refused
@@ -228,7 +228,7 @@ class TestResident:
             lambda plg: plg.lookup("version").address,
             lambda plg: plg.lookup("number").address,
             lambda plg: plg.place(),
-            lambda plg: plg.struct,
+            lambda plg: plg.structure,
             lambda plg: plg.pointer,
             lambda plg: plg.boxed(),
         ],
@@ -240,22 +240,18 @@ class TestResident:
         """An address of it was given out, and nobody knows for how long it is kept."""
         more = """
             void *place(void) { return &number; }
-            Triple structure; struct { int x[2]; } _s; Triple *pointer = &structure;
+            Triple structure; Triple *pointer = &structure;
             typedef struct { long n; void *p; long m; } Box;
             Box boxed(void) { return (Box){1, &number, 2}; }
-            Triple struct_(void);
-        """.replace("Triple structure;", "Triple structure, struct_at;")
-        versions.put(1, more.replace("Triple struct_(void);", ""))
+        """
+        versions.put(1, more)
         declared = """
             void *place(void); extern Triple structure; extern Triple *pointer;
             typedef struct { long n; void *p; long m; } Box; Box boxed(void);
         """
         plg = versions.open(declared, unload="when_idle")
-        if give_out.__code__.co_names[-1:] == ("struct",):
-            plg.structure  # noqa: B018 - reading it is what gives it out
-        else:
-            give_out(plg)
-        versions.put(2, more.replace("Triple struct_(void);", ""))
+        give_out(plg)
+        versions.put(2, more)
         plg.update()
 
         assert ["resident (an address of it was given out)", "current"] == states(plg)
@@ -304,7 +300,8 @@ def test_fork(versions: Versions, run_python: RunPython) -> None:
     """A child unloads what its parent was waiting to unload."""
     versions.put(1)
     code = """
-        import os, sys, time, nativeplug
+        import os, sys, nativeplug
+        from gates import wait_for
         path, following, declared = sys.argv[1:]
         plg = nativeplug.open(path, declared, unload="when_idle")
         pin = plg.pin()
@@ -315,14 +312,12 @@ def test_fork(versions: Versions, run_python: RunPython) -> None:
         child = os.fork()
         if not child:
             pin._symbols.unpin()
-            deadline = time.monotonic() + 10
-            while states() != ["unloaded", "current"] and time.monotonic() < deadline:
-                time.sleep(0.01)
-            assert ["unloaded", "current"] == states()
+            wait_for(lambda: ["unloaded", "current"] == states())
             os._exit(0)
         assert 0 == os.waitpid(child, 0)[1]
         assert ["retired", "current"] == states()
     """
-    result = run_python(code, versions.path, versions.build(2), DECLARED, env=FORKING)
+    env = {**FORKING, **GATES}
+    result = run_python(code, versions.path, versions.build(2), DECLARED, env=env)
 
     assert (0, "") == (result.returncode, result.stderr)

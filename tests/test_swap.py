@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 import nativeplug
+from gates import PATIENCE, Gate, at_once, background
 from nativeplug import DeclarationError, SymbolNotFoundError
 from support import RunPython
 from versions import DECLARED, FORKING, Versions, refused
@@ -79,27 +79,25 @@ class TestWhatIsKept:
         """A result is released by the version that has made it, also in the middle of an update."""
         more = """
             int64_t released;
-            char *text(int64_t milliseconds) {{
-                usleep(milliseconds * 1000); return strdup("{}"); }}
+            char *text(int arrived, int opened) {{
+                pass_gate(arrived, opened); return strdup("{}"); }}
             void give_back(char *text) {{ released++; free(text); }}
         """
-        declared = (
-            "char *text(int64_t milliseconds); void give_back(char *text); extern int64_t released;"
-        )
+        declared = """
+            char *text(int arrived, int opened); void give_back(char *text);
+            extern int64_t released;
+        """
         versions.put(1, more.format("one"))
         plg = versions.open(declared, free={"text": "give_back"})
-        seen: list[str] = []
-        with plg.pin() as old:
-            thread = threading.Thread(target=lambda: seen.append(plg.text(300)))
-            thread.start()
-            while not plg.generations[0].calls:
-                pass
-            versions.put(2, more.format("two"))
-            plg.update()
-            thread.join()
+        with plg.pin() as old, Gate() as gate:
+            with background(lambda: plg.text(gate.arrived, gate.opened)) as (call,):
+                gate.wait()
+                versions.put(2, more.format("two"))
+                plg.update()
+                gate.open()
 
-            assert (["one"], 1, 0) == (seen, old.released, plg.released)
-            assert ("two", 1) == (plg.text(0), plg.released)
+            assert ("one", 1, 0) == (call.result(), old.released, plg.released)
+            assert ("two", 1) == (plg.text(gate.arrived, gate.opened), plg.released)
 
 
 class TestUnchanged:
@@ -267,56 +265,40 @@ class TestTogether:
 
     def test_call_under_way(self, plg: nativeplug.Plugin, versions: Versions) -> None:
         """A call ends where it has begun; one that begins after the update is new."""
-        slowly, seen = plg.slowly, []
-        thread = threading.Thread(target=lambda: seen.append(slowly(400)))
-        thread.start()
-        while not plg.generations[0].calls:
-            pass
-        versions.put(2)
-        plg.update()
+        gated = plg.gated
+        with Gate() as gate, background(lambda: gated(gate.arrived, gate.opened)) as (call,):
+            gate.wait()
+            versions.put(2)
+            plg.update()
 
-        assert (2, 1) == (slowly(0), plg.generations[0].calls)
-        thread.join()
-        assert [1] == seen
+            assert (2, 1) == (plg.version(), plg.generations[0].calls)
+            gate.open()
+            assert (1, 2) == (call.result(PATIENCE), gated(gate.arrived, gate.opened))
         assert 0 == plg.generations[0].calls
 
     def test_updates(self, plg: nativeplug.Plugin, versions: Versions) -> None:
         """Those who update at once take turns: one loads, the others find nothing to do."""
         versions.put(2)
-        outcomes: list[str] = []
-        gate = threading.Barrier(4)
 
-        def update() -> None:
-            gate.wait()
-            outcomes.append(plg.update())
-
-        threads = [threading.Thread(target=update) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-        assert ["unchanged"] * 3 + ["updated"] == sorted(outcomes)
+        assert ["unchanged"] * 3 + ["updated"] == sorted(at_once(4, plg.update))
         assert 2 == len(plg.generations)
 
     def test_map(self, plg: nativeplug.Plugin, versions: Versions) -> None:
         """All of one `map` is made by one version."""
         from array import array
 
-        slowly = plg.lookup("slowly")
-        if slowly.invoker != "core":  # type: ignore[union-attr]
+        gated = plg.lookup("gated")
+        if gated.invoker != "core":  # type: ignore[union-attr]
             return  # cffi makes no loops
-        updating = threading.Thread(target=plg.update)
-
-        def begin(done: int, _total: int) -> None:
-            if done >= 8 and not updating.ident:
-                updating.start()
-                updating.join()
-
         versions.put(2)
-        found = slowly.map(array("q", [1] * 40), progress=begin)  # type: ignore[union-attr]
+        with Gate() as gate:
+            columns = [array("i", [each] * 40) for each in (gate.arrived, gate.opened)]
+            with background(lambda: gated.map(*columns)) as (call,):  # type: ignore[union-attr]
+                gate.wait()
+                plg.update()
+                gate.open()
 
-        assert ([1] * 40, 2) == (found.tolist(), plg.version())
+            assert ([1] * 40, 2) == (call.result().tolist(), plg.version())
 
     def test_fork(self, versions: Versions, run_python: RunPython) -> None:
         """A child has the generations of its parent, and updates by itself."""
