@@ -88,7 +88,7 @@ def _project(folder: Path) -> Iterator[Path]:
             options = ["--crate-type", "cdylib"] if program == "rustc" else ["-shared", "-fPIC"]
             yield from _compiled([program, "-g", *options], source, source.with_suffix(".so"))
     if programs.go_toolchain() is not None:
-        for theme in ("greeter", "structs", "strings", "numbers"):
+        for theme in ("greeter", "structs", "strings", "scalars"):
             yield building.build(PLUGINS_GO / theme, folder / f"go_{theme}.so")
 
 

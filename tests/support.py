@@ -164,9 +164,9 @@ def run(*arguments: str | Path, typed: str | None = None) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed)
 
 
-def refused(result: Result) -> str:
+def refused(result: Result, status: int = 2) -> str:
     """Check that a command failed as users may expect it, and return its one line."""
-    assert 1 == result.exit_code, result.output
+    assert status == result.exit_code, result.output
     assert "" == result.stdout
     assert 1 == result.stderr.count("\n"), result.stderr
     assert result.stderr.startswith("nativeplug: ")

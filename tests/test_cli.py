@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -9,7 +10,8 @@ import tempfile
 import pytest
 
 from nativeplug.cli import console
-from support import run
+from nativeplug.cli.app import app
+from support import BuildC, run
 
 
 class TestProgram:
@@ -33,7 +35,7 @@ class TestProgram:
         code = f"import sys; sys.modules[{missing!r}] = None; import nativeplug.cli as c; c.main()"
         done = self.python("-c", code)
         expected = "nativeplug's command line needs click and rich: pip install 'nativeplug[cli]'\n"
-        assert (1, "", expected) == (done.returncode, done.stdout, done.stderr)
+        assert (2, "", expected) == (done.returncode, done.stdout, done.stderr)
 
     def test_other_missing_module(self) -> None:
         """Any other missing module is a fault of ours, and shown as one."""
@@ -46,6 +48,49 @@ class TestProgram:
         """A command that is written wrongly ends with status 2."""
         assert 2 == run("inspect").exit_code
         assert 2 == run("fly").exit_code
+
+    @pytest.mark.parametrize("name", ["", *app.commands])
+    def test_help(self, name: str) -> None:
+        """``-h`` and ``--help`` are the same for every command."""
+        command = [name] if name else []
+        short, long = run(*command, "-h"), run(*command, "--help")
+        assert (0, long.output) == (short.exit_code, short.output)
+        assert short.output.startswith("Usage: ")
+
+    @pytest.mark.parametrize(
+        ("written", "expected"),
+        [(["ins"], ["inspect"]), (["check", "--har"], ["--hardening"])]
+        + [([name, ""], ["<file>"]) for name in app.commands if name not in {"demo", "keygen"}]
+        + [(["keygen", "-p", ""], ["<file>"]), (["check", "x.so", "--interface", ""], ["<file>"])]
+        + [(["check", "x.so", "--key", ""], ["<file>"]), (["call", "--header", ""], ["<file>"])],
+        ids=" ".join,
+    )
+    def test_completion(self, written: list[str], expected: list[str]) -> None:
+        """The shell completes commands and options; and files where a command takes one."""
+        asked = {"COMP_WORDS": " ".join(["nativeplug", *written]), "COMP_CWORD": str(len(written))}
+        code = "import sys, nativeplug.cli as cli; sys.argv[0] = 'nativeplug'; cli.main()"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, **asked, "_NATIVEPLUG_COMPLETE": "bash_complete"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        kinds = [line.partition(",") for line in done.stdout.split()]
+        assert expected == ["<file>" if kind == "file" else name for kind, _, name in kinds]
+
+    def test_interrupted(self, build_c: BuildC) -> None:
+        """Ctrl-C ends a command with status 130, and without a traceback."""
+        plugin = build_c(
+            """
+            #include <signal.h>
+            int stop(void) { return raise(SIGINT); }
+            """
+        )
+        done = self.python(
+            *["-m", "nativeplug", "call", str(plugin), "stop", "--declarations", "int stop(void);"]
+        )
+        assert (130, "", "\n") == (done.returncode, done.stdout, done.stderr)
 
     def test_imports(self) -> None:
         """Importing nativeplug imports neither click nor rich."""

@@ -137,7 +137,7 @@ class TestPlot:
     def test_unknown_format(self, kinds: Path, tmp_path: Path) -> None:
         """A suffix of no format is one line, after what was measured."""
         result = run("bench", kinds, "half", "3", "--rounds", "1", "--plot", tmp_path / "made.x")
-        assert 1 == result.exit_code
+        assert 2 == result.exit_code
         assert "core, GIL held" in result.stdout
         assert 1 == result.stderr.count("\n")
         assert result.stderr.startswith("nativeplug: cannot draw ")
@@ -146,7 +146,7 @@ class TestPlot:
         """A picture that cannot be written is one line."""
         picture = tmp_path / "none" / "made.png"
         result = run("bench", kinds, "half", "3", "--rounds", "1", "--plot", picture)
-        assert 1 == result.exit_code
+        assert 2 == result.exit_code
         assert "No such file or directory" in result.stderr
 
     def test_no_matplotlib(self, kinds: Path, monkeypatch: pytest.MonkeyPatch) -> None:

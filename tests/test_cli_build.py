@@ -26,7 +26,7 @@ class TestBuild:
         """When the compiler fails, its output is shown before the one line."""
         (tmp_path / "bad.c").write_text("int f(void) { return unheard_of; }\n")
         result = run("build", tmp_path / "bad.c")
-        assert (1, "") == (result.exit_code, result.stdout)
+        assert (2, "") == (result.exit_code, result.stdout)
         assert result.stderr.count("unheard_of") > 1
         assert result.stderr.splitlines()[-1].startswith("nativeplug: cannot build ")
 

@@ -45,6 +45,8 @@ class TestCall:
             ("counter", "3"),
             ("label", "a label"),
             ("triple", "1 2 3"),
+            ("LIMIT", "12"),
+            ("BLUE", "7"),
         ],
     )
     def test_result(self, kinds: Path, command: str, output: str) -> None:
@@ -76,6 +78,7 @@ class TestCall:
             ("apply negate", "is not NULL"),
             ("take 1", "a 'Point' cannot be written on a command line"),
             ("counter 4", "'counter' is a variable, it takes no arguments"),
+            ("LIMIT 4", "'LIMIT' is a constant, it takes no arguments"),
             ("varied 1 2", "varied() takes further arguments of undeclared types"),
             ("absent", "absent"),
             ("unheard_of", "unheard_of"),

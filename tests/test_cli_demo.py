@@ -8,12 +8,13 @@ import pytest
 
 from nativeplug import programs
 from nativeplug.cli import demo
-from support import ROOT, needs_go, refused, run
+from support import needs_go, run
 
 
 def _sources() -> dict[Path, bytes]:
-    """Return what is in the greeters of this checkout."""
-    files = [*(ROOT / "plugins_c").glob("greeter.*"), *(ROOT / "plugins_go/greeter").iterdir()]
+    """Return what is in the examples of the package."""
+    files = [*demo._EXAMPLES.glob("greeter.*"), *(demo._EXAMPLES / "greeter").iterdir()]
+    assert {"greeter.c", "greeter.h", "main.go", "go.mod"} <= {path.name for path in files}
     return {path: path.read_bytes() for path in files}
 
 
@@ -30,7 +31,7 @@ class TestDemo:
     def test_both(self) -> None:
         """Both are built, opened, called, written to, and misused; Go's is updated."""
         before = _sources()
-        result = run("demo", "--plugins", ROOT)
+        result = run("demo")
         assert 0 == result.exit_code, result.output
         for language in ("C", "Go"):
             assert f"A plugin written in {language}" in result.stdout
@@ -44,25 +45,21 @@ class TestDemo:
     def test_no_go(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without Go one line says so; the C plugin is still shown, and updated."""
         monkeypatch.setattr(programs, "go_toolchain", lambda: None)
-        result = run("demo", "--plugins", ROOT)
+        result = run("demo")
         assert 0 == result.exit_code
         assert "A plugin written in C" in result.stdout
         assert 1 == result.stderr.count("no Go toolchain found")
         assert "greeter.c is edited" in result.stdout
         assert _is_updated(result.stdout)
 
-    def test_no_sources(self, tmp_path: Path) -> None:
-        """Outside of a source checkout one line says what to do."""
-        assert "--plugins" in refused(run("demo", "--plugins", tmp_path))
-
-    def test_compiler_fails(self, tmp_path: Path) -> None:
+    def test_compiler_fails(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """When a greeter cannot be built, the compiler's output is shown."""
-        (tmp_path / "plugins_go" / "greeter").mkdir(parents=True)
-        (tmp_path / "plugins_c").mkdir()
-        (tmp_path / "plugins_c" / "greeter.c").write_text("#error no greeting\n")
-        (tmp_path / "plugins_c" / "greeter.h").touch()
-        result = run("demo", "--plugins", tmp_path)
-        assert 1 == result.exit_code
+        compiler = tmp_path / "mycc"
+        compiler.write_text("#!/bin/sh\necho no greeting; exit 1\n")
+        compiler.chmod(0o755)
+        monkeypatch.setenv("CC", str(compiler))
+        result = run("demo")
+        assert 2 == result.exit_code
         assert "no greeting" in result.stderr
 
     def test_no_error(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nativeplug import declare
-from support import refused, run
+from support import BuildC, refused, run
 
 MODULE = """
 import nativeplug
@@ -64,6 +64,15 @@ def test_name_of_another_module(place: Path) -> None:
     (place / "types.py").write_text(MODULE)
     assert "int64_t Add" in run("header", "types.py").stdout
     assert types is sys.modules["types"]
+
+
+@pytest.mark.parametrize("written", ["greeter", "greeter.so", "./greeter.so", "greeter.so:Greeter"])
+def test_plugin(written: str, place: Path, build_c: BuildC) -> None:
+    """A plugin is not imported, so none of its code runs; even one that would kill the process."""
+    build_c("__attribute__((constructor)) static void die(void) { __builtin_trap(); }", "greeter")
+    assert "is not Python source: name a module or a .py file" in refused(run("header", written))
+    (place / "greeter.so").write_bytes((place / "greeter.so").read_bytes()[:5000])
+    assert "is not Python source: name a module or a .py file" in refused(run("header", written))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -81,7 +82,7 @@ class TestSign:
             (["--name", "my\tplugin.so"], "its name has a tab, which ends it"),
             (["--name", "bad\udcff.so"], "its name is not UTF-8; name another with --name"),
             (["--comment", "bad\udcff"], "its trusted comment cannot be written in UTF-8"),
-            (["-s", "none.key"], "No such file or directory: 'none.key'"),
+            (["-s", "none.key"], "no secret key 'none.key': name one with --secret-key"),
             (["-s", "plugin.so"], "cannot use secret key 'plugin.so': not a minisign secret key"),
         ],
     )
@@ -112,3 +113,15 @@ class TestSign:
     def test_missing(self) -> None:
         """A plugin that is not there is one line."""
         assert "none.so" in refused(run("sign", "none.so", "-s", "open.key"))
+
+    def test_no_key(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who has no key is told how to make one."""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        message = refused(run("sign", "plugin.so"))
+        assert f"no secret key '{tmp_path}/.minisign/minisign.key'" in message
+        assert "make a pair of keys by 'nativeplug keygen'" in message
+
+    def test_pipe(self) -> None:
+        """A pipe is refused: reading it would wait for a writer."""
+        os.mkfifo("pipe.so")
+        assert "not a regular file" in refused(run("sign", "pipe.so", "-s", "open.key"))

@@ -35,12 +35,12 @@ def test_good(options: list[str], tmp_path: Path) -> None:
 
 
 def test_bad() -> None:
-    """What is not signed, or not for this file, is one line and exit status 1."""
+    """A wrong signature is one line and exit status 1; a missing file cannot be verified: 2."""
     Path("other.so").write_bytes(DATA)
     Path("other.so.minisig").write_bytes(SIGNATURE)
-    assert "for the file 'greeter.so', not for 'other.so'" in refused(run("verify", "other.so"))
+    assert "for the file 'greeter.so', not for 'other.so'" in refused(run("verify", "other.so"), 1)
     Path("greeter.so").write_bytes(DATA + b"\0")
-    assert "its content is not what the key" in refused(run("verify", "greeter.so"))
+    assert "its content is not what the key" in refused(run("verify", "greeter.so"), 1)
     assert "No such file or directory" in refused(run("verify", "none.so"))
 
 

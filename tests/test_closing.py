@@ -101,7 +101,7 @@ class TestClosing:
     def test_lookup_meanwhile(self, c_plugin: CPlugin) -> None:
         """A function that is looked up while the plugin is closed is closed too."""
         for _ in range(30):
-            plg, kept = nativeplug.open(c_plugin("numbers")), list[Any]()
+            plg, kept = nativeplug.open(c_plugin("scalars")), list[Any]()
 
             def work(plg: Plugin, kept: list[Any]) -> None:
                 with contextlib.suppress(ClosedError):

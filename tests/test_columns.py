@@ -43,7 +43,7 @@ long long larger(long long a, long long b);
 @pytest.fixture(scope="module")
 def numbers(c_plugin: CPlugin) -> Any:
     """Return the plugin that hands back a scalar of every type."""
-    return nativeplug.open(c_plugin("numbers"))
+    return nativeplug.open(c_plugin("scalars"))
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ INTEGERS = {
 @pytest.fixture(scope="module")
 def numbers(open_plugin: OpenPlugin, c_plugin: CPlugin) -> nativeplug.Plugin:
     """Return the plugin that hands back a scalar of every type."""
-    return open_plugin(c_plugin("numbers"))
+    return open_plugin(c_plugin("scalars"))
 
 
 def limits(name: str) -> tuple[int, int]:
@@ -279,7 +279,7 @@ def test_many_arguments(numbers: Any) -> None:
 
 def test_go_numbers(open_plugin: OpenPlugin, go_plugin: CPlugin) -> None:
     """Go's scalar types have the limits of C's."""
-    plg = open_plugin(go_plugin("numbers"))
+    plg = open_plugin(go_plugin("scalars"))
     assert plg.IdInt8(-128) == -128
     assert plg.IdUint64((1 << 64) - 1) == (1 << 64) - 1
     assert plg.IdFloat32(0.5) == 0.5

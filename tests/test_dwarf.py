@@ -51,7 +51,7 @@ def test_as_in_the_headers(flags: str, tmp_path: Path) -> None:
     compiler = programs.c_compiler()
     assert compiler is not None
     wrong = []
-    for theme in THEMES if flags == FLAVOURS[0] else ("structs", "variables", "numbers"):
+    for theme in THEMES if flags == FLAVOURS[0] else ("structs", "variables", "scalars"):
         made, source = tmp_path / f"{theme}.so", PLUGINS_C / f"{theme}.c"
         command = [*compiler, "-shared", "-fPIC", *flags.split(), "-o", str(made), str(source)]
         subprocess.run(command, check=True)

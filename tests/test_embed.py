@@ -149,6 +149,9 @@ class TestRefused:
         """What is no plugin, or is not there, is said so."""
         with pytest.raises(BuildError, match=r"declarations into .*: No such file or directory"):
             embed(tmp_path / "none.so", header)
+        os.mkfifo(tmp_path / "pipe.so")
+        with pytest.raises(BuildError, match=r"declarations into .*: not a regular file"):
+            embed(tmp_path / "pipe.so", header)
         data = plugin.read_bytes()
         plugin.write_bytes(patched(data, 40, "<Q", 0))
         with pytest.raises(BuildError, match="has no section headers"):

@@ -37,7 +37,10 @@ ALLOWED: dict[str, set[str]] = {
     | {"symbols", "trust", "update", "interface"},
     # It reads files and headers, and loads nothing.
     "build": {"errors", "programs", "directories", "storage", "declare"}
-    | {f"load.{module}" for module in ("dynamic", "layout", "sections", "symbols", "told")},
+    | {
+        f"load.{module}"
+        for module in ("content", "dynamic", "layout", "sections", "symbols", "told")
+    },
     "": {"errors", "directories", "_core", "call", "trust", "update", "interface", "plugin"},
     "cli": {"", "errors", "programs", "storage", "load", "declare", "call", "plugin", "build"}
     | {"trust", "interface"}

@@ -64,6 +64,11 @@ class TestDemands:
         assert {one} == {two}
         assert (KEY,) == one.keys
 
+    def test_all_hardening(self) -> None:
+        """All kinds of hardening have one name."""
+        every = Policy(hardening=["nx", "relro", "bind_now", "no_textrel"])
+        assert every == Policy(hardening="all")
+
     def test_shown(self) -> None:
         """What differs from nothing is shown."""
         policy = Policy(owners=[7], require_checked=True)

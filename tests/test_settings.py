@@ -42,4 +42,4 @@ def test_adding_up() -> None:
 def test_wrong(c_plugin: CPlugin, given: dict[str, Any], kind: type[Exception], text: str) -> None:
     """What is wrong is told before anything is opened."""
     with pytest.raises(kind, match=text):
-        nativeplug.open(c_plugin("numbers"), **given)
+        nativeplug.open(c_plugin("scalars"), **given)

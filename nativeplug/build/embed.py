@@ -19,6 +19,7 @@ from nativeplug.declare import Declarations, FunctionDeclaration, TypeDeclaratio
 from nativeplug.declare.sources import Source, from_caller, told_by
 from nativeplug.errors import BuildError, OpenError
 from nativeplug.load import dynamic, told
+from nativeplug.load.content import FileChangedError, read_file
 from nativeplug.load.told import FORMAT, SECTION, InterfaceVersion
 from nativeplug.storage import replacing
 
@@ -77,7 +78,7 @@ def embed_source(
         keep: Of what it told before, what *source* does not declare stays too.
     """
     try:
-        data = file.read_bytes()
+        data = _read(file, name)
         made = with_section(data, SECTION, _content(data, name, source, interface, keep=keep))
         _check(made, name)
         _replace(file, made)
@@ -87,6 +88,15 @@ def embed_source(
         raise
     except OSError as error:
         raise _cannot(name, error.strerror or str(error)) from error
+
+
+def _read(file: Path, name: str) -> bytes:
+    try:
+        return read_file(os.fspath(file)).data
+    except OpenError as error:
+        raise _cannot(name, error.reason) from None
+    except FileChangedError:
+        raise _cannot(name, "it changes while it is read") from None
 
 
 def _cannot(name: str, reason: str) -> BuildError:

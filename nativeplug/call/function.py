@@ -125,8 +125,8 @@ class Function(FunctionBase):
 
         Example:
             >>> from array import array
-            >>> numbers = nativeplug.open("numbers.so")
-            >>> numbers.lookup("id_double").map(array("d", [1, 2.5]))
+            >>> scalars = nativeplug.open("scalars.so")
+            >>> scalars.lookup("id_double").map(array("d", [1, 2.5]))
             array('d', [1.0, 2.5])
         """
         from nativeplug.call import columns as room  # most programs never map

@@ -17,8 +17,8 @@ def main() -> None:
     """
     Run the command line, and end the process.
 
-    The exit status is 0 for success, 1 for a foreseeable error (one line on stderr) and
-    2 for a command that was not written as ``--help`` says.
+    The exit status is 0 for success; 1 for findings, of ``check`` and ``verify``; 2 where the
+    command could not do its work, with one line on stderr; 130 after Ctrl-C.
     """
     try:
         from nativeplug.cli.app import app
@@ -28,5 +28,5 @@ def main() -> None:
         sys.stderr.write(
             "nativeplug's command line needs click and rich: pip install 'nativeplug[cli]'\n"
         )
-        sys.exit(1)
+        sys.exit(2)
     app(prog_name="nativeplug")

@@ -22,18 +22,23 @@ from nativeplug.cli.stubs import stubs
 from nativeplug.cli.verify import verify
 from nativeplug.errors import PluginError
 
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
 
 class _Commands(click.Group):
-    """Commands whose foreseeable errors are one line and exit status 1."""
+    """Commands whose foreseeable errors are one line, and which Ctrl-C ends."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (PluginError, OSError) as error:  # a full disk, for one
             raise Failure(str(error)) from error
+        except (KeyboardInterrupt, click.Abort):  # a prompt makes the one into the other
+            click.echo(err=True)  # the terminal shows ^C on the line
+            ctx.exit(_INTERRUPTED)
 
 
-@click.group(cls=_Commands)
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(nativeplug.__version__, message="%(prog)s %(version)s")
 def app() -> None:
     """Look into, check, call, build and sign compiled plugins (C, Go, Rust)."""

@@ -25,22 +25,29 @@ def call(name: str, args: tuple[str, ...], **opening: Any) -> None:
     """
     Call the function NAME of PLUGIN with ARGS and print its result.
 
-    When NAME is a variable, its value is printed. The declarations come from a header of
-    the same name beside PLUGIN, unless they are given.
+    When NAME is a variable or a constant (an integer macro, an enumerator), its value is
+    printed. The declarations come from PLUGIN itself, from a header of the same name beside
+    it or from its debug information, unless they are given.
 
     ARGS are read as the declaration says. Integers: 42, -2, 0x2a; enums also by name.
     Floating point: 2.5, 1e-3, inf. Truth: true, false. char: one character.
     Strings: the text itself; NULL is the null pointer and \\NULL the text "NULL".
     Other pointers can only be NULL; structs cannot be written.
 
-    Text is printed as it is; several results one by line, as "name: value". An argument
-    that begins with two hyphens goes after "--".
+    Text is printed as it is; several results one by line, as "name: value". Text that
+    begins with a hyphen goes after "--".
 
     \b
     Example:
       nativeplug call libm.so.6 pow 2 0x0a --declarations "double pow(double, double);"
     """  # noqa: D301 - click's mark for lines that stay as they are
     plg = Opening.of(**opening).open()
+    constants = plg._symbols.constants()  # noqa: SLF001 - as attributes they are values, not names
+    if args and name in constants:
+        raise Failure(f"'{name}' is a constant, it takes no arguments")
+    if name in constants:
+        _print(plg, constants[name])
+        return
     found = plg.lookup(name)
     if args and isinstance(found, nativeplug.Variable):
         raise Failure(f"'{name}' is a variable, it takes no arguments")

@@ -26,6 +26,7 @@ _OPTIONS: Final = (
     click.option(
         "--interface",
         metavar="MODULE:CLASS",
+        type=click.Path(),
         help="The interface that PLUGIN must be; its module is imported.",
     ),
     click.option(
@@ -42,6 +43,7 @@ _OPTIONS: Final = (
         "--key",
         "keys",
         metavar="KEY",
+        type=click.Path(),
         multiple=True,
         help="A public key, or its file, one of which must have signed it.",
     ),
@@ -81,7 +83,7 @@ def _takes_options(command: Command) -> Command:
 
 
 @click.command(short_help="Check a plugin before it is shipped, or loaded.")
-@click.argument("plugin")
+@click.argument("plugin", type=click.Path())
 @click.argument("declarations", required=False, type=click.Path(path_type=Path))
 @_takes_options
 def check(plugin: str, declarations: Path | None, *, as_json: bool, **options: Any) -> None:
@@ -90,7 +92,7 @@ def check(plugin: str, declarations: Path | None, *, as_json: bool, **options: A
 
     None of its code runs, unless --probe is given. What it exports must be what
     DECLARATIONS, a header file, declares; or what is found with the plugin, as for opening it.
-    The exit status is 1 if there are findings.
+    The exit status is 1 if there are findings, and 2 if it could not be checked.
     """
     if "/" not in plugin and not os.path.exists(plugin):
         raise Failure(f"no file {plugin!r} here: check reads a file, so name a library by its path")

@@ -20,11 +20,19 @@ _WIDTH_OF_A_FILE = 1000
 
 
 class Failure(click.ClickException):
-    """A foreseeable error: one line on stderr, exit status 1."""
+    """A foreseeable error: one line on stderr, exit status 2."""
+
+    exit_code = 2
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line."""
         click.echo(f"nativeplug: {printable(self.message)}", file=file, err=True)
+
+
+class Finding(Failure):
+    """A verdict against what was checked: exit status 1."""
+
+    exit_code = 1
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""``nativeplug demo``: the main job, shown on the greeters of a source checkout."""
+"""``nativeplug demo``: the main job, shown on the examples that the package has."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ import click
 import nativeplug
 from nativeplug import programs
 from nativeplug.build import build
-from nativeplug.cli.console import Failure, console, printable, progress, table
+from nativeplug.cli.console import console, printable, progress, table
 from nativeplug.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FIRST, _SECOND = "world", "gopher"
+# nativeplug/examples has links to plugins_c and plugins_go: there is one greeter in each language.
+_EXAMPLES = Path(nativeplug.__file__).with_name("examples")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class _Greeter:
     """A plugin to show."""
 
     language: str
-    #: Where it is in the checkout.
+    #: Where it is among the examples.
     source: Path
     #: Its file that says who is greeted, beside *source*.
     edited: Path
@@ -37,10 +39,10 @@ class _Greeter:
     note: str = ""
 
 
-_C = _Greeter("C", Path("plugins_c", "greeter.c"), Path("greeter.c"))
+_C = _Greeter("C", _EXAMPLES / "greeter.c", Path("greeter.c"))
 _GO = _Greeter(
     "Go",
-    Path("plugins_go", "greeter"),
+    _EXAMPLES / "greeter",
     Path("greeter", "variables.c"),
     {"GetName": "free"},
     " (about a minute for the first time)",
@@ -59,24 +61,11 @@ class _Story:
 
 
 @click.command(short_help="Build, open, call and update a C and a Go plugin.")
-@click.option(
-    "--plugins",
-    "folder",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="The source checkout, which holds plugins_c and plugins_go; default: here.",
-)
-def demo(folder: Path) -> None:
+def demo() -> None:
     """Build a C and a Go plugin, open them, call them, update one, and show each step."""
-    for greeter in (_C, _GO):
-        if not (folder / greeter.source).exists():
-            raise Failure(
-                f"no {greeter.source} in '{folder}': run the demo in a source checkout of "
-                "nativeplug, or name one with --plugins"
-            )
     with tempfile.TemporaryDirectory(prefix="nativeplug-demo-") as place:
         greeter, room = _C, Path(place, "c")
-        plg = _open(folder, greeter, room)
+        plg = _open(greeter, room)
         if programs.go_toolchain() is None:
             click.echo(
                 "no Go toolchain found, so there is no Go plugin to show: install Go 1.21 or "
@@ -85,13 +74,13 @@ def demo(folder: Path) -> None:
             )
         else:
             greeter, room = _GO, Path(place, "go")
-            plg = _open(folder, greeter, room)
+            plg = _open(greeter, room)
         _show(_update(plg, greeter, room))
 
 
-def _open(folder: Path, greeter: _Greeter, room: Path) -> nativeplug.Plugin:
-    """Build a plugin in a room of its own, and show what can be done with it."""
-    _copy(folder / greeter.source, room)
+def _open(greeter: _Greeter, room: Path) -> nativeplug.Plugin:
+    """Build a plugin in a directory of its own, and show what can be done with it."""
+    _copy(greeter.source, room)
     plugin = _build(greeter, room, f"building the {greeter.language} plugin{greeter.note}")
     plg = nativeplug.open(plugin, free=greeter.free)
     _show(_use(plg, greeter))
@@ -99,7 +88,7 @@ def _open(folder: Path, greeter: _Greeter, room: Path) -> nativeplug.Plugin:
 
 
 def _copy(source: Path, room: Path) -> None:
-    """Copy the source: it will be edited, and the checkout is not ours."""
+    """Copy the source, which will be edited."""
     room.mkdir()
     if source.is_dir():
         shutil.copytree(source, room / source.name)
@@ -118,7 +107,7 @@ def _build(greeter: _Greeter, room: Path, step: str) -> Path:
 
 
 def _use(plg: nativeplug.Plugin, greeter: _Greeter) -> _Story:
-    story = _Story(f"A plugin written in {greeter.language}: {greeter.source}")
+    story = _Story(f"A plugin written in {greeter.language}: {greeter.source.name}")
     story.tell("build", f"build('{greeter.source.name}')", "greeter.so")
     options = f", free={greeter.free}" if greeter.free else ""
     story.tell("open", f"plg = nativeplug.open('greeter.so'{options})", ", ".join(plg))

@@ -11,7 +11,7 @@ from nativeplug.interface import declarations_of
 
 
 @click.command(short_help="Write the C header of an interface.")
-@click.argument("interface")
+@click.argument("interface", type=click.Path())
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The header to write.")
 def header(interface: str, output: Path | None) -> None:
     """

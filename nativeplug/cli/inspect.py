@@ -31,7 +31,7 @@ _WHO = {"plugin": "the plugin", "dwarf": "debug information", None: ""}
 
 
 @click.command(short_help="Show what is in a plugin's file, without loading it.")
-@click.argument("plugin")
+@click.argument("plugin", type=click.Path())
 @click.argument("declarations", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def inspect(plugin: str, declarations: Path | None, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from importlib.machinery import ExtensionFileLoader, PathFinder
 from pathlib import Path
 from types import ModuleType
 
@@ -25,6 +26,7 @@ def find_interface(written: str) -> type[Interface]:
         DeclarationError: It cannot be told in C.
     """
     place, _, name = written.partition(":")
+    _refuse_compiled(place)
     module = _import(place)
     interfaces = {
         key: value
@@ -38,6 +40,23 @@ def find_interface(written: str) -> type[Interface]:
         there = f"it has {', '.join(sorted(own))}" if own else "it has none"
         raise Failure(f"no interface {name!r} in {place!r}: {there}")
     return interfaces[name]
+
+
+def _refuse_compiled(place: str) -> None:
+    """Refuse a shared object: import would load ``greeter.so`` as the module ``greeter``."""
+    name = place.split(".", maxsplit=1)[0]
+    is_file = os.path.isfile(place) and not place.endswith(".py")
+    if is_file or (name.isidentifier() and _is_compiled(name)):
+        raise Failure(
+            f"{place!r} is not Python source: name a module or a .py file that has the interface; "
+            "'nativeplug stubs' writes the interface of a plugin"
+        )
+
+
+def _is_compiled(name: str) -> bool:
+    """Tell whether a top-level module of the working directory is a shared object."""
+    found = PathFinder.find_spec(name, [os.getcwd()])
+    return found is not None and isinstance(found.loader, ExtensionFileLoader)
 
 
 def _import(place: str) -> ModuleType:

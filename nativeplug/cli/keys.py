@@ -41,6 +41,11 @@ def read_secret_key(path: Path) -> secretkey.SecretKey:
     Raises:
         Failure: It cannot be used.
     """
+    if not path.exists():
+        raise Failure(
+            f"no secret key '{path}': name one with --secret-key, or make a pair of keys by "
+            "'nativeplug keygen'"
+        )
     try:
         text, password = path.read_text(), None
         if secretkey.is_encrypted(text):

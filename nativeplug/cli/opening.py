@@ -11,7 +11,6 @@ import click
 
 import nativeplug
 from nativeplug.cli.console import plugin_path
-from nativeplug.declare.sources import Source, beside, from_caller
 
 if TYPE_CHECKING:
     from nativeplug import Plugin
@@ -47,10 +46,6 @@ class Opening:
             dict(_split_free(item) for item in free),
         )
 
-    def source(self) -> Source | None:
-        """Return where the plugin's declarations come from, as `nativeplug.open` finds it."""
-        return beside(self.path) if self.declarations is None else from_caller(self.declarations)
-
     def open(self) -> Plugin:
         """Open the plugin."""
         return nativeplug.open(self.path, self.declarations, free=self.free)
@@ -72,7 +67,7 @@ def opens_a_plugin(command: Command) -> Command:
         click.option("--declarations", metavar="TEXT", help="C text that declares NAME."),
         click.argument("args", nargs=-1, type=click.UNPROCESSED),
         click.argument("name"),
-        click.argument("plugin"),
+        click.argument("plugin", type=click.Path()),
     ):
         command = decorate(command)
     return command

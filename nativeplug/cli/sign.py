@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from nativeplug.cli.console import Failure
+from nativeplug.cli.console import Failure, read_plugin
 from nativeplug.cli.keys import read_secret_key, secret_key_option, write_whole
 from nativeplug.trust.comment import Comment
 from nativeplug.trust.minisign import SUFFIX, UntrustedError
@@ -42,7 +42,7 @@ def sign(  # noqa: PLR0913 - one for each option
         raise Failure(f"cannot sign '{plugin}': its name is not UTF-8; name another with --name")
     words = [*_words(signed_name, version, expires), *([comment] if comment else [])]
     trusted = "\t".join(words)
-    data = plugin.read_bytes()
+    data = read_plugin(str(plugin)).data
     try:
         said = Comment.parse(trusted)
         if said.file != signed_name:

@@ -21,7 +21,7 @@ _WORD = re.compile(r"[^\W_]+", re.ASCII)
 
 
 @click.command(short_help="Write a plugin's interface, as a Python class.")
-@click.argument("plugin")
+@click.argument("plugin", type=click.Path())
 @click.argument("declarations", required=False, type=click.Path(path_type=Path))
 @click.option("--pyi", is_flag=True, help="Write a .pyi, for type checkers alone.")
 @click.option("--name", help="The class's name; default: after the file.")

@@ -6,15 +6,15 @@ import ctypes
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nativeplug.call import Function
+from nativeplug.call import Function, Scope
 from nativeplug.call.plan import Kind
 from nativeplug.cli.ctypes_types import InexpressibleError, result_and_arguments
 from nativeplug.cli.measure import Candidate, Loop
 from nativeplug.options import Options
-from nativeplug.symbols import Symbols
+from nativeplug.symbols import Binding
 
 if TYPE_CHECKING:
     from nativeplug import Plugin
@@ -84,10 +84,13 @@ class Call:
 
     def _resolve(self, *, hold_gil: bool = False) -> Function:
         """Resolve the function anew: the same address, called in another way."""
-        symbols = Symbols(self.plg._symbols.loaded)  # noqa: SLF001 - not loaded twice
-        options = Options.of(free=self.opening.free, hold_gil=hold_gil)
-        symbols.add(self.opening.source(), None, options)
-        found = symbols.lookup(self.function.name)
+        opened = self.plg._symbols  # noqa: SLF001 - not loaded twice
+        given = replace(
+            opened.given,
+            scope=Scope(opened.declarations.ffi, self.plg.path),
+            options=Options.of(free=self.opening.free, hold_gil=hold_gil),
+        )
+        found = Binding(given, opened.loaded).resolve(self.function.name)
         assert isinstance(found, Function)  # noqa: S101 - it was found before
         return found
 

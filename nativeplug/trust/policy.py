@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from nativeplug.trust.hardening import WANTED
 from nativeplug.trust.minisign import UNTRUSTED, PublicKey, UntrustedError
@@ -63,8 +63,8 @@ class Policy:
     probe: bool = False
     #: What its toolchain is, as ``nativeplug inspect`` shows it: patterns, as "Go go1.27*".
     toolchains: Collection[str] | None = None
-    #: Of "nx", "relro" and "bind_now".
-    hardening: Collection[str] | None = None
+    #: Of "nx", "relro", "bind_now" and "no_textrel"; or "all" of them.
+    hardening: Collection[str] | Literal["all"] | None = None
     #: What cannot be checked, a system library, may be opened all the same.
     allow_system: bool = False
 
@@ -73,6 +73,8 @@ class Policy:
         for name in _FLAGS:
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be bool, not {_kind(getattr(self, name))}")
+        if self.hardening == "all":
+            object.__setattr__(self, "hardening", frozenset(WANTED))
         for name, convert in _COLLECTIONS.items():
             if getattr(self, name) is not None:
                 self._take(name, convert)

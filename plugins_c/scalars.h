@@ -1,6 +1,6 @@
-/* Purpose: declarations of numbers.c, found beside the plugin.
+/* Purpose: declarations of scalars.c, found beside the plugin.
  * Exports: id_* for every C scalar type, sum10, mix; integer constants.
- * Used by: numbers.c, tests of conversions, limits and constants. */
+ * Used by: scalars.c, tests of conversions, limits and constants. */
 #ifndef NUMBERS_H
 #define NUMBERS_H
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* Purpose: hand back a scalar of every C type; take many arguments.
- * Exports: id_* for every C scalar type, sum10, mix (see numbers.h).
+ * Exports: id_* for every C scalar type, sum10, mix (see scalars.h).
  * Used by: tests of conversions, limits and register shapes. */
-#include "numbers.h"
+#include "scalars.h"
 
 /* The identity function of one type. */
 #define IDENTITY(name, type)   \

@@ -1,0 +1,1 @@
+../../plugins_c/greeter.h

@@ -1,3 +1,0 @@
-module example.com/numbers
-
-go 1.21
