@@ -47,6 +47,12 @@ _TYPE_PLACE = re.compile(
     r"(?<![\w.])(?P<first>[A-Za-z_]\w*)(?=\s+\**\s*[A-Za-z_]|\s*\*)"
     r"|[(,]\s*(?P<alone>[A-Za-z_]\w*)(?=\s*[,)])"
 )
+# Where two declarations may meet without a semicolon: a name or a bracket that closes, and then
+# a word or a brace, or nothing more.
+_JOINT = re.compile(
+    r"(?P<end>\b(?P<word>[A-Za-z_]\w*)|[])}])(?=\s+(?P<next>[A-Za-z_]\w*)|\s*(?:}|\Z))"
+)
+_LAST = re.compile(r"\w+|[^\w\s]")
 _NOT_TYPES = frozenset(
     {"auto", "char", "const", "double", "enum", "extern", "float", "inline", "int", "long"}
     | {"register", "restrict", "short", "signed", "static", "struct", "typedef", "union"}
@@ -114,6 +120,11 @@ def _explain(message: str, prefix: str, body: str) -> DeclarationError:
     start, end = _bad_declaration(prefix, body, offset)
     types = _typedefs(prefix + body[:start]) | _NOT_TYPES
     code = _DIRECTIVE.sub(lambda match: " " * len(match[0]), body[start:end])
+    missing = _missing_semicolon(prefix, body, start, code, types)
+    if missing is not None:
+        return error_at(
+            *locate(body, missing), f"missing ';' after {_word_before(body, missing)!r}"
+        )
     for match in _TYPE_PLACE.finditer(code):
         name, found = match[match.lastindex or 0], match.start(match.lastindex or 0)
         if name not in types and not _TAG.search(code, 0, found):
@@ -126,6 +137,33 @@ def _explain(message: str, prefix: str, body: str) -> DeclarationError:
         return error_at(*place, f"cannot read this as C before {text.removeprefix('before: ')!r}")
     text = _REWORDED.get(text, text[:1].lower() + text[1:])
     return error_at(*place, f"cannot read this as C: {text}")
+
+
+def _missing_semicolon(
+    prefix: str, body: str, start: int, code: str, types: frozenset[str]
+) -> int | None:
+    """
+    Return the offset in *body* at which a semicolon makes the bad declaration good, if one does.
+
+    Args:
+        prefix: What is declared before *body*.
+        body: The text.
+        start: Where the bad declaration starts in it.
+        code: That declaration, without directives.
+        types: The words with which a declaration can begin.
+    """
+    for match in _JOINT.finditer(code):
+        if match["word"] in types or (match["next"] and match["next"] not in types):
+            continue
+        at = start + match.end("end")
+        if _reads(f"{prefix}{body[:at]};{body[at : start + len(code)]}"):
+            return at
+    return None
+
+
+def _word_before(body: str, offset: int) -> str:
+    """Return the last word, or bracket, before an offset."""
+    return _LAST.findall(body[:offset])[-1]
 
 
 def _bad_declaration(prefix: str, body: str, offset: int | None) -> tuple[int, int]:
@@ -181,5 +219,7 @@ def _offset(body: str, at: re.Match[str]) -> int | None:
     return None
 
 
-def _typedefs(text: str) -> set[str]:
-    return {node.name for node in CParser().parse(text).ext if isinstance(node, c_ast.Typedef)}
+def _typedefs(text: str) -> frozenset[str]:
+    return frozenset(
+        node.name for node in CParser().parse(text).ext if isinstance(node, c_ast.Typedef)
+    )
