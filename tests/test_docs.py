@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import os
 import pkgutil
 import re
+import shlex
 import shutil
+import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import nativeplug
-from support import PLUGINS_C, ROOT, CPlugin
+from nativeplug.cli.app import app
+from support import PLUGINS_C, PLUGINS_GO, ROOT, CPlugin, needs_go
 
 OPTIONS = doctest.ELLIPSIS
+CONSOLE_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 GO_PAGE = ROOT / "docs" / "go.md"
@@ -63,11 +70,93 @@ def test_a_wrong_example_is_noticed() -> None:
         run_examples("```python\n>>> 1 + 1\n3\n```", "wrong")
 
 
-def test_readme_shows_code_on_its_first_screen() -> None:
-    """The README has a running call and a failing one within its first 20 lines."""
-    first = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:20]
-    assert any(line.startswith(">>> plg.Add(2, 3)") for line in first)
-    assert any(line.startswith("TypeError: ") for line in first)
+def test_readme_first_screen() -> None:
+    """The README's first screen has a call, an error, the platforms, and how to install it."""
+    first = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:30]
+    for start in (">>> libm.hypot(3, 4)", "TypeError: ", "Status: ", "pip install nativeplug "):
+        assert any(line.startswith(start) for line in first), start
+
+
+def test_first_example_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's first example runs for somebody who has only installed the package."""
+    monkeypatch.chdir(tmp_path)
+    first = PYTHON_BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))[0]
+    assert 4 == run_examples(f"```python\n{first}```\n", "first")
+
+
+def commands() -> list[str]:
+    """Return the commands of the README, as a user pastes them."""
+    blocks = CONSOLE_BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    return "".join(blocks).splitlines()
+
+
+@needs_go
+def test_readme_commands(tmp_path: Path) -> None:
+    """The commands of nativeplug that the README shows succeed, one after the other, as pasted."""
+    pasted = [line for line in commands() if line.startswith("nativeplug ")]
+    assert 6 == len(pasted)
+    (tmp_path / "plugins_c").symlink_to(PLUGINS_C)
+    here = os.path.dirname(sys.executable)
+    done = subprocess.run(
+        ["sh", "-ex"],
+        input="\n".join(pasted),
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stdout
+    assert "\n5\n" in done.stdout  # of `call`
+
+
+@pytest.mark.parametrize(
+    "command", [line.partition("#")[0].strip() for line in commands() if line[:4] == "make"]
+)
+def test_readme_targets(command: str) -> None:
+    """Each target of make that the README shows is there."""
+    done = subprocess.run([*command.split(), "-n"], cwd=ROOT, capture_output=True, check=False)
+    assert 0 == done.returncode, done.stderr
+
+
+def test_readme_extras() -> None:
+    """What the README lets pip install are the package's name, and extras that it has."""
+    lines = [line.partition("#")[0] for line in commands() if line.startswith("pip ")]
+    [plain, checkout] = [shlex.split(line)[2] for line in lines]
+    assert "nativeplug" == plain
+    there = metadata.metadata("nativeplug").get_all("Provides-Extra")
+    assert there is not None
+    assert {"cli", "go", "follow", "sign"} == {*checkout[2:-1].split(",")} & {*there}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str) -> None:
+    """What the documentation has for each shell makes the program print a script for it."""
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    assert f"_NATIVEPLUG_COMPLETE={shell}_source nativeplug" in page
+    code = "import sys, nativeplug.cli as cli; sys.argv[0] = 'nativeplug'; cli.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "_NATIVEPLUG_COMPLETE": f"{shell}_source"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "_NATIVEPLUG_COMPLETE" in done.stdout, done.stderr
+
+
+def test_commands_are_listed() -> None:
+    """The page on the command line has every command."""
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    for name in app.commands:
+        assert re.search(rf"^\|.*`{name}\b", page, re.MULTILINE), name
+
+
+def test_no_example_shadows_a_module() -> None:
+    """No example plugin has the name of a standard module, which Python would import it for."""
+    examples = [*PLUGINS_C.glob("*.c"), *PLUGINS_GO.iterdir()]
+    assert set() == {path.stem for path in examples} & sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -163,7 +163,7 @@ def _missing_semicolon(
 
 def _word_before(body: str, offset: int) -> str:
     """Return the last word, or bracket, before an offset."""
-    return _LAST.findall(body[:offset])[-1]
+    return str(_LAST.findall(body[:offset])[-1])
 
 
 def _bad_declaration(prefix: str, body: str, offset: int | None) -> tuple[int, int]:
