@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     import nativeplug
 
 ROOT = Path(__file__).parent.parent
+#: The pages that users read.
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 PLUGINS_C = ROOT / "plugins_c"
 PLUGINS_GO = ROOT / "plugins_go"
+
+PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 CPlugin = Callable[[str], Path]
 BuildC = Callable[..., Path]
@@ -105,6 +109,11 @@ const char *broken = "\\xff\\xfe";
 int triple[3] = {1, 2, 3};
 int unheard_of(void) { return 1; }
 """
+
+
+def python_of(page: str) -> str:
+    """Return the Python examples of a page, as at a prompt."""
+    return "\n".join(PYTHON_BLOCK.findall(page))
 
 
 def needs_go(test: Test) -> Test:

@@ -18,20 +18,26 @@ import pytest
 
 import nativeplug
 from nativeplug.cli.app import app
-from support import PLUGINS_C, PLUGINS_GO, ROOT, CPlugin, needs_go
+from support import (
+    PAGES,
+    PLUGINS_C,
+    PLUGINS_GO,
+    PYTHON_BLOCK,
+    ROOT,
+    CPlugin,
+    needs_go,
+    python_of,
+)
 
 OPTIONS = doctest.ELLIPSIS
 CONSOLE_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 GO_PAGE = ROOT / "docs" / "go.md"
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
 
 def run_examples(text: str, name: str) -> int:
     """Run the examples in *text* with one set of globals; return how many there were."""
-    blocks = "\n".join(PYTHON_BLOCK.findall(text))
-    test = doctest.DocTestParser().get_doctest(blocks, {}, name, name, 0)
+    test = doctest.DocTestParser().get_doctest(python_of(text), {}, name, name, 0)
     report: list[str] = []
     doctest.DocTestRunner(optionflags=OPTIONS).run(test, out=report.append)
     assert "" == "".join(report)

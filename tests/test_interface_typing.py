@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support import ROOT, CPlugin, run
+from support import PAGES, ROOT, CPlugin, python_of, run
 
 # Behind each "#:" stands what mypy says of the line: the end of a message. Nothing else is said.
 SAMPLE = """
@@ -53,7 +54,10 @@ reveal_type(plg.path)  #: Revealed type is "str"
 reveal_type(plg.generation)  #: Revealed type is "int"
 plg.table[0] = 3
 plg.Name = "you"
-plg.lookup("Add")
+reveal_type(plg.lookup("Add"))  #: Function | nativeplug.call.variable.Variable"
+reveal_type(plg.function("Add"))  #: Revealed type is "nativeplug.call.function.Function"
+reveal_type(plg.variable("Name"))  #: Revealed type is "nativeplug.call.variable.Variable"
+reveal_type(plg.function("Add").signature)  #: type is "nativeplug.call.signature.Signature"
 plg.update()
 plg.follow(lambda plugin, error: None)
 plg.close()
@@ -83,13 +87,18 @@ reveal_type(nativeplug.open("greeter.so", "int f(void);", follow=True).f())  #: 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, c_plugin: CPlugin) -> Path:
-    """Give a folder with what is to be checked: the sample, and what `nativeplug stubs` writes."""
+    """Give what is to be checked: the sample, the docs, and what `nativeplug stubs` writes."""
     made = tmp_path_factory.mktemp("typing")
     (made / "sample.py").write_text(SAMPLE)
     for name in ("variables", "structs", "counted_arrays", "varargs"):
         for suffix, option in ((".py", "--name=Made"), (".pyi", "--pyi")):
             text = run("stubs", c_plugin(name), option).stdout
             (made / f"stubs_{name}{'' if suffix == '.py' else '_i'}{suffix}").write_text(text)
+    for page in PAGES:
+        examples = doctest.DocTestParser().get_examples(python_of(page.read_text()))
+        code = "".join(example.source for example in examples)
+        name = f"page_{page.stem.replace('-', '_')}.py"
+        (made / name).write_text('# mypy: disable-error-code="empty-body"\n' + code)
     return made
 
 
@@ -132,6 +141,6 @@ def test_sample(said: dict[str, list[tuple[int, str]]]) -> None:
     assert {} == wrong
 
 
-def test_stubs(said: dict[str, list[tuple[int, str]]]) -> None:
-    """What `nativeplug stubs` writes has no errors."""
-    assert ["sample.py"] == list(said)
+def test_others(said: dict[str, list[tuple[int, str]]]) -> None:
+    """What README and docs show, and what `nativeplug stubs` writes, has no errors."""
+    assert {} == {file: errors for file, errors in said.items() if file != "sample.py"}

@@ -165,6 +165,44 @@ class TestLookup:
         assert "malloc" not in plg
 
 
+class TestKinds:
+    """function() and variable() give one kind of symbol."""
+
+    def test_function(self, plg: Plugin) -> None:
+        """A function is what lookup gives, and what the attribute is bound to."""
+        assert plg.function("twice") is plg.lookup("twice") is plg.twice.__self__
+        assert 7 == plg.function("path")()
+
+    def test_variable(self, plg: Plugin) -> None:
+        """A variable is what lookup gives."""
+        assert plg.variable("value") is plg.lookup("value")
+        assert 8 == plg.variable("closed").value
+
+    def test_other_kind(self, plg: Plugin) -> None:
+        """The other kind is an error that shows it and says how to get it."""
+        with pytest.raises(SymbolNotFoundError) as caught:
+            plg.function("value")
+        expected = (
+            f"cannot find function 'value' in plugin {plg.path!r}: it is a variable, "
+            "<nativeplug.Variable 'int value'>; ask for it by variable('value')"
+        )
+        assert (expected, plg.path, "value") == (
+            str(caught.value), caught.value.path, caught.value.symbol
+        )  # fmt: skip
+        with pytest.raises(SymbolNotFoundError, match=r"it is a function, .* by function\('twice'"):
+            plg.variable("twice")
+
+    @pytest.mark.parametrize("kind", ["function", "variable"])
+    def test_missing(self, plg: Plugin, kind: str) -> None:
+        """What lookup refuses is refused in the same words, on pins too."""
+        with plg.pin() as pinned:
+            for view in (plg, pinned):
+                with pytest.raises(SymbolNotFoundError, match="did you mean 'twice'"):
+                    getattr(view, kind)("twise")
+                with pytest.raises(TypeError, match="must be str"):
+                    getattr(view, kind)(3)
+
+
 class TestWriting:
     """Variables are written, and nothing else."""
 

@@ -39,7 +39,8 @@ class Function(FunctionBase):
     """
     A function that a plugin exports; call it as any Python function.
 
-    ``plg.add`` is a built-in function bound to it (``plg.add.__self__``). Calling either
+    ``plg.function("add")`` gives it. ``plg.add`` is a built-in function bound to it
+    (``plg.add.__self__``), because CPython calls those faster than any other. Calling either
     converts the arguments, calls the native function and converts the result. Safe to
     call from several threads, as far as the plugin's function is. The GIL is released
     around every call, unless the plugin was opened with the function in ``hold_gil``.
@@ -126,7 +127,7 @@ class Function(FunctionBase):
         Example:
             >>> from array import array
             >>> scalars = nativeplug.open("scalars.so")
-            >>> scalars.lookup("id_double").map(array("d", [1, 2.5]))
+            >>> scalars.function("id_double").map(array("d", [1, 2.5]))
             array('d', [1.0, 2.5])
         """
         from nativeplug.call import columns as room  # most programs never map

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nativeplug._core import PluginBase
 from nativeplug.call import Callback, Function, Variable
-from nativeplug.errors import ClosedError, PluginError
+from nativeplug.errors import ClosedError, PluginError, SymbolNotFoundError
 from nativeplug.symbols import Symbols
 
 if TYPE_CHECKING:
@@ -77,6 +77,56 @@ class View(PluginBase):
             (5, 'int64_t Add(int64_t a, int64_t b)')
         """
         return self._symbols.lookup(name)
+
+    def function(self, name: str) -> Function:
+        """
+        Resolve a function, as `lookup` does; for type checkers it is a `Function`.
+
+        Args:
+            name: The name of a function.
+
+        Raises:
+            SymbolNotFoundError: It is a variable; and as for `lookup`.
+            PluginError: As for `lookup`.
+
+        Example:
+            >>> nativeplug.open("greeter.so").function("Add").signature.result
+            'int64_t'
+        """
+        symbol = self.lookup(name)
+        if not isinstance(symbol, Function):
+            raise self._other_kind("function", symbol)
+        return symbol
+
+    def variable(self, name: str) -> Variable:
+        """
+        Resolve a variable, as `lookup` does; for type checkers it is a `Variable`.
+
+        Args:
+            name: The name of a variable.
+
+        Raises:
+            SymbolNotFoundError: It is a function; and as for `lookup`.
+            PluginError: As for `lookup`.
+
+        Example:
+            >>> nativeplug.open("greeter.so").variable("Calls").type
+            'int'
+        """
+        symbol = self.lookup(name)
+        if not isinstance(symbol, Variable):
+            raise self._other_kind("variable", symbol)
+        return symbol
+
+    def _other_kind(self, wanted: str, found: Function | Variable) -> SymbolNotFoundError:
+        """Return the error for a symbol that is of the other kind."""
+        other = "variable" if wanted == "function" else "function"
+        return SymbolNotFoundError(
+            f"cannot find {wanted} {found.name!r} in plugin {self.path!r}: it is a {other}, "
+            f"{found!r}; ask for it by {other}({found.name!r})",
+            path=self.path,
+            symbol=found.name,
+        )
 
     def callback(self, ctype: str, function: Callable[..., object]) -> Callback:
         """
@@ -208,6 +258,7 @@ _PRIVATE = {
     "_forget",
     "_forget_one",
     "_missing",
+    "_other_kind",
     "_pins",
     "_remember",
     "_replace",
