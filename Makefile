@@ -9,7 +9,7 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-timing test-all test-asan test-valgrind test-aarch64 lint bench \
+.PHONY: help demo test test-timing test-stress test-all test-asan test-valgrind test-aarch64 lint bench \
 	bench-check bench-record fuzz soak clean
 
 VENV := .venv
@@ -18,6 +18,7 @@ PYTHON ?=
 SEED ?=
 SCALE ?= 1
 ROW ?=
+WHAT ?=
 LEAST_COVERAGE := 95
 
 # What the editable install was made from; the Python files themselves are used in place.
@@ -40,6 +41,7 @@ help:
 	make demo          set up .venv, build a C and a Go plugin, open, call and update them
 	make test          the whole test suite, with line and branch coverage
 	make test-timing   the tests that measure time, alone; on a machine that does nothing else
+	make test-stress   the test suite in random order on a busy machine; SEED=n repeats it, WHAT=path
 	make test-all      the test suite on every Python from 3.10 to 3.13 that this machine has
 	make test-asan     the test suite under AddressSanitizer and UndefinedBehaviorSanitizer
 	make test-valgrind every kind of call under valgrind
@@ -63,6 +65,9 @@ test: $(VENV)/test.stamp
 
 test-timing: $(VENV)/test.stamp
 	@$(BIN)/python -m pytest -m timing -n 0
+
+test-stress: $(VENV)/test.stamp
+	@NATIVEPLUG_FORBID_SKIPS=1 $(BIN)/python tests/stress.py '$(SEED)' $(WHAT)
 
 test-all: $(VENV)/dev.stamp
 	@$(BIN)/nox --session tests
