@@ -9,7 +9,8 @@ import pytest
 
 from gates import GATES, Gate
 from samples import GATED_CONSTRUCTOR_DECLARED
-from support import BuildC, CPlugin, RunPython
+from support import BuildC, Compile, CPlugin, RunPython, load_generation
+from versions import FORKING
 
 # Forks, works in the child within 20 seconds, and prints what it says and how it ended.
 PRELUDE = """
@@ -126,6 +127,79 @@ class TestGo:
             print(attempt(lambda: pool.apply(add)), add())
         """
         assert ["ForkError 5"] == lines(run_python, code, go_plugin("greeter"))
+
+
+THREADED = """
+#include <pthread.h>
+#include <unistd.h>
+static int requests[2], answers[2];
+static void *serve(void *unused) {
+    char byte;
+    while (read(requests[0], &byte, 1) == 1 && write(answers[1], &byte, 1) == 1) ;
+    return unused;
+}
+int start(void) {
+    pthread_t thread;
+    return pipe(requests) || pipe(answers) || pthread_create(&thread, 0, serve, 0);
+}
+int ask(void) {
+    char byte = 7;
+    return write(requests[1], &byte, 1) == 1 && read(answers[0], &byte, 1) == 1;
+}
+"""
+OPENMP = """
+int many(void) {
+    int sum = 0;
+    #pragma omp parallel for reduction(+: sum)
+    for (int i = 0; i < 100; i++)
+        sum += i;
+    return sum;
+}
+"""
+WARNED = "may have threads of its own, which a child process has not after fork()"
+
+
+class TestThreads:
+    """Threads of a C plugin are not there in the child."""
+
+    @pytest.mark.parametrize("started", [True, False])
+    def test_warning(self, compile_c: Compile, run_python: RunPython, *, started: bool) -> None:
+        """Where there are some, fork() warns, at its line, of the plugin that may have them."""
+        plugin = compile_c(THREADED, "-pthread")
+        code = f"""
+        import os, nativeplug
+        other = nativeplug.open("libc.so.6", "int abs(int);")
+        plg = nativeplug.open({str(plugin)!r}, "int start(void); int ask(void);")
+        if {started}:
+            assert (0, 1) == (plg.start(), plg.ask())
+        if not os.fork():
+            os._exit(0)
+        os.wait()
+        """
+        done = run_python(code, env=FORKING)
+        assert 0 == done.returncode, done.stderr
+        assert int(started) == done.stderr.count(WARNED)
+        assert int(started) == done.stderr.count(f"RuntimeWarning: plugin {str(plugin)!r}")
+        assert int(started) == done.stderr.count("<string>:7: ")
+
+    def test_closed(self, compile_c: Compile, run_python: RunPython) -> None:
+        """Nobody calls a plugin that was closed."""
+        code = """
+        import os, sys, nativeplug
+        plg = nativeplug.open(sys.argv[1], "int start(void);")
+        plg.start()
+        plg.close()
+        if not os.fork():
+            os._exit(0)
+        os.wait()
+        """
+        done = run_python(code, compile_c(THREADED, "-pthread"), env=FORKING)
+        assert (0, "") == (done.returncode, done.stderr)
+
+    def test_openmp(self, compile_c: Compile) -> None:
+        """OpenMP's threads are known by what compilers call for them."""
+        loaded = load_generation(compile_c(OPENMP, "-fopenmp"))
+        assert loaded.starts_threads
 
 
 class TestC:

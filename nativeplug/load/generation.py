@@ -20,6 +20,7 @@ from nativeplug.errors import SymbolNotFoundError
 from nativeplug.load import dynamic, handle
 from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
+from nativeplug.load.unloading import starts_threads
 from nativeplug.load.words import in_users_words
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ class Generation:
     loaded_at: datetime = field(init=False, default_factory=lambda: datetime.now(timezone.utc))
     #: Where it lies in memory.
     _span: Any = field(init=False, repr=False)
+
+    @property
+    def starts_threads(self) -> bool:
+        """Whether it may have threads of its own; a system library is not looked at."""
+        return self._file is not None and starts_threads(self._file)
 
     def __post_init__(self) -> None:
         """Ask the loader where it lies."""

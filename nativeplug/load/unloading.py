@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nativeplug.load.dynamic import Dynamic
 
+_STARTS_THREADS = "starts threads"
 # What leaves addresses of the file's code behind, where the dynamic loader does not tidy up as
 # it does after atexit(3) and pthread_atfork(3); and what the file does by it.
 _LASTING = {
-    "pthread_create": "starts threads",
-    "thrd_create": "starts threads",
+    "pthread_create": _STARTS_THREADS,
+    "thrd_create": _STARTS_THREADS,
     # std::thread, of libstdc++
     "_ZNSt6thread15_M_start_threadESt10unique_ptrINS_6_StateESt14default_deleteIS1_EEPFvvE": (
-        "starts threads"
+        _STARTS_THREADS
     ),
     "__cxa_thread_atexit_impl": "has destructors that run as threads end",
     "__cxa_thread_atexit": "has destructors that run as threads end",
@@ -32,6 +33,14 @@ _LASTING = {
     "getaddrinfo_a": "looks up names meanwhile",
     "on_exit": "runs when the program ends",
 }
+# Of OpenMP: what gcc and clang make of "#pragma omp parallel".
+_OPENMP = {"GOMP_parallel", "__kmpc_fork_call"}
+
+
+def starts_threads(file: Dynamic) -> bool:
+    """Tell whether a file may start threads, as far as its imports tell."""
+    starting = {name for name, words in _LASTING.items() if words == _STARTS_THREADS}
+    return not file.imports.isdisjoint(starting | _OPENMP)
 
 
 def find_resident_reason(file: Dynamic, *, is_shared: bool = False) -> str | None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, TypedDict, TypeVar, overload
 
@@ -186,6 +187,28 @@ def _given(declarations: object) -> tuple[Source | None, type[Interface] | None]
     return from_caller(declarations), None  # type: ignore[arg-type] # it checks that
 
 
+def _before_fork() -> None:
+    """
+    Warn of plugins whose threads a child process will not have; Go's are refused there.
+
+    Which threads are whose cannot be found out. So it is a warning, of plugins that can start
+    threads, where the process has some that are not Python's.
+    """
+    with contextlib.suppress(OSError):  # there is no /proc
+        if len(os.listdir("/proc/self/task")) <= threading.active_count():
+            return
+        for plugin in files.values():
+            generation = plugin._symbols.loaded.generation
+            if not plugin.closed and not generation.is_go and generation.starts_threads:
+                warnings.warn(
+                    f"plugin {plugin.path!r} may have threads of its own, which a child process "
+                    "has not after fork(): a call that waits for them never returns there; start "
+                    "processes by 'spawn', or open the plugin after fork()",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+
+
 def _after_fork() -> None:
     """
     Make a child process one in which plugins can be used.
@@ -211,4 +234,4 @@ def _fork_error(path: str) -> Callable[[], PluginError]:
     )
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
