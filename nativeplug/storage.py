@@ -119,7 +119,7 @@ class Directory:
                 fault = step.find_fault(trusted)
                 if fault is not None:
                     raise PermissionError(fault)
-            _check_own(step.path, step.status)
+            _check_own(step.path, step.access)
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
             return cls(step.path, os.open(".", flags, dir_fd=step.descriptor))
 
@@ -146,7 +146,7 @@ class Directory:
         """
         descriptor = os.open(name, flags | _OPEN, 0o600, dir_fd=self.descriptor)
         try:
-            _check_own(self.path_of(name), os.fstat(descriptor))
+            _check_own(self.path_of(name), access.Access.of(descriptor))
         except BaseException:
             os.close(descriptor)
             raise
@@ -199,10 +199,10 @@ def _make(step: access.Step) -> None:
             os.mkdir(step.name, 0o700, dir_fd=step.descriptor)
 
 
-def _check_own(path: str, status: os.stat_result) -> None:
+def _check_own(path: str, found: access.Access) -> None:
     """Refuse a device, what belongs to another user, even root, and what others can write to."""
-    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+    if not (stat.S_ISREG(found.mode) or stat.S_ISDIR(found.mode)):
         raise PermissionError(f"{path!r} is not a regular file")
-    fault = access.find_fault(status.st_uid, status.st_mode, {os.geteuid()})
+    fault = found.find_fault({os.geteuid()})
     if fault is not None:
         raise PermissionError(f"{path!r} {fault}")

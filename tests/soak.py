@@ -44,6 +44,7 @@ ROWS = (
     Row("soak_costs", "retired", "memory of a retired generation", 160, "160 KiB, 8 mappings"),
     Row("soak_origin", "bit_flips", "bit flips in what is signed that are accepted", 0, "0"),
     Row("soak_attacker", "attacker", "runs of unverified code while files are swapped", 0, "0"),
+    Row("soak_mounts", "mounts", "ways in which what others have mounted is believed", 0, "0"),
     Row("soak_origin", "interop", "signatures that minisign and we see differently", 0, "0"),
     Row("soak_costs", "unloading", "growth while what is retired is unloaded", 5, "5 %"),
     Row("soak_files", "truncations", "processes killed by truncated files", 0, "0"),

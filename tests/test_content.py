@@ -37,8 +37,8 @@ class TestReading:
         link.symlink_to("plugin.so")
         place = content.read_file(str(link)).place
         assert place is not None
-        assert (str(path.resolve()), os.getuid()) == (place.path, place.owner)
-        assert 0o640 == place.mode & 0o777
+        assert (str(path.resolve()), os.getuid()) == (place.path, place.access.owner)
+        assert 0o640 == place.access.mode & 0o777
 
     def test_no_proc(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without /proc its path is not known."""

@@ -91,6 +91,23 @@ class TestPlace:
         assert "the file can be written by others (mode 0664): chmod go-w" == reasons[0]
         assert 1 == sum(f"'{tmp_path}' can be written by others" in reason for reason in reasons)
 
+    def test_mounted_by_another(self, plugin: Path) -> None:
+        """Of a file system that another has mounted no owner is believed."""
+        content = read_file(str(plugin))
+        assert content.place is not None
+        mounted = dataclasses.replace(content.place.access, mounter=4711)
+        place = dataclasses.replace(content.place, access=mounted)
+        theirs = dataclasses.replace(content, place=place)
+        fault = "lies on a file system that user 4711 has mounted, who is not trusted"
+        for policy, expected in (
+            (Policy(refuse_writable_by_others=True), f"the file {fault}"),
+            (Policy(owners={os.geteuid()}), f"whose it is cannot be known: it {fault}"),
+        ):
+            with pytest.raises(OriginError) as caught:
+                check(theirs, policy)
+            assert expected == caught.value.reasons[0]
+        check(theirs, Policy(owners={os.geteuid(), 4711}))
+
     def test_not_writable(self, plugin: Path, tmp_path: Path) -> None:
         """Nothing is said of what only its owner can write to."""
         content = read_file(str(plugin))

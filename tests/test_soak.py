@@ -53,6 +53,13 @@ def test_damaged_files() -> None:
     check("damaged_files")
 
 
+def test_mounts() -> None:
+    """Nobody is believed who has mounted a file system, where this machine lets one be mounted."""
+    measured = run("mounts")
+    is_refused = measured.text == "needs root" or measured.text.startswith("cannot mount: ")
+    assert is_refused or ROWS["mounts"].is_met(measured), measured
+
+
 def test_same_times() -> None:
     """A rebuild that leaves the file's inode, size and time is taken up."""
     check("same_times")

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
+from nativeplug.access import Access
 from nativeplug.load import dynamic, elf
 from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.key import FileKey, cannot_open, file_key
@@ -38,19 +39,17 @@ class Place:
 
     #: The path that leads to it without symlinks; None where there is no /proc to ask.
     path: str | None
-    #: The user that owns it.
-    owner: int
-    #: Its permissions, as in st_mode.
-    mode: int
+    #: Who could write to it then.
+    access: Access
 
     @classmethod
-    def of(cls, descriptor: int, status: os.stat_result) -> Place:
+    def of(cls, descriptor: int) -> Place:
         """Return the place of the very file that a descriptor stands for."""
         path = None
         with contextlib.suppress(OSError):
             # Of one that was replaced since, the name is followed by " (deleted)", proc(5).
             path = os.readlink(f"/proc/self/fd/{descriptor}")
-        return cls(path, status.st_uid, status.st_mode)
+        return cls(path, Access.of(descriptor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +117,9 @@ def _read_settled(path: str, descriptor: int) -> Content:
     key = file_key(descriptor)
     _let_settle(key)
     data = _read(descriptor, key.size)
-    status = os.fstat(descriptor)
-    if FileKey.of(status) != key:
+    place = Place.of(descriptor)
+    if file_key(descriptor) != key:
         raise FileChangedError
-    place = Place.of(descriptor, status)
     return Content(path, key, data, hashlib.sha256(data).hexdigest(), place)
 
 

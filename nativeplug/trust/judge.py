@@ -147,12 +147,16 @@ def _find_faults_of_place(content: Content, policy: Policy) -> Iterator[str]:
         above = os.path.dirname(place.path)
         if not any(_lies_in(above, str(each)) for each in policy.directories):
             yield f"it lies in {above!r}, which is none of the directories that are allowed"
-    if policy.owners is not None and place.owner not in policy.owners:
-        owners = ", ".join(map(str, sorted(policy.owners)))
-        yield f"it belongs to user {place.owner}, and only files of {owners} are allowed"
+    trusted = _trusted(policy)
+    if policy.owners is not None:
+        owner = place.access.owner
+        if owner not in policy.owners:
+            owners = ", ".join(map(str, sorted(policy.owners)))
+            yield f"it belongs to user {owner}, and only files of {owners} are allowed"
+        elif (fault := place.access.find_fault_of_owner(trusted)) is not None:
+            yield f"whose it is cannot be known: it {fault}"
     if policy.refuse_writable_by_others:
-        trusted = _trusted(policy)
-        fault = access.find_fault(place.owner, place.mode, trusted)
+        fault = place.access.find_fault(trusted)
         if fault is not None:
             yield f"the file {fault}"
         yield from dict.fromkeys(

@@ -88,11 +88,10 @@ class _Walk:
         self.seen.add(path)
         yield from self._judge_way(f"its library {path!r}", path, is_there=True)
         try:
-            status = os.stat(path)
+            fault = access.Access.of_path(path).find_fault(self.trusted)
         except OSError as error:
             yield f"its library {path!r} cannot be looked at: {error.strerror}"
             return
-        fault = access.find_fault(status.st_uid, status.st_mode, self.trusted)
         if fault is not None:
             yield f"its library {path!r} {fault}"
         yield from self.judge_entries(f"its library {path!r}", path, Searches.of_file(path))
