@@ -7,6 +7,7 @@ from __future__ import annotations
 import types
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -15,7 +16,7 @@ from interfaces import Greeter, Louder, make
 from nativeplug import Interface
 from nativeplug.interface import find_mismatch, interface_version
 from nativeplug.load.told import InterfaceVersion
-from support import RunPython
+from support import CPlugin, RunPython
 
 
 class TestClass:
@@ -57,6 +58,45 @@ class TestClass:
         """The decorator goes below @property, and says so."""
         with pytest.raises(TypeError, match="write @property above it"):
             nativeplug.optional(property(len))  # type: ignore[type-var]
+
+
+class TestInstances:
+    """A plugin is an instance of the interfaces that it was opened as."""
+
+    def test_opened(self, c_plugin: CPlugin) -> None:
+        """Of none at first, then of all that it was opened as, one by one."""
+
+        class Adder(Interface):
+            def Add(self, a: nativeplug.int64, b: nativeplug.int64) -> nativeplug.int64: ...  # noqa: N802
+
+        class NamedAdder(Adder):
+            Name: str
+
+        class Shouter(Adder):
+            def Shout(self) -> None: ...  # noqa: N802
+
+        def kinds(value: object) -> list[type]:
+            return [each for each in (Interface, Adder, NamedAdder) if isinstance(value, each)]
+
+        with nativeplug.open(c_plugin("greeter")) as plg:
+            assert [] == kinds(plg)
+            nativeplug.open(plg.path, Adder)
+            assert [Interface, Adder] == kinds(plg)
+            with pytest.raises(nativeplug.InterfaceError):
+                nativeplug.open(plg.path, Shouter)
+            assert not isinstance(plg, Shouter)
+            nativeplug.open(plg.path, NamedAdder)
+            assert [Interface, Adder, NamedAdder] == kinds(plg)
+            assert isinstance(plg, nativeplug.Plugin)
+        with nativeplug.open(plg.path) as again:
+            assert [] == kinds(again)
+
+    @pytest.mark.parametrize(
+        "value", [3, None, Greeter, mock.MagicMock()], ids=lambda value: type(value).__name__
+    )
+    def test_others(self, value: object) -> None:
+        """Nothing else is an instance, a class no more than a mock."""
+        assert not isinstance(value, (Interface, Greeter))
 
 
 class TestVersions:

@@ -61,6 +61,9 @@ reveal_type(plg.function("Add").signature)  #: type is "nativeplug.call.signatur
 plg.update()
 plg.follow(lambda plugin, error: None)
 plg.close()
+anything: object = plg
+if isinstance(anything, Greeter):
+    reveal_type(anything)  #: Revealed type is "sample.Greeter"
 with plg as opened:
     reveal_type(opened)  #: Revealed type is "sample.Greeter"
 with plg.pin() as pinned:

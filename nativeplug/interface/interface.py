@@ -33,7 +33,17 @@ else:
     _Opened = object
 
 
-class Interface(_Opened):
+class _InterfaceType(type):
+    """The class of interfaces: a plugin is an instance of those that it was opened as."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        """Tell whether an object was opened as this interface, or as one derived from it."""
+        if not hasattr(type(instance), "_opened_as"):
+            return False
+        return any(issubclass(interface, cls) for interface in instance._opened_as)  # noqa: SLF001 - for this
+
+
+class Interface(_Opened, metaclass=_InterfaceType):
     """
     What a host expects of a plugin, and what the plugin's author promises.
 
@@ -46,7 +56,8 @@ class Interface(_Opened):
             def Add(self, a: nativeplug.int64, b: nativeplug.int64) -> nativeplug.int64: ...
 
     ``nativeplug.open(path, Greeter)`` opens a plugin that has all of them, and type checkers see
-    it as a ``Greeter``. There are no objects of such a class: what is opened is a `Plugin`.
+    it as a ``Greeter``; so does ``isinstance``. The class cannot be called: what is opened is a
+    `Plugin`.
 
     Class arguments:
         name: What the interface is called where plugins tell of it.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, final
 
 from nativeplug.errors import PluginError, UpdateError
+from nativeplug.interface import Interface
 from nativeplug.load.key import Key
 from nativeplug.plugin.files import files
 from nativeplug.plugin.view import View
@@ -40,9 +41,11 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
     from their next call on.
     """
 
-    __slots__ = ("_following", "_pins", "_updates")
+    __slots__ = ("_following", "_opened_as", "_pins", "_updates")
 
     _following: Following
+    #: The interfaces that it was opened as, which `isinstance` asks for.
+    _opened_as: set[type[Interface]]
     _pins: weakref.WeakValueDictionary[int, Symbols]
     _updates: Updates
 
@@ -63,6 +66,7 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         plugin = super().__new__(cls, symbols, symbols.resolved)
         updates = Updates(file, key, symbols, settings or Settings())
         object.__setattr__(plugin, "_updates", updates)
+        object.__setattr__(plugin, "_opened_as", set())
         object.__setattr__(plugin, "_pins", weakref.WeakValueDictionary())
         object.__setattr__(plugin, "_following", Following(plugin, file, updates.prepare))
         return plugin

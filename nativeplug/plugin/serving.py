@@ -119,6 +119,7 @@ def _add(request: Request, plugin: Plugin) -> None:
     interface.check_version(expected, request.name, known.interface)
     symbols.add(source, alone, request.all_options, partial(_conform, expected, plugin))
     plugin._updates.terms.expect(interface.interface_version(expected))
+    plugin._opened_as.add(expected)
 
 
 def _conform(expected: type[Interface], plugin: Plugin, binding: Binding) -> Resolved:

@@ -258,6 +258,7 @@ _PRIVATE = {
     "_forget",
     "_forget_one",
     "_missing",
+    "_opened_as",
     "_other_kind",
     "_pins",
     "_remember",
