@@ -190,6 +190,13 @@ UPDATES = (
         has_run=True,
     ),
     _update(
+        "check_update raises",
+        "check_update raised RuntimeError: not now",
+        put_next,
+        asked=asking(check_update=_raise),
+        has_run=True,
+    ),
+    _update(
         "before_update raises",
         "before_update raised RuntimeError: not now",
         put_next,

@@ -24,6 +24,7 @@ def test_adding_up() -> None:
     assert Settings("when_idle", 8, print, repr, probe=True) == settings
     assert "never" == settings.plus("never").unload
     assert settings.plus(probe=False).probe is False
+    assert print is settings.plus(check_update=print).plus(check_update=None).check_update
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,7 @@ def test_adding_up() -> None:
         ({"max_generations": 0}, ValueError, "max_generations must be at least 1, not 0"),
         ({"before_update": 7}, TypeError, "before_update must be callable, not int"),
         ({"after_update": "x"}, TypeError, "after_update must be callable, not str"),
+        ({"check_update": 0}, TypeError, "check_update must be callable, not int"),
         ({"probe": 1}, TypeError, "probe must be bool or None, not int"),
     ],
 )

@@ -18,13 +18,13 @@ from nativeplug.load.content import FileChangedError
 from nativeplug.load.key import key_of, quick_key_of
 from nativeplug.options import Options
 from nativeplug.plugin.files import files
-from nativeplug.plugin.plugin import Plugin
+from nativeplug.plugin.plugin import Pin, Plugin
 from nativeplug.plugin.serving import Request, Updating, serve
 from nativeplug.trust import UNSAID, Demands, Policy
 from nativeplug.update import Hook, Settings, Unload
 
 _ATTEMPTS = 100  # to read a file that others go on writing
-_NOTHING: Updating = (None, None, None, None, None)
+_NOTHING: Updating = (None, None, None, None, None, None)
 _Path = str | os.PathLike[str]
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         follow: bool
         unload: Unload | None
         max_generations: int | None
+        check_update: Callable[[Pin], object] | None
         before_update: Hook | None
         after_update: Hook | None
         probe: bool | None
@@ -70,6 +71,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     follow: bool = False,
     unload: Unload | None = None,
     max_generations: int | None = None,
+    check_update: Callable[[Pin], object] | None = None,
     before_update: Hook | None = None,
     after_update: Hook | None = None,
     probe: bool | None = None,
@@ -106,6 +108,9 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
             no address of it was given out, if the file can be unloaded (see docs/updates.md).
         max_generations: How many versions may be mapped at once; 100 where nothing was said. One
             more is refused.
+        check_update: Called with a view (a `Pin`) of each new version, before it serves: calls
+            through it are made in the new version, all others in the current one. What it
+            raises refuses the update, and so does False. The view is closed when it returns.
         before_update: Called with the plugin before another version is switched to; what it
             raises refuses the update.
         after_update: Called with the plugin after the switch; what it raises takes it back.
@@ -140,7 +145,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         >>> plg.Add(2, 3), plg.Name
         (5, 'world')
     """
-    updating = unload, max_generations, before_update, after_update, probe
+    updating = unload, max_generations, before_update, after_update, probe, check_update
     demands = UNSAID if policy is None and sha256 is None else Demands.of(policy, sha256)
     if (
         declarations is None

@@ -132,7 +132,10 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         Raises:
             ClosedError: The plugin was closed.
         """
-        symbols = self._symbols.pinned()
+        return self._pin(self._symbols.pinned())
+
+    def _pin(self, symbols: Symbols) -> Pin:
+        """Return a view of symbols that are never switched; it is closed with the plugin."""
         self._pins[id(symbols)] = symbols
         if self._symbols.error is not None:  # by another thread, which has not seen the pin
             symbols.unpin()

@@ -24,7 +24,7 @@ from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import Admission, Hook, Settings, Unload
 
 #: What `Settings.plus` takes.
-Updating = tuple[Unload | None, int | None, Hook | None, Hook | None, bool | None]
+Updating = tuple[Unload | None, int | None, Hook | None, Hook | None, bool | None, Hook | None]
 
 
 @dataclass(frozen=True, slots=True)

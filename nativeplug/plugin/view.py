@@ -260,6 +260,7 @@ _PRIVATE = {
     "_missing",
     "_opened_as",
     "_other_kind",
+    "_pin",
     "_pins",
     "_remember",
     "_replace",

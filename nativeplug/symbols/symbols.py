@@ -279,12 +279,22 @@ class Symbols:
             loaded, given = self._both()
             with loaded.uses:
                 if self._serves(loaded):
-                    scope = given.scope.copy()
-                    loaded.pin(scope)
-                    symbols = Symbols(loaded, given.with_scope(scope))
-                    symbols._counts_held = self._counts_held
-                    scope.holder = symbols  # what is kept of the pin can still be closed
-                    return symbols
+                    return self.pinned_to(loaded, given)
+
+    def pinned_to(self, loaded: Loaded, given: Given) -> Symbols:
+        """
+        Return symbols of their own for a generation, which they keep.
+
+        Args:
+            loaded: The generation, which nobody unloads meanwhile.
+            given: What is declared for it.
+        """
+        scope = given.scope.copy()
+        loaded.pin(scope)
+        symbols = Symbols(loaded, given.with_scope(scope))
+        symbols._counts_held = self._counts_held
+        scope.holder = symbols  # what is kept of the pin can still be closed
+        return symbols
 
     def unpin(self) -> None:
         """Keep the generation no longer, if these are symbols of a pin."""

@@ -33,14 +33,17 @@ class Settings:
     demands: Demands = UNSAID
     #: The versions of interfaces that it was opened as, which an update must have.
     interfaces: frozenset[InterfaceVersion] = frozenset()
+    #: Called with a view of another version before it serves; refuses it.
+    check_update: Hook | None = None
 
-    def plus(
+    def plus(  # noqa: PLR0913, PLR0917 - as many as open takes
         self,
         unload: object = None,
         max_generations: object = None,
         before_update: object = None,
         after_update: object = None,
         probe: object = None,
+        check_update: object = None,
     ) -> Settings:
         """
         Return these settings with those that are given in place of the old ones.
@@ -59,7 +62,12 @@ class Settings:
                 raise ValueError(f"max_generations must be at least 1, not {max_generations}")
         if probe is not None and type(probe) is not bool:
             raise TypeError(f"probe must be bool or None, not {type(probe).__name__}")
-        for name, hook in (("before_update", before_update), ("after_update", after_update)):
+        hooks = {
+            "before_update": before_update,
+            "after_update": after_update,
+            "check_update": check_update,
+        }
+        for name, hook in hooks.items():
             if hook is not None and not callable(hook):
                 raise TypeError(f"{name} must be callable, not {type(hook).__name__}")
         return Settings(
@@ -70,4 +78,5 @@ class Settings:
             self.probe if probe is None else probe,
             self.demands,
             self.interfaces,
+            check_update or self.check_update,  # type: ignore[arg-type]
         )

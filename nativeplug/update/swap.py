@@ -89,7 +89,7 @@ class Swap:
         Make it.
 
         Args:
-            announce: Ask the new generation first whether it is ready.
+            announce: It is new: ask it first whether it is ready, and then the program.
 
         Raises:
             UpdateError: It was not made, or taken back.
@@ -101,30 +101,39 @@ class Swap:
             prepared = self._prepare()
             if announce:
                 handover.announce(self.loaded)
-            self._call(self.settings.before_update, "before_update")
+                self._check(prepared)
+            self._call(self.settings.before_update, "before_update", self.plugin)
             try:
                 handover.hand_over(self.old, self.loaded)
                 self._switch(prepared)
             except BaseException:
                 # Whoever has paused something before can go on with it.
-                self._call(self.settings.after_update, "after_update")
+                self._call(self.settings.after_update, "after_update", self.plugin)
                 raise
             self._finish()
 
     def _finish(self) -> None:
         try:
             self.history.serve(self.loaded)
-            self._call(self.settings.after_update, "after_update")
+            self._call(self.settings.after_update, "after_update", self.plugin)
         except BaseException:
             self._switch_back()
             self.history.serve(self.symbols.loaded)
             raise
 
-    def _call(self, hook: Hook | None, name: str) -> None:
-        if hook is None:
-            return
+    def _check(self, prepared: _Prepared) -> None:
+        """Let the program look at what is to serve."""
+        check = self.settings.check_update
+        if check is not None:
+            symbols = self.symbols.pinned_to(self.loaded, prepared[0])
+            with self.plugin._pin(symbols) as pin:  # noqa: SLF001 - for this
+                if self._call(check, "check_update", pin) is False:
+                    raise refusal(self.old.generation.path, "check_update returned False")
+
+    def _call(self, hook: Hook | None, name: str, view: Any) -> object:
+        """Call a hook with the plugin, or with a view of it; return what it returns."""
         try:
-            hook(self.plugin)
+            return None if hook is None else hook(view)
         except Exception as error:
             reason = f"{name} raised {type(error).__name__}: {error}"
             raise refusal(self.old.generation.path, reason) from error

@@ -58,10 +58,10 @@ class Updates:
         self.origins = Origins()
         self._symbols = symbols
         # The content of that file, the one that a rollback has left, and the one that was
-        # loaded and then refused, with the error.
+        # loaded and then refused, with the settings by which it was, and the error.
         self._seen = symbols.loaded.generation.sha256
         self._left: str | None = None
-        self._refused: tuple[str, UpdateError] | None = None
+        self._refused: tuple[str, Settings, UpdateError] | None = None
         # Reentrant: a signal handler or a finalizer may update or open it at any point.
         self._lock = threading.RLock()
         self._owner: int | None = None
@@ -234,7 +234,7 @@ class Updates:
                 generation = admission.load(probe=self.settings.probe is not False)
         except UpdateError as error:
             if isinstance(error.__cause__, FormatError):  # what has killed once, kills again
-                self._refused = content.sha256, copy.copy(error)
+                self._refused = content.sha256, self.settings, copy.copy(error)
             raise
         loaded = Loaded(generation, self.history.next_number(), admission.known)
         self.origins.note(loaded, file, admission.verified)
@@ -244,14 +244,17 @@ class Updates:
             if self._symbols.loaded is not loaded:
                 self.history.reject(loaded)
                 if isinstance(error, UpdateError):
-                    self._refused = content.sha256, copy.copy(error)
+                    self._refused = content.sha256, self.settings, copy.copy(error)
             raise
         self._left = self._refused = None
 
     def _check_known(self, content: Content, *, asked: bool) -> None:
         """Refuse what was loaded and refused before, without loading it again and again."""
-        if not asked and self._refused is not None and self._refused[0] == content.sha256:
-            raise copy.copy(self._refused[1])
+        if asked or self._refused is None:
+            return
+        sha256, settings, error = self._refused
+        if (sha256, settings) == (content.sha256, self.settings):  # not by another check_update
+            raise copy.copy(error)
 
     def _check_room(self) -> None:
         """Refuse one generation too many."""
