@@ -28,6 +28,8 @@ class _Lib:
         """
         Load *path*; the constructors run inside, and may take their time.
 
+        The thread's floating-point environment stays as it was.
+
         Args:
             path: A path, or a soname for the system's search.
             flags: ``RTLD_NOW | RTLD_LOCAL``, as dlopen(3) has them.
@@ -41,6 +43,8 @@ class _Lib:
     def np_dl_close(self, handle: FFI.CData, error: FFI.CData, size: int, /) -> int:
         """
         Give up a handle; the destructors run inside.
+
+        The thread's floating-point environment stays as it was.
 
         Args:
             handle: Taken, also where that fails. The name of its object is nobody else's.
@@ -95,6 +99,13 @@ class _Lib:
 
     def np_dl_span(self, handle: FFI.CData, span: FFI.CData, /) -> None:
         """Write to a ``struct np_dl_span *`` where the object of *handle* lies."""
+
+    def np_dl_wait_for_go(self, handle: FFI.CData, /) -> None:
+        """
+        Wait until the init functions of a Go library have run; of another there is no wait.
+
+        It may take for ever. The handle is borrowed, and stays open meanwhile.
+        """
 
     def np_dl_path(self, handle: FFI.CData, path: FFI.CData, size: int, /) -> int:
         """

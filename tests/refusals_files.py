@@ -145,8 +145,8 @@ def _probed(name: str, statement: str, words: str) -> Refusal:
 
 def _impatient(stage: Stage) -> None:
     compiled(_dying("for (;;) pause();"))(stage)
-    find = partial(probe.find_death, seconds=0.2)
-    stage.enter_context(mock.patch.object(loading, "find_death", find))
+    impatient = partial(probe.probe_copy, seconds=0.2)
+    stage.enter_context(mock.patch.object(loading, "probe_copy", impatient))
 
 
 def _without_python(stage: Stage) -> None:

@@ -91,3 +91,18 @@ __attribute__((constructor)) static void construct(void) {{
 int constructed(void) {{ return runs; }} /* how often the constructor of this copy ran: 1 */
 """
 GATED_CONSTRUCTOR_DECLARED = "int constructed(void); extern int passed;"
+
+#: Statements that make denormal numbers zero in the thread, as crtfastmath.o does.
+FLUSH = """
+#ifdef __x86_64__
+    unsigned mode;
+    __asm__ volatile("stmxcsr %0" : "=m"(mode));
+    mode |= 0x8040;
+    __asm__ volatile("ldmxcsr %0" : : "m"(mode));
+#elif defined(__aarch64__)
+    unsigned long mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    mode |= 1UL << 24;
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode));
+#endif
+"""

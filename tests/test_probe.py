@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-import building
 import nativeplug
 from nativeplug import FormatError, OpenError
 from nativeplug.load import child, image, probe
+from samples import FLUSH
 from support import BuildC, CPlugin, RunPython, call_int, descriptors, load_generation, needs_go
 
 ENDED = "loading it in a process of its own ended that: "
@@ -44,6 +44,7 @@ fputs(getenv("NATIVEPLUG_PROBE") == NULL ? "loaded " : "probed ", log);
 fclose(log);
 """
 
+
 Constructed = Callable[..., Path]
 
 
@@ -58,10 +59,15 @@ def constructed(build_c: BuildC) -> Constructed:
     return make
 
 
+def probed(path: Path, seconds: float = probe.SECONDS, *, unloads: bool = False) -> probe.Probed:
+    """Return what becomes of a plugin in a process of its own."""
+    with contextlib.closing(image.copy(str(path), path.read_bytes())) as copy:
+        return probe.probe_copy(str(path), copy, seconds, unloads=unloads)
+
+
 def death_of(path: Path, seconds: float = probe.SECONDS) -> str | None:
     """Return what is found of a plugin."""
-    with contextlib.closing(image.copy(str(path), path.read_bytes())) as copy:
-        return probe.find_death(str(path), copy, seconds)
+    return probed(path, seconds).death
 
 
 def error_of(path: Path) -> OpenError:
@@ -113,16 +119,31 @@ class TestDeaths:
         assert f"{ENDED}killed by SIGABRT (Aborted)" == death_of(path)
 
     @needs_go
-    def test_go(self, tmp_path: Path) -> None:
-        """An init function of Go's, which runs after dlopen has returned."""
-        source = tmp_path / "bad"
-        source.mkdir()
-        (source / "go.mod").write_text("module bad\n\ngo 1.21\n")
-        (source / "main.go").write_text(
-            'package main\n\nimport "C"\n\nfunc init() { panic("no way") }\n\n'
-            "//export One\nfunc One() int64 { return 1 }\n\nfunc main() {}\n"
-        )
-        assert (death_of(building.build(source)) or "").endswith(": panic: no way")
+    @pytest.mark.parametrize(("word", "told"), [("panic", "no way"), ("late", "no database")])
+    def test_go(
+        self,
+        go_plugin: CPlugin,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        word: str,
+        told: str,
+    ) -> None:
+        """An init function of Go's, which runs after dlopen has returned, however late it fails."""
+        said = tmp_path / "said"
+        said.write_text(word)
+        monkeypatch.setenv("NATIVEPLUG_GO_INIT", str(said))
+        assert (death_of(go_plugin("inits")) or "").endswith(f": panic: {told}")
+
+    @needs_go
+    def test_go_blocks(
+        self, go_plugin: CPlugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An init function of Go's that does not end."""
+        said = tmp_path / "said"
+        said.write_text("block")
+        monkeypatch.setenv("NATIVEPLUG_GO_INIT", str(said))
+        expected = f"{ENDED}did not end within 0.5 s and was killed"
+        assert expected == death_of(go_plugin("inits"), 0.5)
 
     def test_library_beside(self, build_c: BuildC, tmp_path: Path) -> None:
         """What is found relative to the plugin's place is found there, too."""
@@ -191,21 +212,13 @@ class TestSurvived:
         """What the dynamic loader refuses there may be there here."""
         path = c_plugin("undefined_symbol")
         assert death_of(path) is None
-        with contextlib.closing(image.copy(str(path), path.read_bytes())) as copy:
-            probed = probe.probe(str(path), copy)
-        assert f"{path}: undefined symbol: nobody_defines_this" == probed.refusal
+        expected = f"{path}: undefined symbol: nobody_defines_this"
+        assert probe.Probed(None, expected) == probed(path, unloads=True)
 
     @needs_go
     def test_go(self, go_plugin: CPlugin) -> None:
         """A Go runtime may start."""
         assert death_of(go_plugin("greeter")) is None
-
-    def test_destructors(self, constructed: Constructed, tmp_path: Path) -> None:
-        """None is run."""
-        made = tmp_path / "made"
-        end = f'__attribute__((destructor)) static void end(void) {{ fopen("{made}", "w"); }}'
-        assert death_of(constructed("", end)) is None
-        assert not made.exists()
 
     def test_nothing_stays(self, constructed: Constructed, run_python: RunPython) -> None:
         """No descriptor, and no process."""
@@ -223,6 +236,84 @@ class TestSurvived:
         """
         *counts, last = run_python(code, constructed("abort();")).stdout.splitlines()
         assert (8, 1, "no child") == (len(counts), len({*counts}), last)
+
+
+class TestUnloading:
+    """The copy is unloaded there, where it may be unloaded here."""
+
+    ENDED = "unloading it in a process of its own ended that: "
+    END = "__attribute__((destructor)) static void end(void) {{ {} }}"
+
+    def test_destructors(self, constructed: Constructed, tmp_path: Path) -> None:
+        """The destructors run there if that is asked for, and not otherwise."""
+        made = tmp_path / "made"
+        path = constructed("", self.END.format(f'fopen("{made}", "w");'))
+        assert (probe.Probed(), False) == (probed(path), made.exists())
+        assert (probe.Probed(), True) == (probed(path, unloads=True), made.exists())
+
+    @pytest.mark.parametrize(
+        ("statements", "words"),
+        [
+            (CRASH, "killed by SIGSEGV (Segmentation fault)"),
+            ("_exit(0);", "exited with status 0"),
+            ('fputs("why\\n", stderr); abort();', "killed by SIGABRT (Aborted): why"),
+        ],
+    )
+    def test_death(self, constructed: Constructed, statements: str, words: str) -> None:
+        """A destructor that ends the process, in one way or another."""
+        path = constructed("", self.END.format(statements))
+        assert f"{self.ENDED}{words}" == probed(path, unloads=True).death
+
+    def test_time_limit(self, constructed: Constructed) -> None:
+        """A destructor that does not end."""
+        path = constructed("", self.END.format("for (;;) {}"))
+        expected = f"{self.ENDED}did not end within 0.5 s and was killed"
+        assert expected == probed(path, 0.5, unloads=True).death
+
+    def test_library(self, build_c: BuildC, tmp_path: Path) -> None:
+        """The libraries that it needs stay there, as they do here: their destructors do not run."""
+        name = f"libended_{tmp_path.name}.so"
+        end = self.END.format("abort();")
+        build_c(f"#include <stdlib.h>\nint one(void) {{ return 1; }}\n{end}", name[:-3])
+        path = build_c(
+            "int one(void);\nint two(void) { return one() + 1; }",
+            "plugin",
+            f"-L{tmp_path}",
+            f"-l:{name}",
+            "-Wl,-rpath,$ORIGIN",
+        )
+        assert probe.Probed() == probed(path, unloads=True)
+
+    def test_resident(self, constructed: Constructed) -> None:
+        """A plugin that is to stay mapped here, as it starts threads, is not unloaded there."""
+        work = "static void *work(void *none) { for (;;) pause(); return none; }"
+        end = self.END.format('if (getenv("NATIVEPLUG_PROBE") != NULL) abort();')
+        path = constructed(
+            "pthread_t t; pthread_create(&t, NULL, work, NULL);", work + end, "-pthread"
+        )
+        assert nativeplug.open(path, NUMBER, probe=True).number() == 7
+
+
+class TestAltered:
+    """What constructors alter of how the thread computes."""
+
+    ROUNDS = "#include <fenv.h>\n"
+
+    @pytest.mark.parametrize("mode", ["FE_UPWARD", "FE_DOWNWARD", "FE_TOWARDZERO"])
+    def test_rounding(self, constructed: Constructed, mode: str) -> None:
+        """The rounding mode."""
+        path = constructed(f"fesetround({mode});", self.ROUNDS, "-lm")
+        words = "its constructors change how numbers are rounded, in the thread that loads it"
+        assert (words,) == probed(path).altered
+
+    def test_denormals(self, constructed: Constructed) -> None:
+        """Denormal numbers count as zero."""
+        path = constructed(f"{FLUSH} (void)fegetround();", self.ROUNDS, "-lm")
+        words = (
+            "its constructors make denormal numbers zero, in the thread that loads it "
+            "(-ffast-math?)"
+        )
+        assert (words,) == probed(path).altered
 
 
 class TestImpossible:

@@ -59,3 +59,57 @@ def test_no_room_for_a_runtime(go_plugin: CPlugin, run_python: RunPython, tmp_pa
     assert "5 True" == served
     assert "cannot allocate memory in static TLS block" in reason
     assert "GLIBC_TUNABLES=" in reason
+
+
+class TestInit:
+    """Go's init functions, which run in a thread once the file is loaded."""
+
+    CODE = """
+        import os, sys, nativeplug
+        from nativeplug.update import handover
+        path, following, said, word, options = sys.argv[1:]
+        plg = nativeplug.open(path, **eval(options))
+        plg.Add(1, 1)  # its own init functions have run
+        open(said, "w").write(word)
+        os.rename(following, path)
+        handover.SECONDS = 0.5 if word == "block" else handover.SECONDS
+        try:
+            print(plg.update(), os.path.exists("made"), plg.Add(2, 3))
+        except nativeplug.UpdateError as error:
+            print(*error.reasons)
+            print(plg.generation, plg.Add(2, 3))
+        os._exit(0)
+    """
+
+    def run(
+        self, go_plugin: CPlugin, run_python: RunPython, folder: Path, word: str, **options: object
+    ) -> list[str]:
+        """Update to a version whose init function does what a word says; return what is told."""
+        source = go_plugin("inits")
+        path = Path(shutil.copy(source, folder / "plugin.so"))
+        following = folder / "following.so"
+        following.write_bytes(source.read_bytes() + b"x")  # another content
+        shutil.copy(source.with_suffix(".h"), folder / "plugin.h")
+        said = folder / "said"
+        env = {"NATIVEPLUG_GO_INIT": str(said)}
+        done = run_python(self.CODE, path, following, said, word, repr(options), env=env)
+        return done.stdout.splitlines() or done.stderr.splitlines()
+
+    @needs_go
+    def test_fails_late(self, go_plugin: CPlugin, run_python: RunPython, tmp_path: Path) -> None:
+        """A version whose init function panics after a while is refused."""
+        told, served = self.run(go_plugin, run_python, tmp_path, "late")
+        assert told.endswith(": panic: no database")
+        assert "1 5" == served
+
+    @needs_go
+    def test_waited_for(self, go_plugin: CPlugin, run_python: RunPython, tmp_path: Path) -> None:
+        """A version serves once its init functions have run."""
+        told = self.run(go_plugin, run_python, tmp_path, "create made", probe=False)
+        assert ["updated True 5"] == told
+
+    @needs_go
+    def test_blocks(self, go_plugin: CPlugin, run_python: RunPython, tmp_path: Path) -> None:
+        """A version whose init function does not end is refused, also without a probe."""
+        told = self.run(go_plugin, run_python, tmp_path, "block", probe=False)
+        assert ["its init functions did not end within 0.5 s", "1 5"] == told

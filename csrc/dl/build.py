@@ -22,5 +22,5 @@ ffibuilder.set_source(
     # cffi's own generated code is not clean under -Wextra's missing-field rule.
     extra_compile_args=[*compile_args(), "-Wno-missing-field-initializers"],
     extra_link_args=link_args(),
-    libraries=["dl"],
+    libraries=["dl", "m"],
 )

@@ -5,13 +5,15 @@
  * returns. A failure without a text is a case of its own: *error* is then "".
  *
  * Every function here runs without the GIL and calls no Python. Constructors
- * of the plugin run inside np_dl_open, destructors inside np_dl_close. The
- * caller owns the handles; nothing is allocated here and nothing is kept.
+ * of the plugin run inside np_dl_open, destructors inside np_dl_close; both
+ * leave the thread's floating-point environment as it was. The caller owns the
+ * handles; nothing is allocated here and nothing is kept.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr1, dlinfo */
 #endif
 #include <dlfcn.h>
+#include <fenv.h>
 #include <limits.h>
 #include <link.h>
 #include <stdint.h>
@@ -36,13 +38,48 @@ copy_text(const char *text, char *out, size_t size)
     snprintf(out, size, "%s", text == NULL ? "" : text);
 }
 
+/* How a thread computes: rounding, denormals (FTZ and DAZ in MXCSR, FZ in
+ * FPCR), traps, and what was raised. A library that is linked with -ffast-math
+ * (crtfastmath.o) or -mpc32 (crtprec32.o) has a constructor that changes it.
+ */
+struct float_state {
+    fenv_t environment;
+#ifdef __x86_64__
+    uint16_t x87; /* fesetenv(3) of glibc leaves the precision as it is */
+#endif
+};
+
+/* [no gil] */
+static void
+save_floats(struct float_state *state)
+{
+    (void)fegetenv(&state->environment);
+#ifdef __x86_64__
+    __asm__ volatile("fnstcw %0" : "=m"(state->x87));
+#endif
+}
+
+/* [no gil] */
+static void
+restore_floats(const struct float_state *state)
+{
+    (void)fesetenv(&state->environment);
+#ifdef __x86_64__
+    __asm__ volatile("fldcw %0" : : "m"(state->x87));
+#endif
+}
+
 /* Load *path* and run its constructors. Returns a handle that the caller owns,
  * or NULL with the loader's text in *error*. [no gil] */
 static void *
 np_dl_open(const char *path, int flags, char *error, size_t size)
 {
-    void *handle = dlopen(path, flags);
+    struct float_state floats;
+    void *handle;
 
+    save_floats(&floats);
+    handle = dlopen(path, flags);
+    restore_floats(&floats);
     copy_text(handle == NULL ? dlerror() : NULL, error, size);
     return handle;
 }
@@ -214,6 +251,8 @@ np_dl_close(void *handle, char *error, size_t size)
     const struct link_map *map = NULL;
     struct np_dl_span span;
     struct search search = {0, name, &span};
+    struct float_state floats;
+    int status;
 
     copy_text(NULL, error, size);
     if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0) {
@@ -223,11 +262,44 @@ np_dl_close(void *handle, char *error, size_t size)
     search.address = map->l_addr;
     copy_text(map->l_name, name, sizeof name);
     keep_needed(map);
-    if (dlclose(handle) != 0) {
+    save_floats(&floats);
+    status = dlclose(handle);
+    restore_floats(&floats);
+    if (status != 0) {
         copy_text(dlerror(), error, size);
         return -1;
     }
     return dl_iterate_phdr(find_span, &search);
+}
+
+/* What Go is asked to call. */
+static void
+do_nothing(void *unused)
+{
+    (void)unused;
+}
+
+/* Wait until the init functions of a Go library have run: they do so in a
+ * thread of its own, after dlopen has returned, and each call from C waits for
+ * them. _cgo_wait_runtime_init_done alone waits for the runtime only. cgo's
+ * wrappers of exports call the same three (cmd/cgo/out.go in Go's sources).
+ * May never return. *handle* must stay open. [no gil] */
+static void
+np_dl_wait_for_go(void *handle)
+{
+    uintptr_t (*wait)(void);
+    void (*call)(void (*)(void *), void *, int, uintptr_t);
+    void (*release)(uintptr_t);
+    uintptr_t context;
+
+    *(void **)&wait = dlsym(handle, "_cgo_wait_runtime_init_done");
+    *(void **)&call = dlsym(handle, "crosscall2");
+    *(void **)&release = dlsym(handle, "_cgo_release_context");
+    if (wait != NULL && call != NULL && release != NULL) {
+        context = wait();
+        call(do_nothing, NULL, 0, context);
+        release(context);
+    }
 }
 
 /* Write the path at which the loader found the object of *handle*, cut to

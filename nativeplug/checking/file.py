@@ -10,11 +10,13 @@ from typing import Final
 from nativeplug.checking.report import Check, judged, not_checked, ok
 from nativeplug.checking.wanted import SEARCH_PATH
 from nativeplug.errors import OpenError
-from nativeplug.load import elf, image, layout, probe, structure
+from nativeplug.load import elf, image, layout, probe, sections, structure
 from nativeplug.load.content import Content
 from nativeplug.load.searches import Searches
+from nativeplug.load.unloading import find_resident_reason
 from nativeplug.trust import hardening, libraries
 
+FLOATS: Final = "floating point"
 # What is said of a file that has what can be wanted.
 _HARDENED: Final = {
     "nx": "its stack is not executable",
@@ -79,6 +81,19 @@ def _hardening(name: str, faults: list[str], text: str, wanted: Collection[str])
     return judged(title, faults, text)
 
 
+def check_floats(data: bytes) -> Check:
+    """Check whether a constructor alters how the thread that loads a file computes."""
+    names = sections.find(data, ".strtab")
+    if names is None:
+        return not_checked(FLOATS, "its own functions have no names (stripped): --probe tells")
+    # What crtfastmath.o of GCC and Clang, which -ffast-math may link, has.
+    found = data.find(b"\0set_fast_math\0", names.offset, names.end)
+    if found < 0:
+        return ok(FLOATS, "it is not linked with -ffast-math")
+    text = "it is linked with -ffast-math: its constructor makes denormal numbers zero"
+    return Check(FLOATS, "finding", (f"{text}, in the thread that loads it",), found + 1)
+
+
 def find_search_faults(content: Content, trusted: Collection[int]) -> Iterator[str]:
     """
     Say where others could put libraries for a plugin, a reason each.
@@ -99,8 +114,10 @@ def check_loading(content: Content) -> Check:
         return not_checked("probe", "it cannot be loaded here")
     try:
         with contextlib.closing(image.copy(path, content.data)) as copy:
-            probed = probe.probe(path, copy)
+            unloads = find_resident_reason(content.file) is None
+            probed = probe.probe_copy(path, copy, unloads=unloads)
     except OpenError as error:
         return not_checked("probe", error.reason)
-    findings = [each for each in (probed.death, probed.refusal) if each is not None]
-    return judged("probe", findings, "a process of its own has loaded it")
+    findings = filter(None, (probed.death, probed.refusal, *probed.altered))
+    done = "loaded and unloaded" if unloads else "loaded"
+    return judged("probe", findings, f"a process of its own has {done} it")

@@ -8,6 +8,7 @@ Go's runtime, Rust's and many a C++ library cannot be unloaded at all.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -48,6 +49,8 @@ class Generation:
     #: What is in the file; None for a system library, which is read when that is asked.
     _file: Dynamic | None = field(repr=False)
     _handle: FFI.CData = field(repr=False)
+    #: A process of its own has loaded it first, and has unloaded it, unless it stays mapped.
+    is_probed: bool = field(default=False, kw_only=True)
     #: When it was loaded.
     loaded_at: datetime = field(init=False, default_factory=lambda: datetime.now(timezone.utc))
     #: Where it lies in memory.
@@ -119,6 +122,30 @@ class Generation:
             else:
                 object.__setattr__(self, "resident", reason)
         return self.resident
+
+    def wait_for_init(self, seconds: float) -> bool:
+        """
+        Wait until Go's init functions have run; they do so in a thread, once it is loaded.
+
+        Python runs meanwhile, and Ctrl-C ends the wait. The first call of an export waits for
+        them, too, but for ever.
+
+        Returns:
+            Whether they have; True where there is no Go, in the file and in what it needs.
+
+        Raises:
+            RuntimeError: No thread can be started.
+        """
+        found, _, _ = handle.symbol(self._handle, b"_cgo_wait_runtime_init_done")
+        if found == lib.NP_DL_ABSENT:
+            return True
+        # C has no limit for that, so a thread waits, which is left behind if it must.
+        waiting = threading.Thread(
+            target=lib.np_dl_wait_for_go, args=(self._handle,), name="nativeplug-go", daemon=True
+        )
+        waiting.start()
+        waiting.join(seconds)
+        return not waiting.is_alive()
 
     def address(self, symbol: str) -> int:
         """

@@ -14,7 +14,7 @@ from nativeplug.load import elf, handle, image, unique
 from nativeplug.load.content import Content
 from nativeplug.load.generation import Generation
 from nativeplug.load.image import Image
-from nativeplug.load.probe import find_death, find_system_death
+from nativeplug.load.probe import Probed, probe_copy, probe_system
 from nativeplug.load.structure import Defect
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.load.words import cannot_load, in_users_words
@@ -57,7 +57,7 @@ def load_file(
     Args:
         path: The user's path, for words.
         content: What was read of the file.
-        probe: Load the copy in a process of its own first; see `find_death`.
+        probe: Load the copy in a process of its own first; see `probe_copy`.
         trusted: Who may be able to write where the copy is made; see `image.copy`.
         ready: Called when that has gone well, and it is about to be loaded here.
 
@@ -72,12 +72,13 @@ def load_file(
     data = unique.give_own(content.data, own)
     made = image.copy(content.path, data, content.sha256, trusted=trusted)
     with contextlib.closing(made) as copy:
-        _refuse_death(path, find_death(path, copy) if probe else None)
+        if probe:
+            _refuse_death(path, probe_copy(path, copy, unloads=resident is None))
         ready()
         loaded, text = _open_copy(path, copy)
     if loaded == ffi.NULL:
         raise cannot_load(path, text)
-    return Generation(path, file.is_go, content.sha256, resident, file, loaded)
+    return Generation(path, file.is_go, content.sha256, resident, file, loaded, is_probed=probe)
 
 
 def load_system(soname: str, *, probe: bool = False) -> Generation:
@@ -86,13 +87,14 @@ def load_system(soname: str, *, probe: bool = False) -> Generation:
 
     Args:
         soname: Its name.
-        probe: Load it in a process of its own first; see `find_system_death`.
+        probe: Load it in a process of its own first; see `probe_system`.
 
     Raises:
         OpenError: There is none, or it cannot be loaded; or not be probed.
         FormatError: The other process has died of it.
     """
-    _refuse_death(soname, find_system_death(soname) if probe else None)
+    if probe:
+        _refuse_death(soname, probe_system(soname))
     loaded, text = handle.open_file(soname)
     if loaded == ffi.NULL:
         hint = ""
@@ -105,9 +107,10 @@ def load_system(soname: str, *, probe: bool = False) -> Generation:
     return Generation(soname, is_go, None, "a system library is shared", None, loaded)
 
 
-def _refuse_death(path: str, death: str | None) -> None:
-    if death is not None:
-        raise FormatError(f"cannot open plugin {path!r}: {death}", path=path, reason=death)
+def _refuse_death(path: str, probed: Probed) -> None:
+    reason = probed.death
+    if reason is not None:
+        raise FormatError(f"cannot open plugin {path!r}: {reason}", path=path, reason=reason)
 
 
 def _refuse_forked_go(soname: str, loaded: FFI.CData) -> None:

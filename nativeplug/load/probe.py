@@ -21,11 +21,20 @@ from nativeplug.load.words import in_users_words
 SECONDS: Final = 30.0
 
 # As the parent will: by C's dlopen, without the GIL. The answer is memory, as constructors may
-# close every descriptor; and a process that they fork has nothing to say. What they leave to
-# threads is waited for, while those are busy, but not for ever: Go's runtime, and the init
-# functions of all packages, run in one. Nothing runs at the end, neither destructors nor Python's.
+# close every descriptor; and a process that they fork has nothing to say. Go runs the init
+# functions of all packages in a thread: they are waited for as np_dl_wait_for_go does, by a call
+# into Go of a C function that does nothing. What constructors leave to other threads is waited
+# for, while those are busy, but not for ever. Python's own end is not run.
 _CODE: Final = """
 import time
+def find(handle, symbol, result, *arguments):
+    address = libc.dlsym(handle, symbol)
+    return ctypes.CFUNCTYPE(result, *arguments)(address) if address else None
+def wait_for_go(handle):
+    wait = find(handle, b"_cgo_wait_runtime_init_done", ctypes.c_size_t)
+    call = find(handle, b"crosscall2", None, pointer, pointer, ctypes.c_int, ctypes.c_size_t)
+    if wait and call:
+        call(ctypes.cast(libc.abs, pointer), None, 0, wait())
 def is_busy(thread):
     try:
         with open(f"/proc/self/task/{{thread}}/stat", "rb") as file:
@@ -40,21 +49,47 @@ def wait():
             return
         quiet = 0 if any(map(is_busy, others)) else quiet + 1
         time.sleep(0.001)
+def keep_others():
+    with open("/proc/self/maps", "rb") as file:
+        paths = {{line.split(None, 5)[-1].rstrip() for line in file if b".so" in line}}
+    for path in paths - {{os.path.realpath({name!r})}}:
+        libc.dlopen(path, os.RTLD_LAZY | os.RTLD_NOLOAD | os.RTLD_NODELETE)
+def altered():
+    one, some, tiny = map(float, ("1", "1e-20", "1e-310"))
+    is_nearest = (one + some, one - some, -one - some) == (1.0, 1.0, -1.0)
+    return {denormals} * (tiny / 2 == 0.0) | {rounding} * (not is_nearest)
 os.environ["NATIVEPLUG_PROBE"] = "1"
 os.ftruncate({answer}, {size})
-answer, own = mmap.mmap({answer}, {size}), os.getpid()
+answer, own, pointer = mmap.mmap({answer}, {size}), os.getpid(), ctypes.c_void_p
 libc = ctypes.CDLL(None)
-libc.dlopen.restype, libc.dlerror.restype = ctypes.c_void_p, ctypes.c_char_p
+libc.dlopen.restype, libc.dlerror.restype, libc.dlsym.restype = pointer, ctypes.c_char_p, pointer
+libc.dlsym.argtypes, libc.dlclose.argtypes = (pointer, ctypes.c_char_p), (pointer,)
 answer[0] = {begun}
-words = b"" if libc.dlopen({name!r}, {flags}) else (libc.dlerror() or b"")[:{size} - 1]
+handle = libc.dlopen({name!r}, {flags})
+words = b"" if handle else (libc.dlerror() or b"")[:{size} - 2]
+answer[1] = altered()
 if os.getpid() == own:
+    if handle:
+        wait_for_go(handle)
     wait()
-    answer[1:1 + len(words)] = words
+    answer[2:2 + len(words)] = words
     answer[0] = {returned}
+    if handle and {unloads}:
+        keep_others()
+        libc.dlclose(handle)
+        wait()
+        if os.getpid() == own:
+            answer[0] = {unloaded}
 os._exit(0)
 """
-_BEGUN, _RETURNED = 1, 2
+_BEGUN, _RETURNED, _UNLOADED = b"\1", b"\2", b"\3"
 _ANSWER_SIZE: Final = 8192
+#: What constructors may have altered, by its bit.
+_ALTERED: Final = {
+    1: "its constructors make denormal numbers zero, in the thread that loads it (-ffast-math?)",
+    2: "its constructors change how numbers are rounded, in the thread that loads it",
+}
+_DENORMALS, _ROUNDING = _ALTERED
 #: How many times in a row, a millisecond apart, threads are seen waiting until they count as
 #: done; and for how many seconds they are looked at.
 _LOOKS, _MOST = 3, 1.0
@@ -64,79 +99,85 @@ _LOOKS, _MOST = 3, 1.0
 class Probed:
     """What has become of a copy in a process of its own."""
 
-    #: Why it must not be loaded here; None when the other process has survived it.
-    death: str | None
+    #: Why it must not be loaded here; None when the other process has survived that, and
+    #: unloading it where that was asked for.
+    death: str | None = None
     #: Why the dynamic loader has refused it there; None when it has not.
     refusal: str | None = None
+    #: What its constructors have altered of how the thread computes, one text each.
+    altered: tuple[str, ...] = ()
 
 
-def find_death(path: str, copy: Image, seconds: float = SECONDS) -> str | None:
+def probe_system(soname: str, seconds: float = SECONDS) -> Probed:
     """
-    Return why a private copy must not be loaded here; see `probe`.
-
-    A refusal of the dynamic loader's is no death: it may find in this process what is missing
-    in the other.
-    """
-    return probe(path, copy, seconds).death
-
-
-def find_system_death(soname: str, seconds: float = SECONDS) -> str | None:
-    """
-    Return why a system library must not be loaded here: a process of its own has died of it.
+    Load a system library in a process of its own, which is never unloaded.
 
     That process looks for it by its name, with the same environment.
 
     Raises:
         OpenError: This cannot be found out.
     """
-    return _load_elsewhere(soname, soname, b"", seconds).death
+    return _load_elsewhere(soname, soname, b"", seconds, unloads=False)
 
 
-def probe(path: str, copy: Image, seconds: float = SECONDS) -> Probed:
+def probe_copy(path: str, copy: Image, seconds: float = SECONDS, *, unloads: bool) -> Probed:
     """
     Load a private copy in a process of its own; other threads run meanwhile.
 
-    The constructors run there with ``NATIVEPLUG_PROBE=1`` in their environment.
+    The constructors run there with ``NATIVEPLUG_PROBE=1`` in their environment. A refusal of the
+    dynamic loader's is no death: it may find in this process what is missing in the other.
 
     Args:
         path: The user's path, for words.
         copy: What will be loaded.
         seconds: How long that may take.
+        unloads: Unload it there as well: its destructors run.
 
     Raises:
         OpenError: This cannot be found out.
     """
     if copy.by_descriptor:
-        return _load_elsewhere(path, f"/proc/self/fd/{child.DATA}", copy.descriptor, seconds)
-    return _load_elsewhere(path, copy.name, b"", seconds)
+        name = f"/proc/self/fd/{child.DATA}"
+        return _load_elsewhere(path, name, copy.descriptor, seconds, unloads=unloads)
+    return _load_elsewhere(path, copy.name, b"", seconds, unloads=unloads)
 
 
-def _load_elsewhere(path: str, name: str, data: bytes | int, seconds: float) -> Probed:
+def _load_elsewhere(
+    path: str, name: str, data: bytes | int, seconds: float, *, unloads: bool
+) -> Probed:
     """Load what has a name in a process that has this data."""
     code = _CODE.format(
         answer=child.ANSWER,
         size=_ANSWER_SIZE,
-        begun=_BEGUN,
-        returned=_RETURNED,
+        begun=_BEGUN[0],
+        returned=_RETURNED[0],
+        unloaded=_UNLOADED[0],
+        denormals=_DENORMALS,
+        rounding=_ROUNDING,
         looks=_LOOKS,
         most=_MOST,
         name=os.fsencode(name),
         flags=lib.RTLD_NOW | lib.RTLD_LOCAL,
+        unloads=unloads,
     )
     try:
         ended = child.run(code, data=data, seconds=seconds)
     except child.ChildError as error:
         raise _cannot_probe(path, str(error)) from None
-    mark, text = ended.output[:1], ended.output[1:].rstrip(b"\0")
-    if mark == bytes([_RETURNED]):
-        refusal = in_users_words(os.fsdecode(text), name, path)
-        return Probed(None, refusal or None)
+    mark, bits, text = ended.output[:1], ended.output[1:2], ended.output[2:].rstrip(b"\0")
     words = ended.ending
     if ended.last_words:
         words += f": {in_users_words(ended.last_words, name, path)}"
-    if mark != bytes([_BEGUN]):
+    if mark == _BEGUN:
+        return Probed(f"loading it in a process of its own ended that: {words}")
+    if mark not in {_RETURNED, _UNLOADED}:
         raise _cannot_probe(path, f"Python {words}")
-    return Probed(f"loading it in a process of its own ended that: {words}")
+    refusal = in_users_words(os.fsdecode(text), name, path) or None
+    death = None
+    if unloads and mark == _RETURNED and refusal is None:
+        death = f"unloading it in a process of its own ended that: {words}"
+    altered = tuple(text for bit, text in _ALTERED.items() if bits[0] & bit)
+    return Probed(death, refusal, altered)
 
 
 def _cannot_probe(path: str, reason: str) -> OpenError:

@@ -18,6 +18,7 @@ from typing import Any
 
 from _cffi_backend import FFI
 
+from nativeplug.load.probe import SECONDS
 from nativeplug.symbols import Loaded
 
 #: The names, which no plugin exports for anything else.
@@ -34,9 +35,17 @@ def announce(loaded: Loaded) -> None:
     """
     Ask a new generation whether it is ready to serve.
 
+    Go's init functions have to end first, within the time that the probe gives constructors.
+
     Raises:
         HandoverError: It is not.
     """
+    try:
+        is_begun = loaded.generation.wait_for_init(SECONDS)
+    except RuntimeError as error:  # no more threads, or the interpreter exits
+        raise HandoverError(f"its init functions cannot be waited for: {error}") from None
+    if not is_begun:
+        raise HandoverError(f"its init functions did not end within {SECONDS:g} s")
     ready = _find(loaded, "nativeplug_loaded", "int (*)(void)")
     if ready is not None and (status := ready()) != 0:
         raise HandoverError(f"nativeplug_loaded() of the new version returned {status}")

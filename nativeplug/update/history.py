@@ -123,9 +123,12 @@ class History:
                 record.loaded.known.forget()
 
     def reject(self, loaded: Loaded) -> None:
-        """Note a generation that was loaded in vain."""
+        """Note a generation that was loaded in vain; it goes only if a probe has tried that."""
         with self._lock:
-            self._set(loaded, _REJECTED)
+            record = self._set(loaded, _REJECTED)
+            if not loaded.generation.is_probed:
+                unknown = "refused, and no probe has run its destructors"
+                record.resident = loaded.resident or unknown
             self._forget_files()
 
     def find_retired(self, number: int | None) -> Loaded | None:
@@ -148,13 +151,14 @@ class History:
                 record.loaded is loaded and record.state is _RETIRED for record in self._records
             )
 
-    def _set(self, loaded: Loaded, state: str) -> None:
+    def _set(self, loaded: Loaded, state: str) -> _Record:
         for record in self._records:
             if record.loaded is loaded:
                 if record.state is not _UNLOADING:  # or the plugin was closed meanwhile
                     record.state = state
-                return
+                return record
         self._records.append(_Record(loaded, state))
+        return self._records[-1]
 
     def unload_idle(self) -> bool:
         """
