@@ -2,7 +2,7 @@
 What lets a test decide the order of things, so that none depends on how long anything takes.
 
 A `Gate` holds C code up until the test lets it go on; `background` runs functions in threads
-that are joined, and whose errors are the test's; `at_once` runs one function in many threads;
+that are joined, and whose errors are the test's; `at_once` runs functions in threads together;
 `interrupted` lets a signal handler come between the lines of the library; `wait_for` waits for
 what happens by itself.
 """
@@ -17,19 +17,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from types import CodeType, FrameType
 from typing import Any, TypeVar
 
 from typing_extensions import Self
 
 import nativeplug
+from nativeplug.cache import Cache
+from nativeplug.plugin.files import files
 
 #: For how many seconds to wait for what must come. Only a defect waits so long: nothing is
 #: learnt from the limit, so it may be as long as a slow machine needs.
 PATIENCE = 240.0
-
-#: Where the lines of ours are.
-_OURS = os.path.dirname(nativeplug.__file__)
 
 _Result = TypeVar("_Result")
 
@@ -39,13 +39,16 @@ _Result = TypeVar("_Result")
 GATE_C = f"""
 #include <poll.h>
 #include <unistd.h>
-static int pass_gate(int arrived, int opened) {{
+static inline int pass_gate_within(int arrived, int opened, int milliseconds) {{
     struct pollfd gate = {{.fd = opened, .events = POLLIN}};
     char byte = 0;
     int ready = -1;
     if (write(arrived, &byte, 1) == 1)
-        while ((ready = poll(&gate, 1, {PATIENCE * 1000:.0f})) < 0) ; /* a signal came between */
+        while ((ready = poll(&gate, 1, milliseconds)) < 0) ; /* a signal came between */
     return ready > 0;
+}}
+static inline int pass_gate(int arrived, int opened) {{
+    return pass_gate_within(arrived, opened, {PATIENCE * 1000:.0f});
 }}
 """
 
@@ -73,6 +76,11 @@ class Gate:
         ready, _, _ = select.select([self._arrivals], [], [], PATIENCE)
         assert ready, "nobody came to the gate"
         os.read(self._arrivals, 1)
+
+    def let_pass(self) -> None:
+        """Wait until C code has come to the gate, and open it: what another thread can do."""
+        self.wait()
+        self.open()
 
     def open(self) -> None:
         """Let everybody pass, now and later."""
@@ -103,30 +111,33 @@ def background(*functions: Callable[[], _Result]) -> Iterator[list[Future[_Resul
         future.result(PATIENCE)
 
 
-def at_once(count: int, function: Callable[[], _Result]) -> list[_Result]:
-    """Run a function in so many threads, which begin together; return what each returned."""
-    barrier = threading.Barrier(count)
+def at_once(*functions: Callable[[], _Result]) -> list[_Result]:
+    """Run each function in a thread of its own, all at once; return what they return."""
+    barrier = threading.Barrier(len(functions))
 
-    def work() -> _Result:
+    def work(function: Callable[[], _Result]) -> _Result:
         barrier.wait(PATIENCE)
         return function()
 
-    with background(*[work] * count) as futures:
+    with background(*[partial(work, function) for function in functions]) as futures:
         pass
     return [future.result() for future in futures]
 
 
-def interrupted(function: Callable[[], _Result], handler: Callable[[], object]) -> _Result:
+def interrupted(
+    function: Callable[[], _Result], handler: Callable[[], object], package: str = ""
+) -> _Result:
     """
-    Call a function; before each line of ours that it comes to, a handler runs.
+    Call a function; before each line of ours, or of one of our packages, a handler runs.
 
     So may the handler of a signal, which comes wherever it pleases. A line that is come to again
     is not interrupted again. The thread is another one: it may lock itself.
     """
     seen: set[tuple[CodeType, int]] = set()
+    ours = os.path.join(os.path.dirname(nativeplug.__file__), package)
 
     def trace(frame: FrameType, event: str, _argument: object) -> Any:
-        if not frame.f_code.co_filename.startswith(_OURS):
+        if not frame.f_code.co_filename.startswith(ours):
             return None
         place = frame.f_code, frame.f_lineno
         if event == "line" and place not in seen:
@@ -145,9 +156,10 @@ def interrupted(function: Callable[[], _Result], handler: Callable[[], object]) 
         return call.result(PATIENCE)
 
 
-def count_waiting(event: threading.Event) -> int:
-    """Count the threads that wait for an event."""
-    return len(event._cond._waiters)  # type: ignore[attr-defined]
+def count_waiting(cache: Cache[Any, Any] = files) -> int:
+    """Count the threads that wait for what another one loads: a plugin, or what a cache keeps."""
+    events: list[Any] = [entry.done for entry in list(cache._entries.values())]
+    return sum(len(event._cond._waiters) for event in events)
 
 
 def _run(function: Callable[[], _Result], future: Future[_Result]) -> None:

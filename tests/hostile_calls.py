@@ -7,7 +7,6 @@ import random
 import re
 import shutil
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ import hostile
 import nativeplug
 import prototypes
 from batches import Note, main
+from gates import background
 from prototypes import VOID, Group, Prototype
 from sides import comparable
 
@@ -102,9 +102,8 @@ class Way:
     def in_thread(self) -> int:
         """Make the call again in another thread."""
         if self._left > 0:
-            thread = threading.Thread(target=self._again_quietly)
-            thread.start()
-            thread.join()
+            with background(self._again_quietly):
+                pass
         return 1
 
     def _again_quietly(self) -> None:

@@ -33,11 +33,6 @@ def refuse() -> NoReturn:
     raise OpenError("cannot open plugin 'p': no", path="p", reason="no")
 
 
-def waiting(cache: Cache[str, Thing]) -> int:
-    """Count the threads that wait for the load of "a"."""
-    return count_waiting(cache._entries["a"].done)
-
-
 class TestGet:
     """What is loaded is kept."""
 
@@ -143,10 +138,10 @@ class TestThreads:
 
         def load() -> Thing:
             loads.append(threading.get_ident())
-            wait_for(lambda: waiting(cache) == MANY - 1)
+            wait_for(lambda: count_waiting(cache) == MANY - 1)
             return Thing()
 
-        outcomes = at_once(MANY, lambda: cache.get("a", load))
+        outcomes = at_once(*[lambda: cache.get("a", load)] * MANY)
         assert 1 == len(loads)
         assert {cache.peek("a")} == set(outcomes)
 
@@ -156,7 +151,7 @@ class TestThreads:
 
         def load() -> NoReturn:
             loads.append(threading.get_ident())
-            wait_for(lambda: waiting(cache) == MANY - 1)
+            wait_for(lambda: count_waiting(cache) == MANY - 1)
             refuse()
 
         def work() -> OpenError:
@@ -164,7 +159,7 @@ class TestThreads:
                 cache.get("a", load)
             return caught.value
 
-        errors = at_once(MANY, work)
+        errors = at_once(*[work] * MANY)
         assert 1 == len(loads)
         assert MANY == len({id(error) for error in errors})
         assert {("cannot open plugin 'p': no", "p", "no")} == {
@@ -192,7 +187,7 @@ class TestThreads:
 
         def load() -> Thing:
             if interrupts:
-                wait_for(lambda: waiting(cache) == 7)
+                wait_for(lambda: count_waiting(cache) == 7)
                 raise interrupts.pop()
             return Thing()
 
@@ -202,7 +197,7 @@ class TestThreads:
             except KeyboardInterrupt:
                 return None
 
-        outcomes = at_once(8, work)
+        outcomes = at_once(*[work] * 8)
         assert 1 == outcomes.count(None)
         assert 7 == outcomes.count(cache.peek("a"))
 
@@ -231,7 +226,7 @@ class TestThreads:
             for _ in range(200):
                 cache.discard(cache.get("a", Thing))
 
-        at_once(8, work)
+        at_once(*[work] * 8)
         assert [] == cache.values()
 
 

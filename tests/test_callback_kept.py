@@ -6,11 +6,13 @@ import contextlib
 import gc
 import threading
 import weakref
+from functools import partial
 from typing import Any
 
 import pytest
 
 import nativeplug
+from gates import at_once
 from support import CPlugin, OpenPlugin, failing
 
 
@@ -117,11 +119,7 @@ def test_many_threads_with_errors_of_their_own(callbacks: Any) -> None:
                     call(number)
                 right.append(number)
 
-    workers = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    at_once(*[partial(work, number) for number in range(8)])
     callbacks.register_handler(None)
     assert sorted(right) == sorted(list(range(8)) * 400)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gc
-import threading
-import time
 import weakref
+from functools import partial
 from typing import Any
 
 import pytest
 
 import nativeplug
+from gates import GATE_C, Gate, at_once, background
 from support import Compile, CPlugin, OpenPlugin
 
 
@@ -60,21 +60,11 @@ def test_what_cffi_cannot_pass(
 
 
 def test_the_gil_is_released(open_plugin: OpenPlugin, compile_c: Compile) -> None:
-    """Other threads run while a function sleeps."""
-    text = """
-    #include <time.h>
-    void nap(int ms) { struct timespec t = {ms / 1000, ms % 1000 * 1000000L}; nanosleep(&t, 0); }
-    """
-    plg = open_plugin(compile_c(text), "void nap(int ms);")
-    sleeper = threading.Thread(target=plg.nap, args=(300,))
-    start = time.monotonic()
-    sleeper.start()
-    ticks = 0
-    while sleeper.is_alive():
-        ticks += 1
-        time.sleep(0.01)
-    assert ticks > 10
-    assert time.monotonic() - start < 5
+    """Other threads run while a function waits for what one of them does."""
+    text = GATE_C + "int gated(int arrived, int opened) { return pass_gate(arrived, opened); }"
+    plg = open_plugin(compile_c(text), "int gated(int arrived, int opened);")
+    with Gate() as gate, background(gate.let_pass):
+        assert 1 == plg.gated(gate.arrived, gate.opened)
 
 
 def test_many_threads_call_one_function(structs: Any, gostrings: Any) -> None:
@@ -89,11 +79,7 @@ def test_many_threads_call_one_function(structs: Any, gostrings: Any) -> None:
             if gostrings.Upper(f"text {number}") != f"TEXT {number}":
                 wrong.append(number)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[partial(work, number) for number in range(8)])
     assert wrong == []
 
 

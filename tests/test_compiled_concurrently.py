@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
+from gates import at_once
 from nativeplug.declare import compiled
 from nativeplug.declare.unit import Lines, TypeDeclaration, Unit, to_line
 
@@ -31,16 +31,7 @@ class TestConcurrent:
         """Many threads that read one text at once get the same."""
         types = [TypeDeclaration((f"struct S{i}",), f"struct S{i}", "x.h:1:1") for i in range(999)]
         unit = Unit("x.h", Lines.of([]), types, {})
-        found: list[Unit] = []
-
-        def work() -> None:
-            found.append(compiled.load_or_parse(KEY, lambda: unit))
-
-        threads = [threading.Thread(target=work) for _ in range(16)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        found = at_once(*[lambda: compiled.load_or_parse(KEY, lambda: unit)] * 16)
         assert [unit] * 16 == found
         assert [cache] == list(cache.parent.iterdir())
 

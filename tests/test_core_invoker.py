@@ -6,8 +6,6 @@ import array
 import copy
 import gc
 import pickle
-import threading
-import time
 import types
 import weakref
 from typing import Any
@@ -15,26 +13,31 @@ from typing import Any
 import pytest
 
 import nativeplug
+from gates import GATE_C, PATIENCE, Gate, background
 from nativeplug import _core, declare
 from nativeplug.call.core_invoker import compile_core
 from support import Compile, CPlugin, RunPython, function_of
 
 INTEGERS = "int a, int b, int c, int d, int e, int f"
 DOUBLES = "double g, double h, double i, double j, double k, double l, double m, double n"
-TEXT = """
+TEXT = (
+    GATE_C
+    + """
 #include <errno.h>
 #include <stdint.h>
-#include <time.h>
 int64_t add(int64_t a, int64_t b) { return a + b; }
-void nap(int ms) { struct timespec t = {ms / 1000, ms % 1000 * 1000000L}; nanosleep(&t, 0); }
+int gated(int arrived, int opened) { return pass_gate(arrived, opened); }
+int gated_briefly(int arrived, int opened) { return pass_gate_within(arrived, opened, 50); }
 int fail(int number) { errno = number; return -1; }
 int fail_widely(int a, int b, int c, int d, int e, int f, int number) { errno = number; return a; }
 int look(void) { return errno; }
 void *same(void *pointer) { return pointer; }
 """
+)
 DECLARATIONS = """
 int64_t add(int64_t a, int64_t b);
-void nap(int ms);
+int gated(int arrived, int opened);
+int gated_briefly(int arrived, int opened);
 int fail(int number);
 int fail_widely(int a, int b, int c, int d, int e, int f, int number);
 int look(void);
@@ -176,25 +179,18 @@ def test_closing_in_the_middle_of_a_call(path: Any) -> None:
         add(2, 3)
 
 
-def ticks_during(call: Any, *args: Any) -> int:
-    """Count how often this thread gets its turn while another one makes a call."""
-    worker = threading.Thread(target=call, args=args)
-    ticks = 0
-    worker.start()
-    while worker.is_alive():
-        time.sleep(0.005)
-        ticks += 1
-    return ticks
-
-
 def test_the_gil_is_held_for_names(path: Any) -> None:
     """Only the functions named in hold_gil keep other threads waiting."""
-    with opened(path, DECLARATIONS, hold_gil=["nap"]) as plg:
-        assert (plg.lookup("nap").hold_gil, plg.lookup("add").hold_gil) == (True, False)
-        assert ticks_during(plg.nap, 200) < 5
-    with opened(path, DECLARATIONS) as plg:
-        assert not plg.lookup("nap").hold_gil
-        assert ticks_during(plg.nap, 200) > 10
+    with (
+        opened(path, DECLARATIONS, hold_gil=["gated_briefly"]) as plg,
+        Gate() as gate,
+        background(gate.let_pass),
+    ):
+        assert (True, False) == (plg.lookup("gated_briefly").hold_gil, plg.lookup("add").hold_gil)
+        assert 0 == plg.gated_briefly(gate.arrived, gate.opened)
+    with opened(path, DECLARATIONS) as plg, Gate() as gate, background(gate.let_pass):
+        assert not plg.lookup("gated").hold_gil
+        assert 1 == plg.gated(gate.arrived, gate.opened)
 
 
 def test_the_gil_cannot_be_held_by_cffi(path: Any) -> None:
@@ -229,7 +225,6 @@ def test_options_that_come_too_late(path: Any, option: str) -> None:
 def test_errno_is_kept(path: Any, invoker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Errno is what the call left there, in this thread, until the next call that keeps it."""
     monkeypatch.setenv("NATIVEPLUG_INVOKER", invoker)
-    seen: list[int] = []
     with opened(path, DECLARATIONS, save_errno=["fail", "look", "fail_widely"]) as plg:
         for call, expected in (
             (lambda: plg.fail(34), 34),
@@ -240,10 +235,8 @@ def test_errno_is_kept(path: Any, invoker: str, monkeypatch: pytest.MonkeyPatch)
         ):
             call()
             assert expected == nativeplug.get_errno()
-        other = threading.Thread(target=lambda: seen.extend([nativeplug.get_errno(), plg.fail(7)]))
-        other.start()
-        other.join()
-        assert [0, -1] == seen
+        with background(lambda: (nativeplug.get_errno(), plg.fail(7))) as (other,):
+            assert (0, -1) == other.result(PATIENCE)
         assert nativeplug.get_errno() == 36
         assert plg.look() == 0  # it is 0 when a call begins
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from gates import at_once
 from nativeplug import declare
 from nativeplug.declare import Declarations
 from nativeplug.declare.sources import from_caller
@@ -155,17 +156,12 @@ class TestAdded:
     def test_threads(self) -> None:
         """Texts can be read from many threads at once."""
         texts = [f"struct S{i} {{ int x[{i + 1}]; }}; void f(struct S{i});" for i in range(12)]
-        sizes: dict[int, int] = {}
 
-        def work(index: int) -> None:
-            sizes[index] = declare.read(texts[index]).ffi.sizeof(f"struct S{index}")
+        def size(index: int) -> int:
+            return int(declare.read(texts[index]).ffi.sizeof(f"struct S{index}"))
 
-        threads = [threading.Thread(target=work, args=(index,)) for index in range(len(texts))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert {index: 4 * (index + 1) for index in range(len(texts))} == sizes
+        sizes = at_once(*[partial(size, index) for index in range(len(texts))])
+        assert [4 * (index + 1) for index in range(len(texts))] == sizes
 
 
 class TestContradictions:

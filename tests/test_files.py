@@ -133,7 +133,7 @@ class TestOnePlugin:
         plg = nativeplug.open(versions.put(1), DECLARED)
         versions.put(2)
 
-        assert [plg] * 8 == at_once(8, lambda: nativeplug.open(versions.path))
+        assert [plg] * 8 == at_once(*[lambda: nativeplug.open(versions.path)] * 8)
         assert (2, 2) == (plg.version(), len(plg.generations))
 
     def test_changed_while_it_is_loaded(self, versions: Versions) -> None:

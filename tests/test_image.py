@@ -7,12 +7,12 @@ import fcntl
 import itertools
 import mmap
 import os
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from gates import at_once
 from nativeplug.errors import OpenError
 from nativeplug.load import image
 from support import BuildC, descriptors, names, refuse
@@ -64,15 +64,7 @@ class TestMemory:
 
     def test_names_of_threads(self) -> None:
         """Threads that copy at once get names of their own."""
-        copies: list[image.Image] = []
-        threads = [
-            threading.Thread(target=lambda: copies.append(image.copy("plugin.so", b"bytes")))
-            for _ in range(32)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        copies = at_once(*[lambda: image.copy("plugin.so", b"bytes")] * 32)
         for copy in copies:
             os.close(copy.descriptor)
         assert 32 == len({copy.name for copy in copies})

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import inspect
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import pytest
 
 import nativeplug
+from gates import PATIENCE, background, count_waiting, wait_for
 from interfaces import PLUGIN, Greeter, Louder, refusal
 from nativeplug import CType, Interface, InterfaceError, int_
 from nativeplug.errors import DeclarationError
@@ -99,31 +99,22 @@ class TestOpen:
     ) -> None:
         """Who waits for the same file, and demands less of it, is not refused with the first."""
         path = compile_c("int Add(int a) { return a; }")
-        refusing, waiting = threading.Event(), threading.Event()
+        refusing = threading.Event()
 
         def check(*arguments: Any) -> None:
             refusing.set()
-            assert waiting.wait(20)
+            wait_for(lambda: count_waiting() == 1)
             check_file(*arguments)
 
         def second() -> int:
-            assert refusing.wait(20)
+            assert refusing.wait(PATIENCE)
             return int(nativeplug.open(path, "int Add(int a);").Add(3))
 
-        wait = threading.Event.wait
-
-        def noticed(event: threading.Event, timeout: float | None = None) -> bool:
-            if timeout is None:  # as the cache waits for a load
-                waiting.set()
-            return wait(event, timeout)
-
         monkeypatch.setattr("nativeplug.interface.check_file", check)
-        with ThreadPoolExecutor(2) as pool:
-            later = pool.submit(second)
-            monkeypatch.setattr(threading.Event, "wait", noticed)
+        with background(second) as (later,):
             with pytest.raises(InterfaceError):
                 nativeplug.open(path, Greeter)
-            assert 3 == later.result(20)
+            assert 3 == later.result(PATIENCE)
 
     def test_open_already(self, open_plugin: OpenPlugin, compile_c: Compile) -> None:
         """A plugin that is open, and does not fit, stays as it was."""

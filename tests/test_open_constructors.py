@@ -12,7 +12,6 @@ import nativeplug
 from gates import GATES, Gate, at_once, background, count_waiting, interrupted, wait_for
 from nativeplug import ClosedError, OpenError, Plugin
 from nativeplug.load.loading import load_file
-from nativeplug.plugin.files import files
 from samples import GATED_CONSTRUCTOR_DECLARED, NUMBER, SEVEN
 from support import BuildC, CPlugin, RunPython
 
@@ -33,12 +32,7 @@ def open_at_once(path: Path, count: int = MANY) -> list[Plugin | OpenError]:
         except OpenError as error:
             return error
 
-    return at_once(count, work)
-
-
-def waiting() -> int:
-    """Count the threads that wait for a load in another one."""
-    return sum(count_waiting(entry.done) for entry in list(files._entries.values()))
+    return at_once(*[work] * count)
 
 
 class TestConstructors:
@@ -47,12 +41,7 @@ class TestConstructors:
     def test_other_threads_run(self, gated: tuple[Path, Gate]) -> None:
         """While a constructor waits for another thread, that runs."""
         path, gate = gated
-
-        def let_pass() -> None:
-            gate.wait()
-            gate.open()
-
-        with background(let_pass):
+        with background(gate.let_pass):
             assert 1 == nativeplug.open(path, GATED_CONSTRUCTOR_DECLARED).passed
 
     def test_no_lock_of_ours(self, gated: tuple[Path, Gate], greeter: Plugin) -> None:
@@ -75,7 +64,7 @@ class TestConstructors:
         path, gate = gated
 
         def let_pass() -> None:
-            wait_for(lambda: waiting() == MANY - 1)
+            wait_for(lambda: count_waiting() == MANY - 1)
             gate.open()
 
         with background(let_pass):
@@ -101,7 +90,7 @@ class TestConstructors:
             for _ in range(20):
                 nativeplug.open(path).close()
 
-        at_once(8, work)
+        at_once(*[work] * 8)
 
     def test_reentrant(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
         """A load that opens the plugin itself is refused, not waited for."""
@@ -120,7 +109,6 @@ class TestConstructors:
         path, _ = gated
         code = """
             import os, signal, sys, nativeplug
-            from nativeplug.plugin.files import files
             from gates import Gate, background, count_waiting, wait_for
             path, declared = sys.argv[1:]
             gate = Gate()
@@ -128,9 +116,8 @@ class TestConstructors:
 
             def interrupt():
                 gate.wait()
-                entry, = files._entries.values()
                 with background(lambda: nativeplug.open(path, declared)) as (waiter,):
-                    wait_for(lambda: count_waiting(entry.done) == 1)
+                    wait_for(lambda: count_waiting() == 1)
                     signal.raise_signal(signal.SIGINT)  # its handler runs in the main thread
                     gate.open()
                 print(waiter.result())

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sysconfig
-import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import nativeplug
+from gates import at_once
 from support import CPlugin
 
 WORD = re.compile(r"[a-z]+")
@@ -68,15 +68,7 @@ class TestGoroutines:
         plg = nativeplug.open(go_plugin("goroutines"))
         plg.Forget()
         before = plg.Runs()
-        sums: list[int] = []
-        threads = [
-            threading.Thread(target=lambda: sums.append(plg.SharedSum(10_000, 50)))
-            for _ in range(8)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        sums = at_once(*[lambda: plg.SharedSum(10_000, 50)] * 8)
         assert [50 * 10_000 * 10_001 // 2] * 8 == sums
         assert 1 == plg.Runs() - before
 

@@ -280,7 +280,7 @@ class TestTogether:
         """Those who update at once take turns: one loads, the others find nothing to do."""
         versions.put(2)
 
-        assert ["unchanged"] * 3 + ["updated"] == sorted(at_once(4, plg.update))
+        assert ["unchanged"] * 3 + ["updated"] == sorted(at_once(*[plg.update] * 4))
         assert 2 == len(plg.generations)
 
     def test_map(self, plg: nativeplug.Plugin, versions: Versions) -> None:

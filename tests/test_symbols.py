@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import nativeplug
+from gates import at_once
 from nativeplug import Callback, ClosedError, DeclarationError, Function, Plugin, declare
 from nativeplug.declare import Declarations
 from nativeplug.options import Options
@@ -104,35 +105,15 @@ class TestDeclarations:
     def test_in_threads(self, path: Path) -> None:
         """Declarations that threads add at once are all there."""
         names = [f"f{number}" for number in range(32)]
-        gate = threading.Barrier(len(names))
-
-        def add(name: str) -> None:
-            gate.wait()
-            nativeplug.open(path, f"int {name}(void);")
-
-        threads = [threading.Thread(target=add, args=(name,)) for name in names]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(*[partial(nativeplug.open, path, f"int {name}(void);") for name in names])
         declared = nativeplug.open(path)._symbols.declarations.symbols
         assert set(names) == set(declared)
 
     def test_lookup_in_threads(self, path: Path) -> None:
         """Threads that look up one name get one object."""
-        plg, found = nativeplug.open(path, "int one(void);"), []
-        gate = threading.Barrier(16)
-
-        def look() -> None:
-            gate.wait()
-            found.append(plg.lookup("one"))
-
-        threads = [threading.Thread(target=look) for _ in range(16)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert 1 == len(set(found))
+        plg = nativeplug.open(path, "int one(void);")
+        found = at_once(*[lambda: plg.lookup("one")] * 16)
+        assert {plg.lookup("one")} == {*found}
 
 
 class TestMeanwhile:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gates import at_once
 from nativeplug.build import build
 from nativeplug.errors import BuildError, PluginError
 from support import names
@@ -156,11 +156,7 @@ class TestC:
         """
         Simultaneous builds of one plugin leave a whole one, and nothing else.
         """
-        threads = [threading.Thread(target=build, args=(source,)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(*[lambda: build(source)] * 4)
 
         assert {"answer.c", "answer.so"} == names(source.parent)
         assert 42 == answer(source.with_suffix(".so"))

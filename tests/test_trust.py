@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import nativeplug
+from gates import PATIENCE, at_once, background, count_waiting, wait_for
 from nativeplug import OpenError, OriginError, Policy, UpdateError
 from nativeplug.load.content import Content, read_file
 from signing import FAR, Deployed, Signer
@@ -273,7 +273,7 @@ class TestUpdate:
         with deployed.open(deployed.policy) as plg:
             plg.follow(tell)
             deployed.versions.put(2)
-            assert happened.wait(30)
+            assert happened.wait(PATIENCE)
             plg.unfollow()
             assert told[0] is not None
             assert "its content is not what the key" in told[0].reasons[0]
@@ -286,48 +286,35 @@ class TestTogether:
     def test_others_refusal(self, deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
         """Who waits for an open that is refused for its own demands is not refused with it."""
         entered = threading.Event()
-        found: dict[str, object] = {}
         judge = nativeplug.trust.Demands.check
 
-        def slowly(self: nativeplug.trust.Demands, content: object) -> object:
+        def check(self: nativeplug.trust.Demands, content: Content) -> object:
             entered.set()
             if self.sha256:
-                time.sleep(0.3)  # so that the other comes to wait
-            return judge(self, content)  # type: ignore[arg-type]
+                wait_for(lambda: count_waiting() == 1)
+            return judge(self, content)
 
         def strictly() -> None:
-            try:
-                found["strict"] = deployed.open(sha256=64 * "0")
-            except OpenError as error:
-                found["strict"] = error
+            with pytest.raises(OriginError):
+                deployed.open(sha256=64 * "0")
 
-        monkeypatch.setattr("nativeplug.trust.Demands.check", slowly)
-        thread = threading.Thread(target=strictly)
-        thread.start()
-        assert entered.wait(10)
-        with deployed.open() as plg:
-            thread.join()
-            assert 1 == plg.version()
-        assert isinstance(found["strict"], OriginError)
+        monkeypatch.setattr("nativeplug.trust.Demands.check", check)
+        with background(strictly):
+            assert entered.wait(PATIENCE)
+            with deployed.open() as plg:
+                assert 1 == plg.version()
 
     def test_not_known_to_the_first(self, deployed: Deployed) -> None:
         """Who waits for an open that demands less is refused nevertheless."""
-        barrier = threading.Barrier(8)
-        outcomes: list[str] = []
 
-        def open_it(number: int) -> None:
-            barrier.wait()
-            try:
-                deployed.open(sha256=64 * "0" if number % 2 else None)
-                outcomes.append(f"{number % 2} opened")
-            except OriginError:
-                outcomes.append(f"{number % 2} refused")
+        def lenient() -> str:
+            deployed.open()
+            return "opened"
 
-        threads = [threading.Thread(target=open_it, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        def strict() -> str:
+            with pytest.raises(OriginError):
+                deployed.open(sha256=64 * "0")
+            return "refused"
+
+        assert ["opened", "refused"] * 4 == at_once(*[lenient, strict] * 4)
         deployed.open().close()
-        assert {"0 opened", "1 refused"} == {*outcomes}
-        assert 8 == len(outcomes)

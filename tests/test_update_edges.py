@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
-import signal
 import threading
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
 import building
 import nativeplug
+from gates import GATE_C, GATES, PATIENCE, interrupted
 from nativeplug import ClosedError, DeclarationError, UpdateError
 from support import RunPython
 from versions import DECLARED, Versions, refused
@@ -126,35 +126,25 @@ class TestSignals:
 
     def test_handler(self, versions: Versions) -> None:
         """As a service does that reloads at SIGHUP."""
-        data = [versions.build(number).read_bytes() for number in (2, 3)]
+        numbers, data = itertools.count(), versions.build(2).read_bytes()
         versions.put(1)
         plg = versions.open(unload="when_idle")
         seen: list[str] = []
 
-        def reload(_number: int, _frame: FrameType | None) -> None:
+        def reload() -> None:
+            versions.path.write_bytes(data + b"%d" % next(numbers))
             try:
                 seen.append(plg.update())
             except UpdateError as error:
                 seen.append(error.reasons[0])
 
-        before = signal.signal(signal.SIGALRM, reload)
-        try:
-            for turn in range(40):
-                versions.path.write_bytes(data[turn % 2])
-                signal.setitimer(signal.ITIMER_REAL, 0.0205 + turn / 20_000)
-                plg.update()
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+        reload()
+        with plg.pin():  # so there is always something to wait for
+            interrupted(plg.update, reload, "update")
 
-        assert {*seen} <= {
-            "updated",
-            "unchanged",
-            "an update of it is under way in this thread",
-            "truncated: the file has only 0 bytes",
-            "the file is empty",
-        }
-        plg.update()
+        assert {"updated", "an update of it is under way in this thread"} == {*seen}
+        versions.put(3)
+        assert "updated" == plg.update()
         assert 3 == plg.version()
 
     def test_unfollow_in_a_hook(self, versions: Versions) -> None:
@@ -165,7 +155,7 @@ class TestSignals:
         plg.follow(lambda *_: done.set())
         versions.put(2)
 
-        assert done.wait(10)
+        assert done.wait(PATIENCE)
         assert 2 == plg.version()
 
 
@@ -268,25 +258,42 @@ class TestSurroundings:
 
     def test_threads_of_a_library(self, run_python: RunPython, tmp_path: Path) -> None:
         """A library that the plugin needs stays: it may have started threads."""
-        (tmp_path / "need.c").write_text("""
+        text = """
             #include <pthread.h>
-            #include <unistd.h>
-            static void *run(void *unused) { for (;;) usleep(1000); return unused; }
-            void need(void) { pthread_t thread; pthread_create(&thread, 0, run, 0); }
-        """)
+            static int descriptors[4];
+            static void *run(void *unused) {
+                pass_gate(descriptors[0], descriptors[1]);
+                pass_gate(descriptors[2], descriptors[3]);
+                return unused;
+            }
+            void need(int a, int b, int c, int d) {
+                descriptors[0] = a, descriptors[1] = b, descriptors[2] = c, descriptors[3] = d;
+                pthread_t thread;
+                pthread_create(&thread, 0, run, 0);
+            }
+        """
+        (tmp_path / "need.c").write_text(GATE_C + text)
         building.build(tmp_path / "need.c", tmp_path / "libneed.so")
-        (tmp_path / "plugin.c").write_text("void need(void); void start(void) { need(); }")
+        declared = "void start(int a, int b, int c, int d);"
+        (tmp_path / "plugin.c").write_text("""
+            void need(int a, int b, int c, int d);
+            void start(int a, int b, int c, int d) { need(a, b, c, d); }
+        """)
         flags = [f"-L{tmp_path}", "-lneed", "-Wl,-rpath,$ORIGIN"]
         building.build(tmp_path / "plugin.c", tmp_path / "plugin.so", flags=flags)
         code = """
-            import sys, time, nativeplug
-            plg = nativeplug.open(sys.argv[1], "void start(void);", unload="when_idle")
-            plg.start()
-            plg.close()
-            print([each.state for each in plg.generations])
-            time.sleep(0.05)
+            import sys, nativeplug
+            from gates import Gate
+            plg = nativeplug.open(*sys.argv[1:], unload="when_idle")
+            with Gate() as begun, Gate() as ended:
+                plg.start(begun.arrived, begun.opened, ended.arrived, ended.opened)
+                begun.wait()
+                plg.close()
+                print([each.state for each in plg.generations])
+                begun.open()
+                ended.wait()  # so the thread has gone on in the library
         """
-        done = run_python(code, tmp_path / "plugin.so")
+        done = run_python(code, tmp_path / "plugin.so", declared, env=GATES)
 
         assert (0, "['unloaded']\n", "") == (done.returncode, done.stdout, done.stderr)
 
@@ -355,14 +362,21 @@ def test_no_more_threads(versions: Versions, run_python: RunPython) -> None:
 
 def test_calls_outlive_the_interpreter(versions: Versions, run_python: RunPython) -> None:
     """A generation that is unloading as the interpreter exits is no harm."""
-    versions.put(1, "__attribute__((destructor)) static void end(void) { usleep(300000); }")
+    ending = "__attribute__((destructor)) static void end(void) { pass_gate(arrived, opened); }"
+    versions.put(1, f"int arrived, opened; {ending}")
     code = """
-        import sys, threading, time, nativeplug
-        plg = nativeplug.open(sys.argv[1], sys.argv[2], unload="when_idle")
+        import atexit, sys, threading
+        from gates import Gate
+        gate = Gate()
+        atexit.register(gate.open)  # the first to be registered is the last to be called
+        import nativeplug
+        plg = nativeplug.open(*sys.argv[1:], unload="when_idle")
+        plg.arrived, plg.opened = gate.arrived, gate.opened
         threading.Thread(target=plg.close, daemon=True).start()
-        time.sleep(0.1)
+        gate.wait()
         print("end")
     """
-    done = run_python(code, versions.path, DECLARED)
+    declared = DECLARED + "extern int arrived, opened;"
+    done = run_python(code, versions.path, declared, env=GATES)
 
     assert (0, "end\n", "") == (done.returncode, done.stdout, done.stderr)
