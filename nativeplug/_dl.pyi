@@ -24,14 +24,16 @@ class _Lib:
     #: The symbol's address lies in no loaded object: it is thread-local, or absolute.
     NP_DL_PLACELESS: int
 
-    def np_dl_open(self, path: bytes, flags: int, error: FFI.CData, size: int, /) -> FFI.CData:
+    def np_dl_open(
+        self, path: bytes | FFI.CData, flags: int, error: FFI.CData, size: int, /
+    ) -> FFI.CData:
         """
         Load *path*; the constructors run inside, and may take their time.
 
         The thread's floating-point environment stays as it was.
 
         Args:
-            path: A path, or a soname for the system's search.
+            path: A path, or a soname for the system's search; NULL for the program itself.
             flags: ``RTLD_NOW | RTLD_LOCAL``, as dlopen(3) has them.
             error: A ``char[]`` for the loader's text; empty when there is none.
             size: The length of *error*.

@@ -80,7 +80,13 @@ class TestFindDefect:
         [
             (b"!<arch>\nplugin.o/", "link its objects with -shared"),
             (b"!<thin>\nplugin.o/", "link its objects with -shared"),
-            (b"/* GNU ld script\n*/", "open the library that it names"),
+            (
+                b"/* GNU ld script\n*/\nGROUP ( /lib/libc.so.6 /lib/libc_nonshared.a )",
+                "'libc.so.6'",
+            ),
+            (b"INPUT(libncurses.so.6 -ltinfo)", "open 'libncurses.so.6', which it names"),
+            (b"INPUT(libx.so)", "open 'libx.so', which it names"),
+            (b"GROUP ( libgcc.a, libgcc_s.so.1 -lgcc )", "open 'libgcc_s.so.1', which it names"),
             (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         ],
     )

@@ -215,6 +215,21 @@ class TestSystem:
         with pytest.raises(OpenError, match=r"in the working directory write '\./libqqqq\.so'$"):
             loading.load_system("libqqqq.so")
 
+    def test_linker_script(self, tmp_path: Path, run_python: RunPython) -> None:
+        """A linker script of that name is told as one, with the library that it names."""
+        (tmp_path / "libqqqq.so").write_text("/* GNU ld script: libother.so.2 */\nINPUT(libm.so.6)")
+        code = """
+            from nativeplug import OpenError
+            from nativeplug.load.loading import load_system
+            try:
+                load_system("libqqqq.so")
+            except OpenError as error:
+                print(error.reason)
+        """
+        done = run_python(code, env={"LD_LIBRARY_PATH": str(tmp_path)})
+        assert done.stdout.endswith("; it is a linker script: open 'libm.so.6', which it names\n")
+        assert done.stdout.startswith(f"{tmp_path / 'libqqqq.so'}: "), done.stderr
+
     def test_go_library(self, go_plugin: CPlugin, tmp_path: Path, run_python: RunPython) -> None:
         """A Go library among the system's is known as one."""
         shutil.copy(go_plugin("greeter"), tmp_path / "libqqqq.so.1")

@@ -69,8 +69,9 @@ restore_floats(const struct float_state *state)
 #endif
 }
 
-/* Load *path* and run its constructors. Returns a handle that the caller owns,
- * or NULL with the loader's text in *error*. [no gil] */
+/* Load *path* and run its constructors; NULL is the program itself. Returns a
+ * handle that the caller owns, or NULL with the loader's text in *error*.
+ * [no gil] */
 static void *
 np_dl_open(const char *path, int flags, char *error, size_t size)
 {

@@ -10,6 +10,8 @@ account of a file is in `facts`.
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING
 
 from nativeplug.load import layout, structure
@@ -29,6 +31,12 @@ _NOT_SHARED = {
 _DT_FLAGS_1 = 0x6FFFFFFB
 _DF_1_PIE = 0x08000000
 
+# The commands of a linker script that name files, up to where those end.
+_LINKED = re.compile(r"\b(?:GROUP|INPUT)\s*\(([^()]*)")
+_SHARED = re.compile(r"[^\s,]+\.so(?:\.[^\s,]*)?(?![^\s,])")
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_LONGEST_SCRIPT = 4096
+
 _UNFINISHED = " (an unfinished copy?)"
 
 # What people pass by mistake, by its first bytes; the first match counts.
@@ -36,7 +44,6 @@ _LOOKS = (
     (b"#!", "a script"),
     (b"!<arch>\n", "an ar archive (a static library): link its objects with -shared"),
     (b"!<thin>\n", "a thin ar archive (a static library): link its objects with -shared"),
-    (b"/* GNU ld script", "a linker script: open the library that it names"),
     (b"version https://git-lfs", "a Git LFS pointer: fetch the file itself with 'git lfs pull'"),
     (b"MZ", "a Windows PE file"),
     (b"\xfe\xed\xfa\xce", "a Mach-O file (macOS)"),
@@ -144,6 +151,24 @@ def find_go_build_info(data: bytes) -> int | None:
     return None
 
 
+def find_linked_library(data: Bytes) -> str | None:
+    """
+    Return the shared library that a linker script names, as a soname; None when it is none.
+
+    Distributions put such scripts where a linker looks for ``libc.so``: GNU ld, "Implicit Linker
+    Scripts".
+
+    Args:
+        data: The whole file, or its beginning.
+    """
+    text = bytes(data[:_LONGEST_SCRIPT])
+    if not _is_text(text):
+        return None
+    command = _LINKED.search(_COMMENT.sub(" ", text.decode("utf-8", "ignore")))
+    names = [] if command is None else _SHARED.findall(command[1])
+    return os.path.basename(names[0]) if names else None
+
+
 def _find_other_target(data: Bytes, host: Target) -> Defect | None:
     """Say why a file is not for this process; of one that is, all of the header is there."""
     if bytes(data[:4]) != layout.MAGIC:
@@ -170,6 +195,10 @@ def _describe_foreign(data: Bytes) -> Defect:
     for magic, look in _LOOKS:
         if start.startswith(magic):
             return Defect(f"not an ELF file but {look}", 0)
+    library = find_linked_library(data)
+    if library is not None:
+        text = f"not an ELF file but a linker script: open {library!r}, which it names"
+        return Defect(text, 0)
     if not any(start):
         text = "not an ELF file: it begins with zero bytes"
         return Defect(text + _UNFINISHED, 0, is_cut=True)

@@ -15,15 +15,22 @@ from _cffi_backend import FFI
 
 from nativeplug._dl import ffi, lib
 
-_FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
+#: For dlopen(3), where nothing else is asked for.
+FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
 _TEXT_SIZE = 8192  # of the loader's messages: a path (PATH_MAX is 4096) and some words
 
 
 def open_file(name: str) -> tuple[FFI.CData, str]:
     """Return the handle of what dlopen(3) loads, or NULL and the loader's text."""
     text = ffi.new("char[]", _TEXT_SIZE)
-    handle = lib.np_dl_open(os.fsencode(name), _FLAGS, text, _TEXT_SIZE)
+    handle = lib.np_dl_open(os.fsencode(name), FLAGS, text, _TEXT_SIZE)
     return handle, _text(text)
+
+
+def is_global(name: str) -> bool:
+    """Tell whether a symbol is in the process where every file finds it, as dlopen(3) has it."""
+    program = lib.np_dl_open(ffi.NULL, FLAGS, ffi.NULL, 0)
+    return symbol(program, name.encode())[0] != lib.NP_DL_ABSENT
 
 
 def close(handle: FFI.CData) -> str | None:

@@ -10,11 +10,12 @@ from _cffi_backend import FFI
 
 from nativeplug._dl import ffi
 from nativeplug.errors import ForkError, FormatError, OpenError
-from nativeplug.load import elf, handle, image, unique
+from nativeplug.load import elf, handle, image, sanitizers, unique
 from nativeplug.load.content import Content
 from nativeplug.load.generation import Generation
 from nativeplug.load.image import Image
 from nativeplug.load.probe import Probed, probe_copy, probe_system
+from nativeplug.load.searches import Searches
 from nativeplug.load.structure import Defect
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.load.words import cannot_load, in_users_words
@@ -62,11 +63,12 @@ def load_file(
         ready: Called when that has gone well, and it is about to be loaded here.
 
     Raises:
-        FormatError: The file is no plugin for this process.
+        FormatError: The file is no plugin for this process, or needs a sanitizer in it.
         OpenError: It cannot be loaded, with the dynamic loader's text; or not be probed.
     """
     check_file(path, content)
     file = content.file
+    _refuse_missing_sanitizer(path, content)
     own = unique.find_own(content.data, file)
     resident = find_resident_reason(file, is_shared=len(own) < len(file.unique))
     data = unique.give_own(content.data, own)
@@ -97,20 +99,36 @@ def load_system(soname: str, *, probe: bool = False) -> Generation:
         _refuse_death(soname, probe_system(soname))
     loaded, text = handle.open_file(soname)
     if loaded == ffi.NULL:
-        hint = ""
-        if os.path.exists(soname):
-            hint = f"; for the file in the working directory write {'./' + soname!r}"
-        raise cannot_load(soname, text + hint)
+        raise cannot_load(soname, text + _hint(soname, text))
     is_go = elf.is_go(handle.bytes_of(loaded))
     if is_go:
         _refuse_forked_go(soname, loaded)
     return Generation(soname, is_go, None, "a system library is shared", None, loaded)
 
 
+def _refuse_missing_sanitizer(path: str, content: Content) -> None:
+    names = Searches.of(content.data).names
+    reason = sanitizers.find_missing(names, content.file.imports)
+    if reason is not None:
+        raise FormatError(f"cannot open plugin {path!r}: {reason}", path=path, reason=reason)
+
+
 def _refuse_death(path: str, probed: Probed) -> None:
     reason = probed.death
     if reason is not None:
         raise FormatError(f"cannot open plugin {path!r}: {reason}", path=path, reason=reason)
+
+
+def _hint(soname: str, text: str) -> str:
+    """Return what may have been meant by a soname that the loader refuses."""
+    library = None
+    with contextlib.suppress(OSError, ValueError), open(text.partition(": ")[0], "rb") as file:
+        library = elf.find_linked_library(file.read(_HEADER_SIZE))
+    if library is not None:
+        return f"; it is a linker script: open {library!r}, which it names"
+    if os.path.exists(soname):
+        return f"; for the file in the working directory write {'./' + soname!r}"
+    return ""
 
 
 def _refuse_forked_go(soname: str, loaded: FFI.CData) -> None:
