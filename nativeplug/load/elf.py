@@ -28,7 +28,7 @@ _NOT_SHARED = {
     _ET_EXEC: "not a shared object but an executable: link it with -shared",
     _ET_CORE: "not a shared object but a core dump",
 }
-_DT_FLAGS_1 = 0x6FFFFFFB
+_DT_STRTAB, _DT_STRSZ, _DT_FLAGS_1 = 5, 10, 0x6FFFFFFB
 _DF_1_PIE = 0x08000000
 
 # The commands of a linker script that name files, up to where those end.
@@ -62,6 +62,11 @@ _LONGEST_CHARACTER = 4
 # Go has written it at the start of .go.buildinfo since Go 1.12 (debug/buildinfo in
 # Go's sources).
 _GO_BUILD_INFO = b"\xff Go buildinf:"
+# What Go's linker exports of each package for other Go programs ("go." before Go 1.20), and the
+# function that starts the runtime of a library for C (cmd/link/internal/ld in Go's sources). A
+# library for C that opens Go's plugins has both.
+_GO_PACKAGE = re.compile(rb"\0go[.:]link\.pkghash\.")
+_GO_START = re.compile(rb"\0_rt0_\w+_lib\0")
 
 
 def find_defect(
@@ -86,7 +91,11 @@ def find_defect(
     if found is not None:
         return found
     header = layout.read_header(data, target)
-    found = _find_header_defect(data, header) or structure.find_defect(data, target, libc)
+    found = (
+        _find_header_defect(data, header)
+        or structure.find_defect(data, target, libc)
+        or _find_other_go(data, header)
+    )
     lost = _find_lost_sections(data, header)
     if found is None or found.is_cut or lost is None:
         return found or lost
@@ -254,6 +263,21 @@ def _find_dynamic_defect(data: Bytes, header: Header, segments: list[Segment]) -
             "not a shared object but a position-independent executable: link it with -shared"
         )
     return None
+
+
+def _find_other_go(data: Bytes, header: Header) -> Defect | None:
+    """Refuse what Go has built for Go programs: nobody would start a runtime for it."""
+    segments = layout.read_segments(data, header)
+    entries = dict(layout.iter_dynamic(data, header.target, segments))
+    start = layout.file_offset(segments, entries.get(_DT_STRTAB, 0))
+    if start is None:
+        return None
+    end = start + entries.get(_DT_STRSZ, 0)
+    found = _GO_PACKAGE.search(data, start, end)
+    if found is None or _GO_START.search(data, start, end):
+        return None
+    text = "it was built for Go programs (-buildmode=plugin): build it with -buildmode=c-shared"
+    return Defect(text, found.start() + 1)
 
 
 def _find_lost_sections(data: Bytes, header: Header) -> Defect | None:
