@@ -10,7 +10,7 @@ _TLS_EXHAUSTED = "cannot allocate memory in static TLS block"
 # The tunable's default is 512 bytes for the whole process; every copy of a Go plugin takes some.
 _TLS_ADVICE = (
     "; raise it with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=16384, restart the program, "
-    "or update less often"
+    "update less often, or open with fresh=False what was closed before"
 )
 
 

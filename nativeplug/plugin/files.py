@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from nativeplug.cache import Cache
 from nativeplug.load.key import FileKey, Key, real_path
+from nativeplug.symbols import Loaded
+from nativeplug.update import History, Updates
 
 if TYPE_CHECKING:
     from nativeplug.plugin.plugin import Plugin
@@ -29,6 +31,8 @@ class Files(Cache[Key, "Plugin"]):
         self._hints: dict[Hashable, Plugin] = {}
         #: Those whose path may lead elsewhere one day.
         self._linked: set[Plugin] = set()
+        #: The generations of closed plugins, by their file's real path.
+        self._left: dict[str, list[History]] = {}
 
     def find(self, path: str, key: FileKey) -> Plugin | None:
         """
@@ -70,6 +74,24 @@ class Files(Cache[Key, "Plugin"]):
             self._take(value)
         super().discard(value)
 
+    def leave(self, updates: Updates) -> None:
+        """Note what a closed plugin leaves in memory."""
+        if updates.file is not None:
+            path, history = real_path(updates.file), updates.history
+            with self._placing:
+                before = self._left.get(path, ())
+                left = [each for each in before if each.count_mapped() and each is not history]
+                self._left[path] = [*left, history]
+
+    def take_left(self, file: str, sha256: str) -> Loaded | None:
+        """Return a generation that a closed plugin of a file has left; it is the caller's then."""
+        with self._placing:
+            for history in reversed(self._left.get(real_path(file), ())):
+                loaded = history.release(sha256)
+                if loaded is not None:
+                    return loaded
+        return None
+
     def _put(self, plugin: Plugin, file: str, key: FileKey) -> None:
         real = real_path(file)
         self._hints[real] = self._hints[key[:2]] = plugin
@@ -87,6 +109,7 @@ class Files(Cache[Key, "Plugin"]):
         """Forget, in a child process, the loads and the locks of threads that it has not."""
         super().after_fork()
         self._placing = threading.RLock()
+        self._left = {}  # no Go runtime survives a fork
 
 
 def _names(plugin: Plugin | None, key: FileKey) -> bool:

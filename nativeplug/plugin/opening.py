@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         probe: bool | None
         sha256: str | None
         policy: Policy | None
+        fresh: bool
 
 
 @overload
@@ -77,6 +78,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     probe: bool | None = None,
     sha256: str | None = None,
     policy: Policy | None = None,
+    fresh: bool = True,
 ) -> Plugin | Interface:
     """
     Open a plugin.
@@ -122,6 +124,11 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         sha256: The SHA-256 that the file must have, 64 hexadecimal digits; updates as well.
         policy: What is demanded of the file's origin, and of updates, in place of what
             `nativeplug.set_policy` has set; ``Policy()`` demands nothing.
+        fresh: What to do when the file was opened before and closed: load another copy, with
+            variables of its own. False: take up again what is still in memory of the same
+            content, variables as they are; constructors do not run again. Where nothing is,
+            the file is loaded. Go plugins are never unloaded, and some 200 copies of all fit
+            into a process.
 
     Returns:
         The open plugin. Dropping it closes nothing.
@@ -166,7 +173,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     Settings().plus(*updating)  # a mistake in them is told before anything is loaded
     name = os.fsdecode(path)
     source, expected = _given(declarations)
-    request = Request(name, source, expected, options, updating, demands)
+    request = Request(name, source, expected, options, updating, demands, fresh)
     for _ in range(_ATTEMPTS):
         key = key_of(path)
         # Or another thread closed it meanwhile.

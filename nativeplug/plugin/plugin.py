@@ -186,13 +186,14 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
 
         Everything that came from it raises `ClosedError` from then on; calls that are under
         way end as usual. The code stays in memory, unless the plugin was opened with
-        ``unload="when_idle"``. The next `open` gives a fresh object. Safe to call from several
-        threads.
+        ``unload="when_idle"``. The next `open` gives another object, and loads the file afresh
+        unless it is told ``fresh=False``. Safe to call from several threads.
         """
         self._disown(self._closed("plugin"))
         self._following.stop(wait=False)
         self._symbols.loaded.serves = False
         self._updates.close()
+        files.leave(self._updates)
 
     def _disown(self, error: Callable[[], PluginError]) -> None:
         """Make all that came from the plugin raise; it is nobody's plugin any more."""

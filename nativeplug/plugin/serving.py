@@ -37,6 +37,8 @@ class Request:
     options: Options
     updating: Updating
     demands: Demands
+    #: Load the file afresh, if it is not open.
+    fresh: bool = True
     #: What *source* declares by itself, where that was read.
     alone: Declarations | None = None
 
@@ -189,8 +191,7 @@ def _load(request: Request, key: Key) -> Plugin:
         admission = Admission.of(name, content, demands)
         _check(request, admission)
         _check_names(request, admission)
-        generation = admission.load(probe=settings.probe is True)
-        loaded = Loaded(generation, 1, admission.known)
+        loaded = _loaded(request, file, admission, probe=settings.probe is True)
         plugin = Plugin(loaded, file, key, settings)
         plugin._updates.origins.note(loaded, file, admission.verified)
         found = files.place(plugin)
@@ -201,6 +202,16 @@ def _load(request: Request, key: Key) -> Plugin:
     if found._updates.key != key:
         raise FileChangedError
     return found
+
+
+def _loaded(request: Request, file: str, admission: Admission, *, probe: bool) -> Loaded:
+    """Load what may be loaded, or take up what a closed plugin has left of it."""
+    if not request.fresh:
+        admission.note_run()
+        left = files.take_left(file, admission.content.sha256)
+        if left is not None:
+            return left.again(admission.known)
+    return Loaded(admission.load(probe=probe), 1, admission.known)
 
 
 def _check(request: Request, admission: Admission) -> None:

@@ -61,6 +61,16 @@ class Loaded:
         self._memories.add(memory)
         return memory
 
+    def again(self, known: Known) -> Loaded:
+        """
+        Return it as the first generation of another plugin.
+
+        Args:
+            known: What its file tells, which may have been let go of.
+        """
+        self.number, self.known, self.given = 1, known, None
+        return self
+
     def inherit(self, old: Loaded) -> None:
         """Keep what the variables of another generation point to, whose state it has taken over."""
         if old.kept:

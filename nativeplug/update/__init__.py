@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nativeplug.update.admission import Admission, Admit, admit_all
 from nativeplug.update.following import Following
-from nativeplug.update.history import GenerationInfo
+from nativeplug.update.history import GenerationInfo, History
 from nativeplug.update.settings import Hook, Settings, Unload
 from nativeplug.update.updates import Outcome, Updates
 
@@ -13,6 +13,7 @@ __all__ = [
     "Admit",
     "Following",
     "GenerationInfo",
+    "History",
     "Hook",
     "Outcome",
     "Settings",

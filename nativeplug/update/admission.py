@@ -71,10 +71,16 @@ class Admission:
             self.content,
             probe=probe or any(each.policy.probe for each in self.verified),
             trusted=self.trusted,
-            ready=self._note_run,
+            ready=self.note_run,
         )
 
-    def _note_run(self) -> None:
+    def note_run(self) -> None:
+        """
+        Note that it runs.
+
+        Raises:
+            OriginError: It cannot be noted, or a newer version has run meanwhile.
+        """
         for each in self.verified:
             each.note_run()
 

@@ -122,6 +122,18 @@ class History:
             if record.state is not _CURRENT:
                 record.loaded.known.forget()
 
+    def release(self, sha256: str) -> Loaded | None:
+        """Let go of the latest retired generation of a content, for another plugin to use."""
+        with self._lock:
+            for record in reversed(self._records):
+                loaded = record.loaded
+                if record.state is _RETIRED and loaded.generation.sha256 == sha256:
+                    self._records.remove(record)
+                    if loaded in self._served:
+                        self._served.remove(loaded)
+                    return loaded
+        return None
+
     def reject(self, loaded: Loaded) -> None:
         """Note a generation that was loaded in vain; it goes only if a probe has tried that."""
         with self._lock:
