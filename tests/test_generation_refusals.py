@@ -183,7 +183,7 @@ class TestRefusedByTheLoader:
     def test_no_reason(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
         """A refusal without words is an error too."""
         plugin = build_c(NUMBER)
-        monkeypatch.setattr(handle, "open_file", lambda _name: (ffi.NULL, ""))
+        monkeypatch.setattr(handle, "open_file", lambda *_: (ffi.NULL, ""))
         assert "the dynamic loader gives no reason" == error_of(plugin).reason
 
     def test_nothing_leaks(self, c_plugin: CPlugin) -> None:

@@ -157,7 +157,7 @@ def test_only_load_touches_handles(sources: dict[str, str]) -> None:
         if name in {"nativeplug._dl", "ctypes"}
     }
     measured = {(f"nativeplug.cli.{module}", "ctypes") for module in ("ctypes_types", "ways")}
-    rooms = ("child", "generation", "handle", "loading", "probe", "structure")
+    rooms = ("child", "generation", "handle", "loading", "structure")
     assert {(f"nativeplug.load.{room}", "_dl") for room in rooms} | measured == users
 
 

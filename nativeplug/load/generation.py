@@ -20,6 +20,7 @@ from nativeplug._dl import ffi, lib
 from nativeplug.errors import SymbolNotFoundError
 from nativeplug.load import dynamic, handle
 from nativeplug.load.dynamic import Dynamic
+from nativeplug.load.options import LoadOptions
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
 from nativeplug.load.unloading import starts_threads
 from nativeplug.load.words import in_users_words
@@ -51,6 +52,8 @@ class Generation:
     _handle: FFI.CData = field(repr=False)
     #: A process of its own has loaded it first, and has unloaded it, unless it stays mapped.
     is_probed: bool = field(default=False, kw_only=True)
+    #: How it was loaded.
+    options: LoadOptions = field(default_factory=LoadOptions, kw_only=True)
     #: When it was loaded.
     loaded_at: datetime = field(init=False, default_factory=lambda: datetime.now(timezone.utc))
     #: Where it lies in memory.

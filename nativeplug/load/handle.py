@@ -20,10 +20,10 @@ FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
 _TEXT_SIZE = 8192  # of the loader's messages: a path (PATH_MAX is 4096) and some words
 
 
-def open_file(name: str) -> tuple[FFI.CData, str]:
+def open_file(name: str, flags: int = FLAGS) -> tuple[FFI.CData, str]:
     """Return the handle of what dlopen(3) loads, or NULL and the loader's text."""
     text = ffi.new("char[]", _TEXT_SIZE)
-    handle = lib.np_dl_open(os.fsencode(name), FLAGS, text, _TEXT_SIZE)
+    handle = lib.np_dl_open(os.fsencode(name), flags, text, _TEXT_SIZE)
     return handle, _text(text)
 
 

@@ -14,6 +14,7 @@ from nativeplug.load import elf, handle, image, sanitizers, unique
 from nativeplug.load.content import Content
 from nativeplug.load.generation import Generation
 from nativeplug.load.image import Image
+from nativeplug.load.options import LoadOptions
 from nativeplug.load.probe import Probed, probe_copy, probe_system
 from nativeplug.load.searches import Searches
 from nativeplug.load.structure import Defect
@@ -22,6 +23,7 @@ from nativeplug.load.words import cannot_load, in_users_words
 
 # Of the handle of a Go library of the system: the process that loaded it.
 _processes: dict[int, int] = {}
+_NO_OPTIONS = LoadOptions()
 _HEADER_SIZE = 4096  # more than the loader reads before it maps anything
 
 
@@ -44,9 +46,10 @@ def check_file(path: str, content: Content) -> None:
         raise _format_error(path, content.defect, content.data)
 
 
-def load_file(
+def load_file(  # noqa: PLR0913 - most are given by name
     path: str,
     content: Content,
+    options: LoadOptions = _NO_OPTIONS,
     *,
     probe: bool = False,
     trusted: Collection[int] | None = None,
@@ -58,6 +61,7 @@ def load_file(
     Args:
         path: The user's path, for words.
         content: What was read of the file.
+        options: How it is loaded.
         probe: Load the copy in a process of its own first; see `probe_copy`.
         trusted: Who may be able to write where the copy is made; see `image.copy`.
         ready: Called when that has gone well, and it is about to be loaded here.
@@ -67,43 +71,60 @@ def load_file(
         OpenError: It cannot be loaded, with the dynamic loader's text; or not be probed.
     """
     check_file(path, content)
+    options.check_possible(path)
     file = content.file
     _refuse_missing_sanitizer(path, content)
     own = unique.find_own(content.data, file)
-    resident = find_resident_reason(file, is_shared=len(own) < len(file.unique))
+    resident = options.resident or find_resident_reason(file, is_shared=len(own) < len(file.unique))
     data = unique.give_own(content.data, own)
     made = image.copy(content.path, data, content.sha256, trusted=trusted)
     with contextlib.closing(made) as copy:
         if probe:
-            _refuse_death(path, probe_copy(path, copy, unloads=resident is None))
+            unloads = resident is None
+            _refuse_death(path, probe_copy(path, copy, unloads=unloads, flags=options.flags))
         ready()
-        loaded, text = _open_copy(path, copy)
+        loaded, text = _open_copy(path, copy, options)
     if loaded == ffi.NULL:
         raise cannot_load(path, text)
-    return Generation(path, file.is_go, content.sha256, resident, file, loaded, is_probed=probe)
+    return Generation(
+        path,
+        file.is_go,
+        content.sha256,
+        resident,
+        file,
+        loaded,
+        is_probed=probe,
+        options=options,
+    )
 
 
-def load_system(soname: str, *, probe: bool = False) -> Generation:
+def load_system(
+    soname: str, options: LoadOptions = _NO_OPTIONS, *, probe: bool = False
+) -> Generation:
     """
     Load a system library by the system's own search; its copy is shared.
 
     Args:
         soname: Its name.
+        options: How it is loaded, unless the process has loaded it already.
         probe: Load it in a process of its own first; see `probe_system`.
 
     Raises:
         OpenError: There is none, or it cannot be loaded; or not be probed.
         FormatError: The other process has died of it.
     """
+    options.check_possible(soname)
     if probe:
-        _refuse_death(soname, probe_system(soname))
-    loaded, text = handle.open_file(soname)
+        _refuse_death(soname, probe_system(soname, flags=options.flags))
+    loaded, text = handle.open_file(soname, options.flags)
     if loaded == ffi.NULL:
         raise cannot_load(soname, text + _hint(soname, text))
     is_go = elf.is_go(handle.bytes_of(loaded))
     if is_go:
         _refuse_forked_go(soname, loaded)
-    return Generation(soname, is_go, None, "a system library is shared", None, loaded)
+    return Generation(
+        soname, is_go, None, "a system library is shared", None, loaded, options=options
+    )
 
 
 def _refuse_missing_sanitizer(path: str, content: Content) -> None:
@@ -141,9 +162,9 @@ def _refuse_forked_go(soname: str, loaded: FFI.CData) -> None:
         )
 
 
-def _open_copy(path: str, copy: Image) -> tuple[FFI.CData, str]:
+def _open_copy(path: str, copy: Image, options: LoadOptions = _NO_OPTIONS) -> tuple[FFI.CData, str]:
     """Return the handle of a private copy, or NULL and the loader's text about the user's."""
-    loaded, text = handle.open_file(copy.name)
+    loaded, text = handle.open_file(copy.name, options.flags)
     return loaded, in_users_words(text, copy.name, path)
 
 

@@ -11,9 +11,8 @@ import os
 from dataclasses import dataclass
 from typing import Final
 
-from nativeplug._dl import lib
 from nativeplug.errors import OpenError
-from nativeplug.load import child
+from nativeplug.load import child, handle
 from nativeplug.load.image import Image
 from nativeplug.load.words import in_users_words
 
@@ -108,7 +107,7 @@ class Probed:
     altered: tuple[str, ...] = ()
 
 
-def probe_system(soname: str, seconds: float = SECONDS) -> Probed:
+def probe_system(soname: str, seconds: float = SECONDS, *, flags: int = handle.FLAGS) -> Probed:
     """
     Load a system library in a process of its own, which is never unloaded.
 
@@ -117,10 +116,17 @@ def probe_system(soname: str, seconds: float = SECONDS) -> Probed:
     Raises:
         OpenError: This cannot be found out.
     """
-    return _load_elsewhere(soname, soname, b"", seconds, unloads=False)
+    return _load_elsewhere(soname, soname, b"", seconds, unloads=False, flags=flags)
 
 
-def probe_copy(path: str, copy: Image, seconds: float = SECONDS, *, unloads: bool) -> Probed:
+def probe_copy(
+    path: str,
+    copy: Image,
+    seconds: float = SECONDS,
+    *,
+    unloads: bool,
+    flags: int = handle.FLAGS,
+) -> Probed:
     """
     Load a private copy in a process of its own; other threads run meanwhile.
 
@@ -132,18 +138,19 @@ def probe_copy(path: str, copy: Image, seconds: float = SECONDS, *, unloads: boo
         copy: What will be loaded.
         seconds: How long that may take.
         unloads: Unload it there as well: its destructors run.
+        flags: As it will be loaded; see dlopen(3).
 
     Raises:
         OpenError: This cannot be found out.
     """
     if copy.by_descriptor:
         name = f"/proc/self/fd/{child.DATA}"
-        return _load_elsewhere(path, name, copy.descriptor, seconds, unloads=unloads)
-    return _load_elsewhere(path, copy.name, b"", seconds, unloads=unloads)
+        return _load_elsewhere(path, name, copy.descriptor, seconds, unloads=unloads, flags=flags)
+    return _load_elsewhere(path, copy.name, b"", seconds, unloads=unloads, flags=flags)
 
 
-def _load_elsewhere(
-    path: str, name: str, data: bytes | int, seconds: float, *, unloads: bool
+def _load_elsewhere(  # noqa: PLR0913 - most are given by name
+    path: str, name: str, data: bytes | int, seconds: float, *, unloads: bool, flags: int
 ) -> Probed:
     """Load what has a name in a process that has this data."""
     code = _CODE.format(
@@ -157,7 +164,7 @@ def _load_elsewhere(
         looks=_LOOKS,
         most=_MOST,
         name=os.fsencode(name),
-        flags=lib.RTLD_NOW | lib.RTLD_LOCAL,
+        flags=flags,
         unloads=unloads,
     )
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nativeplug.cache import Cache
 from nativeplug.load.key import FileKey, Key, real_path
+from nativeplug.load.options import LoadOptions
 from nativeplug.symbols import Loaded
 from nativeplug.update import History, Updates
 
@@ -83,11 +84,11 @@ class Files(Cache[Key, "Plugin"]):
                 left = [each for each in before if each.count_mapped() and each is not history]
                 self._left[path] = [*left, history]
 
-    def take_left(self, file: str, sha256: str) -> Loaded | None:
+    def take_left(self, file: str, sha256: str, options: LoadOptions) -> Loaded | None:
         """Return a generation that a closed plugin of a file has left; it is the caller's then."""
         with self._placing:
             for history in reversed(self._left.get(real_path(file), ())):
-                loaded = history.release(sha256)
+                loaded = history.release(sha256, options)
                 if loaded is not None:
                     return loaded
         return None

@@ -16,6 +16,7 @@ from nativeplug.errors import ClosedError, ForkError, OpenError, PluginError
 from nativeplug.interface import Interface
 from nativeplug.load.content import FileChangedError
 from nativeplug.load.key import key_of, quick_key_of
+from nativeplug.load.options import LoadOptions
 from nativeplug.options import Options
 from nativeplug.plugin.files import files
 from nativeplug.plugin.plugin import Pin, Plugin
@@ -25,6 +26,7 @@ from nativeplug.update import Hook, Settings, Unload
 
 _ATTEMPTS = 100  # to read a file that others go on writing
 _NOTHING: Updating = (None, None, None, None, None, None)
+_NO_LOAD_OPTIONS = LoadOptions()
 _Path = str | os.PathLike[str]
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
         sha256: str | None
         policy: Policy | None
         fresh: bool
+        deep_bind: bool | None
+        export_symbols: bool | None
 
 
 @overload
@@ -79,6 +83,8 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     sha256: str | None = None,
     policy: Policy | None = None,
     fresh: bool = True,
+    deep_bind: bool | None = None,
+    export_symbols: bool | None = None,
 ) -> Plugin | Interface:
     """
     Open a plugin.
@@ -129,13 +135,18 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
             content, variables as they are; constructors do not run again. Where nothing is,
             the file is loaded. Go plugins are never unloaded, and some 200 copies of all fit
             into a process.
+        deep_bind: Let the plugin's calls of its own functions, and of its libraries', stay there,
+            also where the program exports functions of the same names (``RTLD_DEEPBIND``).
+        export_symbols: Let files that are loaded later find the plugin's symbols
+            (``RTLD_GLOBAL``). It is never updated nor unloaded then. See docs/lifetime.md.
 
     Returns:
         The open plugin. Dropping it closes nothing.
 
     Raises:
         OpenError: The file is missing or cannot be loaded, with the dynamic loader's text; or it
-            cannot be probed.
+            cannot be probed; or it is open, and was loaded with another *deep_bind* or
+            *export_symbols*.
         FormatError: It is not a plugin that this process could load, or the probe died of it.
         OriginError: It does not come from where it must; nothing of it has run.
         DeclarationError: The declarations cannot be read, or contradict those of the plugin,
@@ -153,11 +164,13 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         (5, 'world')
     """
     updating = unload, max_generations, before_update, after_update, probe, check_update
+    load = LoadOptions(deep_bind, export_symbols)
     demands = UNSAID if policy is None and sha256 is None else Demands.of(policy, sha256)
     if (
         declarations is None
         and demands.are_none
         and updating == _NOTHING
+        and load == _NO_LOAD_OPTIONS
         and not (free or hold_gil or save_errno or allow_go_results or require_checked or follow)
     ):
         plugin = files.peek(quick_key_of(path))
@@ -173,7 +186,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     Settings().plus(*updating)  # a mistake in them is told before anything is loaded
     name = os.fsdecode(path)
     source, expected = _given(declarations)
-    request = Request(name, source, expected, options, updating, demands, fresh)
+    request = Request(name, source, expected, options, updating, demands, load, fresh)
     for _ in range(_ATTEMPTS):
         key = key_of(path)
         # Or another thread closed it meanwhile.

@@ -16,6 +16,7 @@ from nativeplug.interface import Interface
 from nativeplug.load.content import FileChangedError, read_file
 from nativeplug.load.key import FileKey, Key, SystemKey, cannot_open
 from nativeplug.load.loading import load_system
+from nativeplug.load.options import LoadOptions
 from nativeplug.options import Options
 from nativeplug.plugin.files import files
 from nativeplug.plugin.plugin import Plugin
@@ -37,6 +38,7 @@ class Request:
     options: Options
     updating: Updating
     demands: Demands
+    load: LoadOptions
     #: Load the file afresh, if it is not open.
     fresh: bool = True
     #: What *source* declares by itself, where that was read.
@@ -88,6 +90,8 @@ def serve(request: Request, key: Key) -> Plugin:
     """
     expected = request.expected
     known = _find(request.name, key)
+    if known is not None:
+        _check_agrees(request, known)
     with contextlib.ExitStack() as stack:
         if known is not None:
             stack.enter_context(known._updates.terms.configuring(*request.updating))
@@ -101,12 +105,22 @@ def serve(request: Request, key: Key) -> Plugin:
         if known is not None and plugin is not known:  # it was closed meanwhile
             return serve(request, key)
         if known is None:
+            # Another thread may have loaded it.
+            _check_agrees(request, plugin)
             plugin._updates.configure(*request.updating)
         plugin._updates.demand(request.demands, request.name)
         _add(request, plugin)
     if known is not None:
         plugin._updates.unload()  # if that is asked for now
     return plugin
+
+
+def _check_agrees(request: Request, plugin: Plugin) -> None:
+    """Refuse options that contradict those by which the file of an open plugin was loaded."""
+    reason = request.load.find_contradiction(plugin._symbols.generation.options)
+    if reason is not None:
+        name = request.name
+        raise OpenError(f"cannot open plugin {name!r}: {reason}", path=name, reason=reason)
 
 
 def _add(request: Request, plugin: Plugin) -> None:
@@ -179,7 +193,8 @@ def _load(request: Request, key: Key) -> Plugin:
     settings = replace(Settings().plus(*request.updating), demands=demands)
     if isinstance(key, SystemKey):
         demands.check_system(key.soname)
-        generation = load_system(key.soname, probe=settings.probe is True or demands.probe)
+        probe = settings.probe is True or demands.probe
+        generation = load_system(key.soname, request.load, probe=probe)
         loaded = Loaded(generation, 1, Known(key.soname, None))
         return Plugin(loaded, None, key, settings)
     found = files.find(name, key)
@@ -208,10 +223,10 @@ def _loaded(request: Request, file: str, admission: Admission, *, probe: bool) -
     """Load what may be loaded, or take up what a closed plugin has left of it."""
     if not request.fresh:
         admission.note_run()
-        left = files.take_left(file, admission.content.sha256)
+        left = files.take_left(file, admission.content.sha256, request.load)
         if left is not None:
             return left.again(admission.known)
-    return Loaded(admission.load(probe=probe), 1, admission.known)
+    return Loaded(admission.load(request.load, probe=probe), 1, admission.known)
 
 
 def _check(request: Request, admission: Admission) -> None:

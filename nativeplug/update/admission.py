@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nativeplug.load.content import Content
 from nativeplug.load.generation import Generation
 from nativeplug.load.loading import check_file, load_file
+from nativeplug.load.options import LoadOptions
 from nativeplug.symbols import Known
 from nativeplug.trust import Demands, Verified
 
@@ -54,11 +55,12 @@ class Admission:
         trusted = frozenset({0, os.geteuid()}) if demands.judge_files else None
         return cls(path, content, verified, known, trusted)
 
-    def load(self, *, probe: bool) -> Generation:
+    def load(self, options: LoadOptions, *, probe: bool) -> Generation:
         """
         Load it; its constructors run.
 
         Args:
+            options: How it is loaded.
             probe: Load it in a process of its own first, whatever the policy says.
 
         Raises:
@@ -69,6 +71,7 @@ class Admission:
         return load_file(
             self.path,
             self.content,
+            options,
             probe=probe or any(each.policy.probe for each in self.verified),
             trusted=self.trusted,
             ready=self.note_run,

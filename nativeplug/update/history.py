@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from nativeplug.load.options import LoadOptions
 from nativeplug.symbols import Loaded
 
 _CURRENT, _RETIRED, _REJECTED = "current", "retired", "rejected"
@@ -122,12 +123,22 @@ class History:
             if record.state is not _CURRENT:
                 record.loaded.known.forget()
 
-    def release(self, sha256: str) -> Loaded | None:
-        """Let go of the latest retired generation of a content, for another plugin to use."""
+    def release(self, sha256: str, options: LoadOptions) -> Loaded | None:
+        """
+        Let go of the latest retired generation of a content, for another plugin to use.
+
+        Args:
+            sha256: The content's SHA-256.
+            options: How it must have been loaded.
+        """
         with self._lock:
             for record in reversed(self._records):
                 loaded = record.loaded
-                if record.state is _RETIRED and loaded.generation.sha256 == sha256:
+                if (
+                    record.state is _RETIRED
+                    and loaded.generation.sha256 == sha256
+                    and options.find_contradiction(loaded.generation.options) is None
+                ):
                     self._records.remove(record)
                     if loaded in self._served:
                         self._served.remove(loaded)

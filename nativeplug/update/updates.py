@@ -225,13 +225,16 @@ class Updates:
         self, plugin: Any, file: str, content: Content, demands: Demands, admit: Admit
     ) -> None:
         """Load what was read, and let it serve."""
+        options = self._symbols.generation.options
+        if options.resident is not None:
+            raise self._refusal(f"{options.resident}, so it is never replaced: restart the program")
         self._check_room()
         path = self._symbols.generation.path
         admission, derive = self._check(file, content, self.settings.demands.plus(demands))
         try:
             with refusing(path):
                 admit(admission)
-                generation = admission.load(probe=self.settings.probe is not False)
+                generation = admission.load(options, probe=self.settings.probe is not False)
         except UpdateError as error:
             if isinstance(error.__cause__, FormatError):  # what has killed once, kills again
                 self._refused = content.sha256, self.settings, copy.copy(error)
