@@ -173,5 +173,18 @@ class _Lib:
             0, or the operating system's error number.
         """
 
+    def np_fork_before(self) -> None:
+        """
+        Wait, before fork(2), for the loader's calls in other threads; none begins meanwhile.
+
+        It waits two seconds at most, as a constructor may take for ever.
+        """
+
+    def np_fork_in_parent(self) -> None:
+        """Let the loader's calls begin again, in the parent; also after a fork that failed."""
+
+    def np_fork_in_child(self) -> None:
+        """Let them begin again, in the child, which has none of the parent's other threads."""
+
 ffi: FFI
 lib: _Lib

@@ -6,8 +6,9 @@
  *
  * Every function here runs without the GIL and calls no Python. Constructors
  * of the plugin run inside np_dl_open, destructors inside np_dl_close; both
- * leave the thread's floating-point environment as it was. The caller owns the
- * handles; nothing is allocated here and nothing is kept.
+ * leave the thread's floating-point environment as it was. No fork(2) of
+ * Python's comes between: see np_fork.h. The caller owns the handles; nothing
+ * is allocated here and nothing is kept.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr1, dlinfo */
@@ -22,6 +23,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "np_fork.h"
 #include "np_spawn.h"
 
 enum {
@@ -75,6 +77,7 @@ restore_floats(const struct float_state *state)
 static void *
 np_dl_open(const char *path, int flags, char *error, size_t size)
 {
+    NP_IN_LOADER;
     struct float_state floats;
     void *handle;
 
@@ -107,6 +110,7 @@ static int
 np_dl_symbol(void *handle, const char *name, void **address, char *error,
              size_t size)
 {
+    NP_IN_LOADER;
     const struct link_map *own = NULL;
     const struct link_map *owner;
     const char *text;
@@ -142,6 +146,7 @@ static uintptr_t
 np_dl_own_address(void *handle, const char *name,
                   const struct np_dl_span *span)
 {
+    NP_IN_LOADER;
     uintptr_t address = (uintptr_t)dlsym(handle, name);
 
     return address >= span->start && address < span->end ? address : 0;
@@ -153,6 +158,7 @@ static int
 np_dl_exports(const char *library, const char *const *names, size_t count,
               _Bool *found)
 {
+    NP_IN_LOADER;
     void *handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
 
     if (handle == NULL) {
@@ -202,6 +208,7 @@ find_span(struct dl_phdr_info *info, size_t size, void *data)
 static void
 np_dl_span(void *handle, struct np_dl_span *span)
 {
+    NP_IN_LOADER;
     const struct link_map *map = NULL;
 
     *span = (struct np_dl_span){UINTPTR_MAX, 0};
@@ -248,6 +255,7 @@ keep_needed(const struct link_map *map)
 static int
 np_dl_close(void *handle, char *error, size_t size)
 {
+    NP_IN_LOADER;
     char name[PATH_MAX];
     const struct link_map *map = NULL;
     struct np_dl_span span;
@@ -293,9 +301,12 @@ np_dl_wait_for_go(void *handle)
     void (*release)(uintptr_t);
     uintptr_t context;
 
-    *(void **)&wait = dlsym(handle, "_cgo_wait_runtime_init_done");
-    *(void **)&call = dlsym(handle, "crosscall2");
-    *(void **)&release = dlsym(handle, "_cgo_release_context");
+    {
+        NP_IN_LOADER;
+        *(void **)&wait = dlsym(handle, "_cgo_wait_runtime_init_done");
+        *(void **)&call = dlsym(handle, "crosscall2");
+        *(void **)&release = dlsym(handle, "_cgo_release_context");
+    }
     if (wait != NULL && call != NULL && release != NULL) {
         context = wait();
         call(do_nothing, NULL, 0, context);
@@ -308,6 +319,7 @@ np_dl_wait_for_go(void *handle)
 static int
 np_dl_path(void *handle, char *path, size_t size)
 {
+    NP_IN_LOADER;
     const struct link_map *map = NULL;
 
     if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0) {

@@ -85,3 +85,11 @@ def libc_free() -> int:
 
 def _text(buffer: FFI.CData) -> str:
     return os.fsdecode(ffi.string(buffer))
+
+
+# They are called without the GIL, in C alone.
+os.register_at_fork(
+    before=lib.np_fork_before,
+    after_in_parent=lib.np_fork_in_parent,
+    after_in_child=lib.np_fork_in_child,
+)
