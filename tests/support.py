@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 
+from gates import wait_for
 from nativeplug import declare
 from nativeplug.call import Function, Scope, Uses
 from nativeplug.errors import OpenError
@@ -180,6 +181,20 @@ def refused(result: Result, status: int = 2) -> str:
     assert 1 == result.stderr.count("\n"), result.stderr
     assert result.stderr.startswith("nativeplug: ")
     return result.stderr
+
+
+def let_clock_tick(folder: Path) -> None:
+    """Wait until a change of a file of now would show in its times, whose clock goes in steps."""
+    probe = folder / "clock"
+    probe.touch()
+    before = probe.stat().st_ctime_ns
+
+    def has_ticked() -> bool:
+        probe.touch()
+        return probe.stat().st_ctime_ns > before
+
+    wait_for(has_ticked)
+    probe.unlink()
 
 
 def load_generation(path: Path | str) -> generation.Generation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -12,17 +13,17 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from gates import GATES, PATIENCE, wait_for
 from nativeplug.load import child
 from support import RunPython, descriptors
 
-SOON = 20.0
 #: Says in the answer what an expression is.
 SAY = "os.write(4, repr({}).encode())"
 
 
 def output_of(expression: str) -> str:
     """Return what an expression is in a child."""
-    return child.run(SAY.format(expression), seconds=SOON).output.decode()
+    return child.run(SAY.format(expression), seconds=PATIENCE).output.decode()
 
 
 def is_alive(pid: int) -> bool:
@@ -34,12 +35,9 @@ def is_alive(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-def dies(pid: int) -> bool:
-    """Wait until a process runs no more; tell whether that was soon."""
-    end = time.monotonic() + SOON
-    while is_alive(pid) and time.monotonic() < end:
-        time.sleep(0.01)
-    return not is_alive(pid)
+def wait_for_death(pid: int) -> None:
+    """Wait until a process runs no more."""
+    wait_for(lambda: not is_alive(pid))
 
 
 class TestEnd:
@@ -58,32 +56,28 @@ class TestEnd:
     )
     def test_ending(self, code: str, ending: str) -> None:
         """It is a death, unless it is an exit with status 0."""
-        ended = child.run(code, seconds=SOON)
+        ended = child.run(code, seconds=PATIENCE)
         assert (ending, None if ending.endswith(" 0") else ending) == (ended.ending, ended.death)
 
     def test_time_limit(self) -> None:
-        """What does not end is killed in time."""
-        begun = time.monotonic()
+        """What does not end is killed."""
         ended = child.run("while True: pass", seconds=0.2)
         assert "did not end within 0.2 s and was killed" == ended.death
-        assert time.monotonic() - begun < SOON / 2
 
-    @pytest.mark.parametrize("after", ["os._exit(3)", "os.close(2); time.sleep(0.2); os._exit(3)"])
+    @pytest.mark.parametrize("after", ["os._exit(3)", "os.close(2); os._exit(3)"])
     def test_left_behind(self, after: str) -> None:
         """A process that it has left behind is killed, and not waited for."""
         code = f"""
-import time
+import signal
 left = os.fork()
 if not left:
-    time.sleep(60)
+    signal.pause()
 os.write(4, str(left).encode())
 {after}
 """
-        begun = time.monotonic()
-        ended = child.run(code, seconds=SOON)
+        ended = child.run(code, seconds=PATIENCE)
         assert "exited with status 3" == ended.death
-        assert time.monotonic() - begun < SOON / 2
-        assert dies(int(ended.output))
+        wait_for_death(int(ended.output))
 
     def test_nobody_can_tell(self, run_python: RunPython) -> None:
         """Where SIGCHLD is ignored the answer is there all the same."""
@@ -91,8 +85,9 @@ os.write(4, str(left).encode())
             import signal
             from nativeplug.load import child
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-            for code in ("os.write(4, b'yes')", "os.abort()", "while True: pass"):
-                ended = child.run(code, seconds=0.5)
+            codes = {"os.write(4, b'yes')": 200, "os.abort()": 200, "while True: pass": 0.5}
+            for code, seconds in codes.items():
+                ended = child.run(code, seconds=seconds)
                 print(ended.output, ended.ending, ended.death, sep="; ")
         """
         unknown = "ended, and nobody can tell how: SIGCHLD is ignored, or others reap; None"
@@ -111,7 +106,7 @@ os.write(4, str(left).encode())
 
         monkeypatch.setattr(child, "_GRACE", 0.01)
         monkeypatch.setattr(os, "waitpid", held)
-        assert child.run("pass", seconds=SOON).death is None
+        assert child.run("pass", seconds=PATIENCE).death is None
         assert waited[0] == reap(waited[0], 0)[0]
 
     def test_interrupted(self, run_python: RunPython) -> None:
@@ -120,9 +115,8 @@ os.write(4, str(left).encode())
             import os, signal
             from nativeplug.load import child
             signal.signal(signal.SIGALRM, signal.default_int_handler)
-            signal.setitimer(signal.ITIMER_REAL, 0.3)
             try:
-                child.run("while True: pass", seconds=60)
+                child.run(f"os.kill(parent, {signal.SIGALRM})\\nwhile True: pass", seconds=200)
             except KeyboardInterrupt:
                 print("interrupted")
             try:
@@ -132,20 +126,19 @@ os.write(4, str(left).encode())
         """
         assert ["interrupted", "no child"] == run_python(code).stdout.splitlines()
 
-    def test_parent_dies(self, run_python: RunPython, tmp_path: Path) -> None:
+    def test_parent_dies(self, run_python: RunPython) -> None:
         """It ends with the process that waits for it."""
         code = """
-            import os, sys, threading, time
+            import os, socket, threading
             from nativeplug.load import child
-            place = sys.argv[1]
-            note = f"import time; open({place!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-            threading.Thread(target=child.run, args=(note,), kwargs={"seconds": 60}).start()
-            while not os.path.exists(place) or not open(place).read():
-                time.sleep(0.01)
+            ours, its = socket.socketpair()
+            note = "import signal; os.write(3, b'%d' % os.getpid()); signal.pause()"
+            options = {"data": its.fileno(), "seconds": 200}
+            threading.Thread(target=child.run, args=(note,), kwargs=options).start()
+            print(ours.recv(100).decode(), flush=True)
             os._exit(0)
         """
-        assert 0 == run_python(code, tmp_path / "pid").returncode
-        assert dies(int((tmp_path / "pid").read_text()))
+        wait_for_death(int(run_python(code).stdout))
 
 
 class TestStart:
@@ -154,17 +147,17 @@ class TestStart:
     def test_data(self, tmp_path: Path) -> None:
         """It reads its data from a descriptor, or has one that it is given."""
         code = "os.write(4, os.pread(3, 100, 0))"
-        assert b"data" == child.run(code, data=b"data", seconds=SOON).output
+        assert b"data" == child.run(code, data=b"data", seconds=PATIENCE).output
         (tmp_path / "file").write_bytes(b"of a file")
         with (tmp_path / "file").open("rb") as file:
-            assert b"of a file" == child.run(code, data=file.fileno(), seconds=SOON).output
+            assert b"of a file" == child.run(code, data=file.fileno(), seconds=PATIENCE).output
             assert not file.closed
 
     def test_no_files_in_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where the host has no memfd, files of the disk do."""
         monkeypatch.delattr(os, "memfd_create")
         code = "os.write(4, os.pread(3, 100, 0))"
-        assert b"data" == child.run(code, data=b"data", seconds=SOON).output
+        assert b"data" == child.run(code, data=b"data", seconds=PATIENCE).output
 
     def test_descriptors(self, tmp_path: Path) -> None:
         """It has its own five, and no other, though one is left open for programs."""
@@ -183,7 +176,7 @@ class TestStart:
             from nativeplug.load import child
             os.closerange(0, 3)
             code = "os.write(2, b'error'); os.write(4, os.pread(3, 9, 0))"
-            ended = child.run(code, data=b"data", seconds=20)
+            ended = child.run(code, data=b"data", seconds=200)
             with open(sys.argv[1], "w") as file:
                 file.write(repr((ended.output, ended.errors, ended.death)))
             os._exit(0)
@@ -199,7 +192,7 @@ class TestStart:
             code = "import signal; " + SAY.format(
                 "(signal.getsignal(signal.SIGUSR2), signal.pthread_sigmask(signal.SIG_BLOCK, []))"
             )
-            output = child.run(code, seconds=SOON).output.decode()
+            output = child.run(code, seconds=PATIENCE).output.decode()
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
             signal.signal(signal.SIGUSR2, before)
@@ -220,8 +213,8 @@ class TestStart:
         (tmp_path / "one_of_ours.py").write_text("x = 7")
         code = f"import one_of_ours; {SAY.format('one_of_ours.x')}"
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        assert "ModuleNotFoundError" in child.run(code, seconds=SOON).last_words
-        assert b"7" == child.run(code, seconds=SOON, paths=[str(tmp_path)]).output
+        assert "ModuleNotFoundError" in child.run(code, seconds=PATIENCE).last_words
+        assert b"7" == child.run(code, seconds=PATIENCE, paths=[str(tmp_path)]).output
 
     def test_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It has the program's environment."""
@@ -235,7 +228,7 @@ class TestErrors:
     def test_much(self) -> None:
         """Of much the last is kept, and nothing waits for anything."""
         code = "os.write(2, b'x' * 20_000_000 + b'\\nthe end\\n\\n')"
-        ended = child.run(code, seconds=SOON)
+        ended = child.run(code, seconds=PATIENCE)
         assert (None, child._KEPT, "the end") == (ended.death, len(ended.errors), ended.last_words)
 
     def test_of_one_that_has_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,14 +240,25 @@ class TestErrors:
             return wait(pid, errors, seconds)
 
         monkeypatch.setattr(child, "_wait", late)
-        assert "goodbye" == child.run("os.write(2, b'goodbye')", seconds=SOON).last_words
+        assert "goodbye" == child.run("os.write(2, b'goodbye')", seconds=PATIENCE).last_words
 
     def test_closed(self) -> None:
         """One that writes no more is waited for without haste."""
-        begun = time.thread_time()
-        ended = child.run("import time; os.close(2); time.sleep(0.4)", seconds=SOON)
+        ours, its = socket.socketpair()
+        pauses: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            if seconds:  # not the last look
+                pauses.append(seconds)
+            if len(pauses) == 8:
+                ours.send(b"x")
+
+        with ours, its, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(time, "sleep", sleep)
+            ended = child.run("os.close(2); os.read(3, 1)", data=its.fileno(), seconds=PATIENCE)
         assert ended.death is None
-        assert time.thread_time() - begun < 0.1
+        assert [child._FIRST, child._LAST] == [min(pauses), max(pauses)]
+        assert sorted(pauses) == pauses
 
     @pytest.mark.parametrize(
         ("errors", "words"),
@@ -278,7 +282,7 @@ class TestNoPython:
     def told(self) -> str:
         """Return what is said."""
         with pytest.raises(child.ChildError) as caught:
-            child.run("pass", seconds=SOON)
+            child.run("pass", seconds=PATIENCE)
         return str(caught.value)
 
     @pytest.mark.parametrize("executable", ["", None])
@@ -334,7 +338,7 @@ class TestNoPython:
                 for descriptor in taken[-room:] if room else []:
                     os.close(descriptor)
             try:
-                child.run("pass", seconds=20)
+                child.run("pass", seconds=200)
             except child.ChildError as error:
                 print(str(error).rpartition(": ")[2])
             for descriptor in range(room):
@@ -353,7 +357,7 @@ def test_threads(run_python: RunPython) -> None:
         from nativeplug.load import child
         def run(number):
             code = f"os.write(2, b'{number}'); os.write(4, os.pread(3, 9, 0))"
-            ended = child.run(code, data=b"%d" % number, seconds=40)
+            ended = child.run(code, data=b"%d" % number, seconds=200)
             return int(ended.output), int(ended.errors), ended.death
         run(0)
         before = len(os.listdir("/proc/self/fd"))
@@ -372,18 +376,19 @@ def test_threads(run_python: RunPython) -> None:
 def test_after_fork(run_python: RunPython) -> None:
     """A process that was forked while another thread waits for a child has children of its own."""
     code = """
-        import os, threading, time, warnings
+        import os, socket, warnings
+        from gates import background
         from nativeplug.load import child
         warnings.simplefilter("ignore", DeprecationWarning)
-        wait = lambda: child.run("import time; time.sleep(1)", seconds=20)
-        thread = threading.Thread(target=wait)
-        thread.start()
-        time.sleep(0.3)
-        forked = os.fork()
-        os.write(1, child.run("os.write(4, b'done')", seconds=20).output + b"\\n")
-        if not forked:
-            os._exit(0)
-        os.write(1, b"%d" % os.waitpid(forked, 0)[1])
-        thread.join()
+        ours, its = socket.socketpair()
+        code = "os.write(3, b'x'); os.read(3, 1)"
+        with background(lambda: child.run(code, data=its.fileno(), seconds=200)) as (waiting,):
+            ours.recv(1)
+            forked = os.fork()
+            os.write(1, child.run("os.write(4, b'done')", seconds=200).output + b"\\n")
+            if not forked:
+                os._exit(0)
+            os.write(1, b"%d %d" % (os.waitpid(forked, 0)[1], waiting.done()))
+            ours.send(b"x")
     """
-    assert ["done", "done", "0"] == run_python(code).stdout.splitlines()
+    assert ["done", "done", "0 0"] == run_python(code, env=GATES).stdout.splitlines()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ import pytest
 from nativeplug.errors import OpenError
 from nativeplug.load import content
 from nativeplug.load.key import FileKey
-from support import descriptors, refuse
+from support import descriptors, let_clock_tick, refuse
 
 
 class TestReading:
@@ -76,14 +76,14 @@ class TestReading:
         path = tmp_path / "plugin.so"
         path.write_bytes(b"one")
         before = path.stat()
-        sleep = time.sleep
 
-        def write(seconds: float) -> None:
-            sleep(seconds)
+        def write(_seconds: float) -> None:
+            let_clock_tick(tmp_path)
             path.write_bytes(b"two")
             os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
 
-        monkeypatch.setattr(time, "sleep", write)
+        clock = SimpleNamespace(time_ns=lambda: before.st_ctime_ns, sleep=write)
+        monkeypatch.setattr(content, "time", clock)
         with pytest.raises(content.FileChangedError):
             content.read_file(str(path))
 
@@ -110,27 +110,33 @@ class TestReading:
         with pytest.raises(OpenError, match="not a regular file"):
             content.read_file(str(path))
 
-    @pytest.mark.parametrize("change", ["write", "chmod"])
-    def test_fresh_file_settles(self, change: str, tmp_path: Path) -> None:
-        """A file that was just changed is read when its next change would show in its times."""
-        path = tmp_path / "plugin.so"
-        path.write_bytes(b"one")
-        os.utime(path, (1, 1))
-        if change == "chmod":
-            time.sleep(0.05)
-            path.chmod(0o700)
-        changed = path.stat().st_ctime_ns
-        content.read_file(str(path))
-        assert changed + 20_000_000 <= time.time_ns()  # two steps of the slowest clock
-
-    def test_file_of_the_future(self, tmp_path: Path) -> None:
-        """A file whose time lies in the future is not waited for."""
+    @pytest.mark.parametrize("changed", ["content", "mode"])
+    @pytest.mark.parametrize(
+        ("age", "rest"), [(0, 20), (5, 15), (20, None), (1000, None), (-500, None)]
+    )
+    def test_settles(
+        self,
+        changed: str,
+        age: int,
+        rest: int | None,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A file is read 20 ms after its last change; one of the future is not waited for."""
         path = tmp_path / "plugin.so"
         path.touch()
-        os.utime(path, (time.time() + 3600,) * 2)
-        start = time.monotonic()
+        change = path.stat().st_ctime_ns
+        if changed == "content":
+            change += 1_000_000_000  # so that it is apart from the other time
+        os.utime(path, ns=(0, change if changed == "content" else 0))
+        if changed == "mode":
+            change = path.stat().st_ctime_ns
+        now = change + age * 1_000_000
+        slept: list[float] = []
+        clock = SimpleNamespace(time_ns=lambda: now, sleep=slept.append)
+        monkeypatch.setattr(content, "time", clock)
         content.read_file(str(path))
-        assert time.monotonic() - start < 5
+        assert ([] if rest is None else [rest / 1000]) == slept
 
     def test_missing(self) -> None:
         """A file that is not there, or cannot be, is an error in the system's words."""

@@ -297,15 +297,17 @@ class TestLocks:
         code = """
         stop = threading.Event()
         def work(path, number):
-            while not stop.wait(0.01):
+            def use():
                 with nativeplug.open(path, f"int f{number}(void);") as plg:
                     attempt(lambda: plg.lookup("GetName"))
                     attempt(lambda: plg.qqqq)
+            while not stop.wait(0.01):
+                attempt(use)  # the other may have closed it meanwhile
         # What is imported on first use: Python itself leaves a module that is being imported
         # locked in the child.
         attempt(lambda: nativeplug.open(sys.argv[1], "typedef struct { int x; } T;").qqqq)
         for number in range(2):
-            threading.Thread(target=work, args=(sys.argv[2], number)).start()
+            threading.Thread(target=work, args=(sys.argv[2], number), daemon=True).start()
         def use():
             other = nativeplug.open(sys.argv[2], "int32_t get_int32(void);")
             return attempt(lambda: plg.Add(2, 3)), other.get_int32()

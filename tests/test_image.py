@@ -7,7 +7,6 @@ import fcntl
 import itertools
 import mmap
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from gates import at_once
 from nativeplug.errors import OpenError
 from nativeplug.load import image
-from support import BuildC, descriptors, names, refuse
+from support import BuildC, descriptors, let_clock_tick, names, refuse
 
 
 def place_of(copy: image.Image) -> Path:
@@ -91,9 +90,9 @@ class TestMemory:
         assert b"other" == os.pread(copy.descriptor, 100, 0)
         os.close(copy.descriptor)
 
-    def test_times_are_no_identity(self, copy: image.Image) -> None:
+    def test_times_are_no_identity(self, copy: image.Image, tmp_path: Path) -> None:
         """A copy whose mode was changed is still ours to close."""
-        time.sleep(0.02)  # two steps of the slowest clock
+        let_clock_tick(tmp_path)
         os.fchmod(copy.descriptor, 0o500)
         copy.close()
         with pytest.raises(OSError, match="Bad file descriptor"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from nativeplug.load.key import (
     quick_key_of,
     real_path,
 )
-from support import refuse
+from support import let_clock_tick, refuse
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ class TestFiles:
     def test_mode(self, file: Path) -> None:
         """A change of the file's mode is another key, in nothing but the time of that."""
         before = file_key(str(file))
-        time.sleep(0.02)  # two steps of the slowest clock
+        let_clock_tick(file.parent)
         file.chmod(0o700)
         after = file_key(str(file))
         assert before != after
@@ -71,7 +70,7 @@ class TestFiles:
     def test_hidden_change(self, file: Path) -> None:
         """Other bytes are another key also where size and time of the content are put back."""
         before = file_key(str(file))
-        time.sleep(0.02)
+        let_clock_tick(file.parent)
         file.write_bytes(b"other")
         os.utime(file, ns=(before.mtime_ns, before.mtime_ns))
         after = file_key(str(file))

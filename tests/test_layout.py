@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from nativeplug.load import layout
+from support import refuse
 
 
 class TestHostTarget:
@@ -17,11 +19,14 @@ class TestHostTarget:
         """Without /proc the guess is the same as what the program's own header says."""
         assert layout.host_target() == layout._guess_host_target()
 
-    def test_no_proc(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        "opened", [refuse(errno.ENOENT), lambda *_, **__: io.BytesIO()], ids=["absent", "empty"]
+    )
+    def test_no_proc(
+        self, monkeypatch: pytest.MonkeyPatch, opened: Callable[..., io.BytesIO]
+    ) -> None:
         """A process that cannot read its own program falls back to the guess."""
-
-        def refuse(self: Path, mode: str) -> io.BytesIO:
-            raise FileNotFoundError(self, mode)
-
-        monkeypatch.setattr(Path, "open", refuse)
-        assert layout._guess_host_target() == layout.host_target.__wrapped__()
+        guess = layout.Target(1, 2, "<")
+        monkeypatch.setattr(layout, "open", opened, raising=False)
+        monkeypatch.setattr(layout, "_guess_host_target", lambda: guess)
+        assert guess is layout.host_target.__wrapped__()

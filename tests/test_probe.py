@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import nativeplug
+from gates import PATIENCE
 from nativeplug import FormatError, OpenError
 from nativeplug.load import child, image, probe
 from samples import FLUSH
@@ -27,7 +27,7 @@ CONSTRUCTED = """
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 int number(void) {{ return 7; }}
 {before}
@@ -59,13 +59,13 @@ def constructed(build_c: BuildC) -> Constructed:
     return make
 
 
-def probed(path: Path, seconds: float = probe.SECONDS, *, unloads: bool = False) -> probe.Probed:
+def probed(path: Path, seconds: float = PATIENCE, *, unloads: bool = False) -> probe.Probed:
     """Return what becomes of a plugin in a process of its own."""
     with contextlib.closing(image.copy(str(path), path.read_bytes())) as copy:
         return probe.probe_copy(str(path), copy, seconds, unloads=unloads)
 
 
-def death_of(path: Path, seconds: float = probe.SECONDS) -> str | None:
+def death_of(path: Path, seconds: float = PATIENCE) -> str | None:
     """Return what is found of a plugin."""
     return probed(path, seconds).death
 
@@ -91,7 +91,7 @@ class TestDeaths:
             ('fputs("why\\n", stderr); abort();', "killed by SIGABRT (Aborted): why"),
             (f"{PRINTS} abort();", "killed by SIGABRT (Aborted): error"),
             (
-                f"if (fork() != 0) {{ usleep(200000); {CRASH} }}",
+                f"pid_t other = fork(); if (other != 0) {{ waitpid(other, NULL, 0); {CRASH} }}",
                 "killed by SIGSEGV (Segmentation fault)",
             ),
             ('if (getenv("NATIVEPLUG_PROBE") != NULL) { _exit(5); }', "exited with status 5"),
@@ -106,11 +106,12 @@ class TestDeaths:
         expected = f"{ENDED}did not end within 0.3 s and was killed"
         assert expected == death_of(constructed("for (;;) {}"), 0.3)
 
-    def test_thread(self, constructed: Constructed) -> None:
+    def test_thread(self, constructed: Constructed, monkeypatch: pytest.MonkeyPatch) -> None:
         """A thread that the constructor starts, and that has work for some time."""
+        monkeypatch.setattr(probe, "_MOST", PATIENCE)
         thread = """
             static void *work(void *none) {
-                for (clock_t end = clock() + CLOCKS_PER_SEC / 20; clock() < end;) {}
+                for (volatile long left = 30000000; left > 0; left--) {}
                 abort();
                 return none;
             }
@@ -193,7 +194,7 @@ class TestSurvived:
             "",
             "for (int n = 3; n < 100; n++) { close(n); }",
             "for (int n = 0; n < 100; n++) { close(n); }",
-            "if (fork() == 0) { sleep(60); }",
+            "if (fork() == 0) { pause(); }",
             "if (fork() == 0) { abort(); }",
             PRINTS,
         ],
@@ -203,9 +204,7 @@ class TestSurvived:
         self, constructed: Constructed, statements: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         """A constructor that lives is no finding, and nothing that it prints is seen."""
-        begun = time.monotonic()
         assert death_of(constructed(statements)) is None
-        assert time.monotonic() - begun < 30
         assert ("", "") == capfd.readouterr()
 
     def test_refused_by_the_loader(self, c_plugin: CPlugin) -> None:

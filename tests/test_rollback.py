@@ -107,12 +107,12 @@ class TestRollback:
         versions.put(2, "int half(int x) { return x / 2; } int one(void) { return 1; }")
         versions.header("#define LIMIT 2\nint half(int x);\nint one(void);\n")
         plg.update()
-        nativeplug.open(versions.path, "int64_t slowly(int64_t milliseconds);")
+        nativeplug.open(versions.path, "int64_t gated(int arrived, int opened);")
         assert 2 == plg.LIMIT
         plg.rollback()
 
         assert (1, 0.75, 1) == (plg.LIMIT, plg.half(1.5), plg.one())
-        assert 1 == plg.slowly(0)
+        assert 1 == plg.gated(-1, -1)  # where there is no gate
 
         versions.put(3, "int half(int x) { return x / 2; } int one(void) { return 1; }")
         with pytest.raises(UpdateError, match=r"'int half.int x.' contradicts 'double half"):

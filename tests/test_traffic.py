@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gates import wait_for
 from numbered import Builds, put, result
 from traffic import Traffic
 
@@ -27,9 +27,7 @@ def plg(builds: Builds) -> Any:
 
 def complaint(traffic: Traffic) -> str:
     """Wait for the first complaint, without the way that was called."""
-    end = time.monotonic() + 20
-    while not traffic.told and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_for(lambda: traffic.told)
     return traffic.told[0].partition(": ")[2]
 
 

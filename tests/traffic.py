@@ -9,6 +9,7 @@ from typing import Any
 
 from typing_extensions import Self
 
+from gates import PATIENCE, wait_for
 from numbered import Way, result, ways
 
 _SECONDS = 0.002  # that one way is gone before the next
@@ -40,7 +41,7 @@ class Traffic:
         """End calling."""
         self.stopping.set()
         for caller in self._callers:
-            caller.join()
+            caller.join(PATIENCE)
 
     @property
     def calls(self) -> int:
@@ -67,8 +68,7 @@ class Traffic:
 
     def wait_for(self, calls: int) -> None:
         """Wait until so many calls were made."""
-        while self.calls < calls:
-            time.sleep(0.01)
+        wait_for(lambda: self.calls >= calls)
 
 
 class _Caller(threading.Thread):
