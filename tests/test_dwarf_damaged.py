@@ -62,7 +62,7 @@ class TestBudget:
 
 
 def _poor(self: Budget, *_: object) -> None:
-    self.entries, self.deadline = 3, float("inf")
+    self.entries, self.deadline, self._steps = 3, float("inf"), 0
 
 
 def test_nested(compile_c: Compile) -> None:

@@ -63,7 +63,10 @@ def test_others() -> None:
         (elf(b".debug_info", _TEXT, size=9999), "ends after the file"),
         (elf(b".debug_info", compressed(1, 7, b"nonsense"), flags=0x800), "incorrect header"),
         (elf(b".debug_info", compressed(3, 7, b"nonsense"), flags=0x800), r"unknown way \(3\)"),
-        (elf(b".debug_info", compressed(1, 1 << 40, b""), flags=0x800), "has 1099511627776 bytes"),
+        (
+            elf(b".debug_info", compressed(1, 1 << 40, b""), flags=0x800),
+            "more than 536870912 bytes of it",
+        ),
         (
             elf(b".debug_info", compressed(1, 999, zlib.compress(_TEXT)), flags=0x800),
             "has 117 bytes of 999",

@@ -27,6 +27,7 @@ def record(*fields: Field) -> Record:
         (Array(INT, 3), [Run(0, 32, 3, INT)]),
         (Array(INT, 0), []),
         (Array(INT, None), []),
+        (Array(record(), 1 << 60), []),
         (record(Field(INT, 0), Field(Array(INT, 2), 4)), [Run(0, 32, 3, INT)]),
         (record(Field(INT, 0), Field(INT, 8)), [Run(0, 32, 1, INT), Run(64, 32, 1, INT)]),
         (record(Field(INT, 4), Field(INT, 0)), [Run(0, 32, 2, INT)]),
@@ -61,3 +62,18 @@ def test_too_many() -> None:
         flat(Array(PAIR, 1 << 40))
     with pytest.raises(TooManyError):
         flat(record(*(Field(INT, index * 8) for index in range(5000))))
+
+
+def test_paths() -> None:
+    """A type that is reached on any number of paths is laid flat once."""
+    made: Type = record(Field(INT, 0), Field(SHORT, 6))
+    for _ in range(60):
+        made = Record("struct s", 8, 4, tuple(Field(made, 0) for _ in range(10)))
+    assert [Run(0, 32, 1, INT), Run(48, 16, 1, SHORT)] == flat(made)
+
+
+def test_too_many_on_the_way() -> None:
+    """Where types are few, and what they are made of is much, that is given up, too."""
+    many = record(*(Field(INT, 8 * index) for index in range(4_000)))
+    with pytest.raises(TooManyError):
+        flat(record(*(Field(many, 0) for _ in range(100))))

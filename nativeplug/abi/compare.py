@@ -41,8 +41,6 @@ def differ(declared: Type, known: Type) -> str | None:
         The first difference in words, as of "parameter 2 is 'int' (4 bytes, signed), it takes
         'double' (8 bytes, floating-point)"; None when they agree.
     """
-    if declared == known:
-        return None
     if isinstance(declared, FunctionType) and isinstance(known, FunctionType):
         return _differ_as_functions(declared, known)
     if isinstance(declared, FunctionType):

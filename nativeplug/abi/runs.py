@@ -17,6 +17,8 @@ Leaf = Scalar | Enumeration | Pointer
 _BYTE = 8
 # A record of more runs is compared by its size.
 _MOST = 4096
+# So many are made on the way, as most of them become one with others.
+_MOST_MADE = 1 << 18
 
 
 class TooManyError(Exception):
@@ -51,43 +53,66 @@ def flat(type_: Type) -> list[Run]:
     Raises:
         TooManyError: They are more than are worth comparing.
     """
-    found = _merged(_runs(type_))
-    if len(found) > _MOST:
-        raise TooManyError
-    return found
+    return _Flattening().flat(type_)
 
 
-def _runs(type_: Type) -> list[Run]:
-    if isinstance(type_, Record):
-        return [run for field in type_.fields for run in _field_runs(field)]
-    if isinstance(type_, Array):
-        return _array_runs(type_)
-    if isinstance(type_, Pointer):
-        return [Run(0, _BYTE * size_of(type_), 1, Pointer())]
-    if isinstance(type_, (Scalar, Enumeration)) and type_.size:
-        return [Run(0, _BYTE * type_.size, 1, type_)]
-    return []
+class _Flattening:
+    """
+    Lays a type flat, and each that it is made of once.
 
+    Ten members of a type with ten members, and so on, are few types and any number of paths.
+    """
 
-def _field_runs(field: Field) -> list[Run]:
-    if field.bits is None:
-        return [replace(run, start=run.start + _BYTE * field.offset) for run in flat(field.type)]
-    start, bits = field.bits
-    leaf = field.type
-    if bits > 0 and isinstance(leaf, (Scalar, Enumeration)):
-        return [Run(start, bits, 1, leaf)]
-    return []
+    def __init__(self) -> None:
+        self._flat: dict[int, list[Run]] = {}  # by identity
+        self._made = 0
 
+    def flat(self, type_: Type) -> list[Run]:
+        if id(type_) not in self._flat:
+            runs = _merged(self._runs(type_))
+            if len(runs) > _MOST:
+                raise TooManyError
+            self._flat[id(type_)] = runs
+        return self._flat[id(type_)]
 
-def _array_runs(array: Array) -> list[Run]:
-    items, length, stride = flat(array.item), array.length or 0, _BYTE * size_of(array.item)
-    if len(items) == 1 and items[0].start == 0 and items[0].end == stride:
-        return [replace(items[0], count=items[0].count * length)] if length else []
-    if len(items) * length > _MOST:
-        raise TooManyError
-    return [
-        replace(run, start=run.start + index * stride) for index in range(length) for run in items
-    ]
+    def _runs(self, type_: Type) -> Iterator[Run]:
+        if isinstance(type_, Record):
+            for field in type_.fields:
+                yield from self._field_runs(field)
+        elif isinstance(type_, Array):
+            yield from self._array_runs(type_)
+        elif isinstance(type_, Pointer):
+            yield Run(0, _BYTE * size_of(type_), 1, Pointer())
+        elif isinstance(type_, (Scalar, Enumeration)) and type_.size:
+            yield Run(0, _BYTE * type_.size, 1, type_)
+
+    def _field_runs(self, field: Field) -> Iterator[Run]:
+        leaf = field.type
+        if field.bits is None:
+            yield from self._moved(self.flat(leaf), _BYTE * field.offset)
+        elif field.bits[1] > 0 and isinstance(leaf, (Scalar, Enumeration)):
+            yield Run(*field.bits, 1, leaf)
+
+    def _array_runs(self, array: Array) -> Iterator[Run]:
+        items, length = self.flat(array.item), array.length or 0
+        stride = _BYTE * size_of(array.item)
+        if len(items) == 1 and items[0].start == 0 and items[0].end == stride:
+            if length:
+                yield replace(items[0], count=items[0].count * length)
+            return
+        if not items:  # there may be any number of nothing
+            return
+        if len(items) * length > _MOST:
+            raise TooManyError
+        for index in range(length):
+            yield from self._moved(items, index * stride)
+
+    def _moved(self, runs: list[Run], bits: int) -> Iterator[Run]:
+        self._made += len(runs)
+        if self._made > _MOST_MADE:
+            raise TooManyError
+        for run in runs:
+            yield replace(run, start=run.start + bits)
 
 
 def _merged(runs: Iterable[Run]) -> list[Run]:

@@ -31,7 +31,7 @@ class Table:
     Not safe to add to from several threads at once; safe to read from.
     """
 
-    __slots__ = ("_made", "_numbers", "lines")
+    __slots__ = ("_added", "_made", "_numbers", "lines")
 
     def __init__(self, lines: Sequence[str] = ()) -> None:
         """Take lines as `lines` gives them."""
@@ -39,14 +39,18 @@ class Table:
         self.lines = list(lines)
         self._numbers = {line: number for number, line in enumerate(self.lines)}
         self._made: dict[int, Type] = {}
+        # By identity: a type that many are made of is looked at once.
+        self._added: dict[int, tuple[int, Type]] = {}
 
     def add(self, type_: Type) -> int:
         """Add a type, if it is not there yet, and return its number."""
-        line = json.dumps(self._plain(type_), separators=_COMPACT)
-        if line not in self._numbers:
-            self._numbers[line] = len(self.lines)
-            self.lines.append(line)
-        return self._numbers[line]
+        if id(type_) not in self._added:
+            line = json.dumps(self._plain(type_), separators=_COMPACT)
+            if line not in self._numbers:
+                self._numbers[line] = len(self.lines)
+                self.lines.append(line)
+            self._added[id(type_)] = self._numbers[line], type_
+        return self._added[id(type_)][0]
 
     def __getitem__(self, number: int) -> Type:
         """

@@ -43,11 +43,11 @@ def abi_of(ffi: Any, line: Line) -> abi.Type | None:
     row = from_line(line)
     if row[PROBLEM] is not None:
         return None
-    declaration = symbol_from(row)
+    declaration, types = symbol_from(row), _Types(ffi)
     try:
         if isinstance(declaration, FunctionDeclaration):
-            return _function(ffi, declaration)
-        return _type(ffi, ffi.typeof(declaration.type), declaration.type)
+            return types.function(declaration)
+        return types.of(ffi.typeof(declaration.type), declaration.type)
     except (_UntoldError, *REFUSALS):
         return None
 
@@ -56,38 +56,69 @@ class _UntoldError(Exception):
     """cffi does not tell what a type is made of."""
 
 
-def _function(ffi: Any, declaration: FunctionDeclaration) -> abi.FunctionType:
-    ctype = ffi.typeof(declaration.pointer)  # whose kind is "function"
-    names = [parameter.type for parameter in declaration.parameters]
-    parameters = tuple(_type(ffi, each, name) for each, name in zip(ctype.args, names, strict=True))
-    return abi.FunctionType(
-        _type(ffi, ctype.result, declaration.result), parameters, declaration.variadic
-    )
+class _Types:
+    """The types that a declaration is made of, each record worked out once."""
 
+    def __init__(self, ffi: Any) -> None:
+        self._ffi = ffi
+        self._records: dict[Any, abi.Record] = {}
 
-def _type(ffi: Any, ctype: Any, name: str, *, within: bool = False) -> abi.Type:
-    """
-    Return a type.
+    def function(self, declaration: FunctionDeclaration) -> abi.FunctionType:
+        ctype = self._ffi.typeof(declaration.pointer)  # whose kind is "function"
+        names = [parameter.type for parameter in declaration.parameters]
+        taken = tuple(self.of(each, name) for each, name in zip(ctype.args, names, strict=True))
+        result = self.of(ctype.result, declaration.result)
+        return abi.FunctionType(result, taken, declaration.variadic)
 
-    Args:
-        ffi: Knows it.
-        ctype: The type.
-        name: How it is written in C.
-        within: It is a part of a record, whose pointers lead nowhere.
-    """
-    if ctype.kind == "void":
-        return abi.VOID
-    if ctype.kind == "primitive":
-        return _scalar(ffi, ctype, name)
-    if ctype.kind == "enum":
-        return abi.Enumeration(ffi.sizeof(ctype), name)
-    if ctype.kind in {"pointer", "function"}:
-        has_target = ctype.kind == "pointer" and not within
-        return abi.Pointer(_target(ffi, ctype.item) if has_target else None, name)
-    if ctype.kind == "array":
-        item = _type(ffi, ctype.item, ctype.item.cname, within=True)
-        return abi.Array(item, ctype.length, name)
-    return _record(ffi, ctype)
+    def of(self, ctype: Any, name: str, *, within: bool = False) -> abi.Type:
+        """
+        Return a type.
+
+        Args:
+            ctype: The type.
+            name: How it is written in C.
+            within: It is a part of a record, whose pointers lead nowhere.
+        """
+        if ctype.kind == "void":
+            return abi.VOID
+        if ctype.kind == "primitive":
+            return _scalar(self._ffi, ctype, name)
+        if ctype.kind == "enum":
+            return abi.Enumeration(self._ffi.sizeof(ctype), name)
+        if ctype.kind in {"pointer", "function"}:
+            has_target = ctype.kind == "pointer" and not within
+            return abi.Pointer(self._target(ctype.item) if has_target else None, name)
+        if ctype.kind == "array":
+            item = self.of(ctype.item, ctype.item.cname, within=True)
+            return abi.Array(item, ctype.length, name)
+        return self._record(ctype)
+
+    def _target(self, ctype: Any) -> abi.Record | None:
+        """Return what a pointer leads to, if it is a record whose members are declared."""
+        if ctype.kind not in {"struct", "union"}:
+            return None
+        try:
+            return self._record(ctype)
+        except _UntoldError:
+            return None
+
+    def _record(self, ctype: Any) -> abi.Record:
+        if ctype not in self._records:
+            try:
+                size = self._ffi.sizeof(ctype)  # cffi 2.1 aborts when asked for an opaque's fields
+            except self._ffi.error:
+                raise _UntoldError from None
+            fields = tuple(self._field(name, field) for name, field in ctype.fields)
+            align, is_union = self._ffi.alignof(ctype), ctype.kind == "union"
+            self._records[ctype] = abi.Record(ctype.cname, size, align, fields, is_union)
+        return self._records[ctype]
+
+    def _field(self, name: str, field: Any) -> abi.Field:
+        type_ = self.of(field.type, field.type.cname, within=True)
+        if field.bitsize < 0:
+            return abi.Field(type_, field.offset, None, name)
+        first = 8 * field.offset + field.bitshift
+        return abi.Field(type_, first // 8, (first, field.bitsize), name)
 
 
 def _scalar(ffi: Any, ctype: Any, name: str) -> abi.Scalar:
@@ -101,31 +132,3 @@ def _scalar(ffi: Any, ctype: Any, name: str) -> abi.Scalar:
     elif kind == "integer" and ctype.cname not in _UNSIGNED:
         signed = int(ffi.cast(ctype, -1)) < 0
     return abi.Scalar(kind, size, signed, name, ctype.cname in _ADDRESSES)
-
-
-def _target(ffi: Any, ctype: Any) -> abi.Record | None:
-    """Return what a pointer leads to, if it is a record whose members are declared."""
-    if ctype.kind not in {"struct", "union"}:
-        return None
-    try:
-        return _record(ffi, ctype)
-    except _UntoldError:
-        return None
-
-
-def _record(ffi: Any, ctype: Any) -> abi.Record:
-    try:
-        size = ffi.sizeof(ctype)  # cffi 2.1 aborts when asked for the fields of an opaque struct
-    except ffi.error:
-        raise _UntoldError from None
-    fields = tuple(_field(ffi, name, field) for name, field in ctype.fields)
-    align = ffi.alignof(ctype)
-    return abi.Record(ctype.cname, size, align, fields, ctype.kind == "union")
-
-
-def _field(ffi: Any, name: str, field: Any) -> abi.Field:
-    type_ = _type(ffi, field.type, field.type.cname, within=True)
-    if field.bitsize < 0:
-        return abi.Field(type_, field.offset, None, name)
-    first = 8 * field.offset + field.bitshift
-    return abi.Field(type_, first // 8, (first, field.bitsize), name)

@@ -71,7 +71,7 @@ def find(data: bytes, file: ELFFile, needed: list[str]) -> Producer:
     with contextlib.suppress(Exception):
         comments = _read_comments(file)
     with contextlib.suppress(Exception):
-        written = _read_debug_information(file)
+        written = _read_debug_information(data)
     rust = next((text for text in comments if text.startswith("rustc ")), None)
     if rust:
         return Producer("Rust", rust)
@@ -101,11 +101,15 @@ def _read_comments(file: ELFFile) -> list[str]:
     return [text.decode("utf-8", "replace").strip() for text in texts if text.strip()]
 
 
-def _read_debug_information(file: ELFFile) -> Producer:
-    if not file.has_dwarf_info(strict=True):
+def _read_debug_information(data: bytes) -> Producer:
+    from nativeplug.load.dwarf import dies, sections  # needs pyelftools
+
+    found = sections.load(data)
+    if ".debug_info" not in found:
         return Producer(None, None)
-    for unit in file.get_dwarf_info(relocate_dwarf_sections=False).iter_CUs():
-        attributes = unit.get_top_DIE().attributes
+    read = dies.Dies(found, dies.Budget())
+    for offset in read.offsets:
+        attributes = read.top(read.unit(offset)).attributes
         number = attributes.get("DW_AT_language")
         language = _LANGUAGES_BY_NUMBER.get(number.value) if number else None
         text = attributes.get("DW_AT_producer")

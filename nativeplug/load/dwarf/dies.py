@@ -2,7 +2,8 @@
 Debugging information entries (DIEs), as far as they can be trusted: in bounds, and not too many.
 
 pyelftools takes an entry apart; the walk from one to the next is ours, because a damaged file
-can send pyelftools' in circles.
+can send pyelftools' in circles. All that it reads (a unit's abbreviations, a list of ranges, a
+text) it reads from streams of ours, which look at the clock: it has no other loops.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nativeplug.load.dwarf.sections import UnreadableError
+from nativeplug.load.dwarf.sections import READ, UnreadableError
 
 if TYPE_CHECKING:
     from elftools.dwarf.dwarfinfo import DWARFInfo
@@ -26,14 +27,20 @@ Unit: TypeAlias = Any
 
 # What a large library needs, ten times over. An entry takes 20 microseconds.
 _MOST_ENTRIES = 500_000
-_MOST_SECONDS = 10.0
+_MOST_SECONDS = 8.0
 # How far a reference may lead on, and namespaces may be nested.
 _MOST_STEPS = 32
 _CHECK_EVERY = 256
+# A longer name counts as more entries, one for each so many bytes, as it is copied again and again.
+_BYTES_OF_AN_ENTRY = 256
 _WIDE = 0xFFFFFFFF
 _DWARF_5, _DW_UT_TYPE = 5, 2
 _ORIGINS = ("DW_AT_abstract_origin", "DW_AT_specification")
 _RANGES = frozenset({".debug_ranges", ".debug_rnglists"})
+# What pyelftools has to be told that there is not.
+_UNREAD = tuple(
+    f".debug_{name}" for name in ("aranges", "frame", "loc", "line", "pubtypes", "pubnames", "sup")
+)
 
 
 class OutOfTimeError(UnreadableError):
@@ -50,19 +57,35 @@ class Budget:
 
     entries: int = _MOST_ENTRIES
     deadline: float = field(default_factory=lambda: time.monotonic() + _MOST_SECONDS)
+    _steps: int = 0
 
-    def spend(self) -> None:
+    def spend(self, entries: int = 1) -> None:
         """
-        Pay for one entry.
+        Pay for entries.
 
         Raises:
             UnreadableError: That was too much.
             OutOfTimeError: Time has run out.
         """
-        self.entries -= 1
+        self.entries -= entries
         if self.entries < 0:
             raise UnreadableError("more entries than a plugin's exports need")
-        if self.entries % _CHECK_EVERY == 0 and time.monotonic() > self.deadline:
+        self.step()
+
+    def step(self) -> None:
+        """
+        Pay for a step of whatever kind, of which there may be many for an entry.
+
+        Raises:
+            OutOfTimeError: Time has run out.
+        """
+        self._steps += 1
+        if self._steps % _CHECK_EVERY == 0:
+            self.check_time()
+
+    def check_time(self) -> None:
+        """Raise OutOfTimeError when time has run out."""
+        if time.monotonic() > self.deadline:
             raise OutOfTimeError(f"reading it takes more than {_MOST_SECONDS:.0f} s")
 
 
@@ -72,7 +95,7 @@ class Dies:
     def __init__(self, sections: dict[str, bytes], budget: Budget) -> None:
         self.sections = sections
         self.budget = budget
-        self.info = _information(sections)
+        self.info = self._information()
         #: Where each unit begins in ``.debug_info``, in order.
         self.offsets: list[int] = []
         self._type_units: dict[int, tuple[int, int]] = {}  # by signature: a unit and a type in it
@@ -82,6 +105,7 @@ class Dies:
         """Find the units, DWARF 5 section 7.5.1."""
         data, at = self.sections[".debug_info"], 0
         while at < len(data):
+            self.budget.spend()
             length, word, size = *struct.unpack_from("<I", data, at), 4, 4
             if length == _WIDE:
                 length, word, size = *struct.unpack_from("<Q", data, at + 4), 8, 12
@@ -171,7 +195,10 @@ class Dies:
     def name(self, die: Die, attribute: str = "DW_AT_name") -> str:
         """Return the name of *die*; empty when it has none."""
         value = self.attribute(die, attribute)
-        return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
+        if not isinstance(value, bytes):
+            return ""
+        self.budget.spend(len(value) // _BYTES_OF_AN_ENTRY)
+        return value.decode("utf-8", "replace")
 
     def type(self, die: Die) -> Die | None:
         """Return the type of *die*; None for void."""
@@ -206,34 +233,36 @@ class Dies:
                 start = 0 if getattr(entry, "is_absolute", False) else base
                 yield start + entry.begin_offset, start + entry.end_offset
 
+    def _information(self) -> DWARFInfo:
+        from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo
+
+        named: dict[str, Any] = dict.fromkeys(f"{name[1:]}_sec" for name in (*READ, *_UNREAD))
+        for name, data in self.sections.items():
+            stream = _Stream(data, self)
+            named[f"{name[1:]}_sec"] = DebugSectionDescriptor(stream, name, 0, len(data), 0)
+        return DWARFInfo(
+            config=DwarfConfig(little_endian=True, machine_arch="", default_address_size=8),
+            eh_frame_sec=None,
+            gnu_debugaltlink_sec=None,
+            **named,
+        )
+
+
+class _Stream(io.BytesIO):
+    """A section, which takes time to read."""
+
+    def __init__(self, data: bytes, dies: Dies) -> None:
+        super().__init__(data)
+        self._dies = dies
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read some of it; OutOfTimeError when time has run out."""
+        self._dies.budget.step()
+        return super().read(size)
+
 
 def _sibling(die: Die) -> int | None:
     sibling = die.attributes.get("DW_AT_sibling")
     if sibling is None or sibling.form == "DW_FORM_ref_addr":
         return None
     return int(die.cu.cu_offset + sibling.value)
-
-
-def _information(sections: dict[str, bytes]) -> DWARFInfo:
-    from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo
-
-    def section(name: str) -> Any:
-        data = sections.get(f".{name}")
-        if data is None:
-            return None
-        return DebugSectionDescriptor(io.BytesIO(data), f".{name}", 0, len(data), 0)
-
-    used = ("info", "abbrev", "str", "ranges", "addr", "str_offsets", "line_str")
-    listed = ("rnglists", "loclists")  # entries refer to these by index
-    unused = ("aranges", "frame", "loc", "line", "pubtypes", "pubnames", "sup")
-    named: dict[str, Any] = {
-        f"debug_{name}_sec": section(f"debug_{name}") for name in used + listed
-    }
-    named |= dict.fromkeys((f"debug_{name}_sec" for name in unused), None)
-    return DWARFInfo(
-        config=DwarfConfig(little_endian=True, machine_arch="", default_address_size=8),
-        eh_frame_sec=None,
-        gnu_debugaltlink_sec=None,
-        debug_types_sec=section("debug_types"),
-        **named,
-    )

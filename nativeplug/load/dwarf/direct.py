@@ -60,6 +60,7 @@ class Direct:
         """Give what may be the entries that have an address at *place*, nearest first."""
         first = max(unit.cu_die_offset, place - _FARTHEST)
         for start in range(place - 1, first - 1, -1):
+            self._dies.budget.step()
             code, at = self._number(start)
             if code and self._leads_to(unit, code, at, place, tag):
                 self._dies.budget.spend()
@@ -71,7 +72,7 @@ class Direct:
         for attribute in self._specification(unit, code, tag):
             if attribute in ahead:
                 return at + ahead[attribute] == place
-            size = self._size(unit, attribute[1], at)
+            size = self._size(unit, attribute[1], at, place)
             if size is None or at > place:
                 return False
             at += size
@@ -91,7 +92,7 @@ class Direct:
         kept = self._attributes[key]
         return kept[1:] if kept and kept[0][1] == tag else []
 
-    def _size(self, unit: Unit, form: str, at: int) -> int | None:
+    def _size(self, unit: Unit, form: str, at: int, end: int) -> int | None:
         """Return how many bytes an attribute has; None for one that is not looked into."""
         if form in _FIXED:
             return _FIXED[form]
@@ -99,9 +100,8 @@ class Direct:
             return 4 if unit.dwarf_format() == 32 else 8  # noqa: PLR2004 - DWARF of 32 bits
         if form in _NUMBERS:
             return self._number(at)[1] - at
-        if form == "DW_FORM_string":
-            return self._data.find(b"\0", at) + 1 - at
-        return None
+        after = self._data.find(b"\0", at, end) + 1
+        return after - at if form == "DW_FORM_string" and after else None
 
     def _number(self, at: int) -> tuple[int, int]:
         """Return the number (DWARF 5 section 7.6) at an offset, and where it ends."""

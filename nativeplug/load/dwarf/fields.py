@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 _DW_OP_PLUS_UCONST = 0x23
+_LONGEST_NUMBER = 10  # of 64 bits
 _DW_LANG_RUST = 0x1C
 _LARGEST_ALIGNMENT = 16
 
@@ -94,7 +95,7 @@ def _offset(die: Die) -> int:
     if isinstance(attribute.value, int):
         return attribute.value
     operation, *rest = attribute.value
-    if operation != _DW_OP_PLUS_UCONST:
+    if operation != _DW_OP_PLUS_UCONST or len(rest) > _LONGEST_NUMBER:
         raise UntoldError("a member's place is worked out at run time")
     return sum((byte & 0x7F) << 7 * index for index, byte in enumerate(rest))
 

@@ -13,6 +13,7 @@ _DW_OP_ADDR, _DW_OP_ADDRX, _DW_OP_GNU_ADDR_INDEX = 0x03, 0xA1, 0xFB
 # What pushes the place of a thread-local variable, and says that it is one.
 _DW_OP_CONST4U, _DW_OP_CONST8U = 0x0C, 0x0E
 _DW_OP_TLS = frozenset({0x9B, 0xE0})  # DW_OP_form_tls_address, and GNU's before there was that
+_LONGEST_NUMBER = 10  # of 64 bits
 _PLACES = {_DW_OP_ADDR: "<Q", _DW_OP_CONST4U: "<I", _DW_OP_CONST8U: "<Q"}
 
 
@@ -109,7 +110,7 @@ def _kind(symbol: Export) -> str:
 def _uleb128(data: bytes) -> tuple[int, int]:
     """Return a number, DWARF 5 section 7.6, and how many bytes it has."""
     value = 0
-    for index, byte in enumerate(data):
+    for index, byte in enumerate(data[:_LONGEST_NUMBER]):
         value |= (byte & 0x7F) << 7 * index
         if byte < 0x80:  # noqa: PLR2004 - the last byte has no high bit
             return value, index + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -22,7 +23,7 @@ from nativeplug.load.dwarf.types import Types
 from nativeplug.load.symbols import FUNCTIONS, GO_RUNTIME, VARIABLES
 
 # What finishing takes, also when everything else has taken too much.
-_FEW_ENTRIES = 50_000
+_FEW_ENTRIES, _FEW_SECONDS = 50_000, 2.0
 
 
 def read(data: bytes) -> Debug:
@@ -32,13 +33,14 @@ def read(data: bytes) -> Debug:
     Args:
         data: The whole file.
     """
+    budget = Budget()
     try:
         found = sections.load(data)
         if ".debug_info" not in found:
             return Debug()
-        return _Reader(data, found).read()
+        return _Reader(data, found, budget).read()
     except UnreadableError as error:
-        return Debug(reason=str(error))
+        return Debug(reason=str(error), is_final=not isinstance(error, OutOfTimeError))
     except RecursionError:
         return Debug(reason="nested too deeply")
     except Exception as error:  # noqa: BLE001 - pyelftools raises whatever its helpers raise
@@ -47,10 +49,10 @@ def read(data: bytes) -> Debug:
 
 
 class _Reader:
-    def __init__(self, data: bytes, found: dict[str, bytes]) -> None:
+    def __init__(self, data: bytes, found: dict[str, bytes], budget: Budget) -> None:
         self._build_id = sections.find_build_id(data)
         self._symbols = _exported(data)
-        self._dies = Dies(found, Budget())
+        self._dies = Dies(found, budget)
         self._plain = Spelling(self._dies)
         self._types = Types(self._dies, self._plain.spell)
         self._text = CText(self._dies, self._types)
@@ -60,12 +62,11 @@ class _Reader:
     def read(self) -> Debug:
         end = Debug(build_id=self._build_id)
         try:
-            self._find_all()
-        except OutOfTimeError as error:  # what was found holds
-            end = replace(end, reason=str(error), is_final=False)
-        except UnreadableError as error:
-            end = replace(end, reason=str(error))
-        self._dies.budget = Budget(_FEW_ENTRIES)
+            self._find_in_time()
+        except UnreadableError as error:  # what was found holds
+            is_final = not isinstance(error, OutOfTimeError)
+            end = replace(end, reason=str(error), is_final=is_final)
+        self._dies.budget = Budget(_FEW_ENTRIES, time.monotonic() + _FEW_SECONDS)
         self._text.finish()
         taken = self._text.typedefs | self._text.enumerators.keys()
         symbols = {
@@ -74,6 +75,15 @@ class _Reader:
         }
         types = "".join(f"{text};\n" for text in self._text.definitions.values())
         return replace(end, symbols=symbols, types=types)
+
+    def _find_in_time(self) -> None:
+        try:
+            self._find_all()
+        except UnreadableError:
+            raise
+        except Exception:  # pyelftools makes its own errors of what its streams raise
+            self._dies.budget.check_time()
+            raise
 
     def _find_all(self) -> None:
         """Find what tells of the symbols: what is found fast first."""

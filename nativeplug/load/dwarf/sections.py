@@ -11,7 +11,7 @@ import importlib
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from nativeplug.load import sections
 from nativeplug.load.sections import SHF_COMPRESSED, SHT_NOBITS, Section
@@ -19,8 +19,19 @@ from nativeplug.load.sections import SHF_COMPRESSED, SHT_NOBITS, Section
 _COMPRESSION: Final = struct.Struct("<IIQQ")
 _ELFCOMPRESS_ZLIB, _ELFCOMPRESS_ZSTD = 1, 2
 _OLD_MAGIC, _OLD_SIZE = b"ZLIB", 12
+#: The sections that are read.
+READ: Final = tuple(
+    f".debug_{name}"
+    for name in (
+        *("info", "types", "abbrev", "str", "line_str", "str_offsets", "addr", "ranges"),
+        *("rnglists", "loclists"),  # entries refer to these by index
+    )
+)
 # The debug information of 100 MB of code; more is not worth the time that it would take.
 _MOST = 1 << 29
+# Compilers' debug information becomes a fifth of its size, where it is tables a tenth; what was
+# made for that becomes a thousandth. What is small is not worth a refusal.
+_MOST_TIMES, _SMALL = 64, 1 << 20
 
 
 class UnreadableError(Exception):
@@ -45,30 +56,39 @@ def find_build_id(data: bytes) -> str | None:
 
 def size_of(data: bytes) -> int:
     """
-    Return how many bytes of debug information a file has, as they are in it.
+    Return how many bytes of debug information are to be read, decompressed, as the file says it.
 
     Never raises.
     """
-    return sum(section.size for _, section in find_all(data))
+    return sum(_Packing.of(name, section, data).size for name, section in _find_read(data))
 
 
 def load(data: bytes) -> dict[str, bytes]:
     """
-    Return the debug sections of a file by name (``.debug_info``), decompressed.
+    Return the debug sections of a file that are read, by name (``.debug_info``), decompressed.
 
     Raises:
         UnreadableError: One of them is damaged, too large, or compressed in an unknown way.
     """
     found, total = {}, 0
-    for name, section in find_all(data):
+    for name, section in _find_read(data):
         if section.end > len(data):
             raise UnreadableError(f"{name} ends after the file")
-        content = _content(name, section, data[section.offset : section.end])
-        total += len(content)
+        packing = _Packing.of(name, section, data)
+        total += packing.size
         if total > _MOST:
             raise UnreadableError(f"more than {_MOST} bytes of it")
-        found[name.replace(".z", ".", 1)] = content
+        content = data[section.offset + packing.header : section.end]
+        found[_plain(name)] = _unpack(name, packing, content)
     return found
+
+
+def _find_read(data: bytes) -> Iterator[tuple[str, Section]]:
+    return (each for each in find_all(data) if _plain(each[0]) in READ)
+
+
+def _plain(name: str) -> str:
+    return name.replace(".z", ".", 1)
 
 
 def find_all(data: bytes) -> Iterator[tuple[str, Section]]:
@@ -84,19 +104,35 @@ def find_all(data: bytes) -> Iterator[tuple[str, Section]]:
             yield name, section
 
 
-def _content(name: str, section: Section, data: bytes) -> bytes:
-    if section.flags & SHF_COMPRESSED:
-        method, _, size, _ = _COMPRESSION.unpack_from(data)
-        return _decompress(name, method, size, data[_COMPRESSION.size :])
-    if name.startswith(".z") and data.startswith(_OLD_MAGIC):
-        size = int.from_bytes(data[len(_OLD_MAGIC) : _OLD_SIZE], "big")
-        return _decompress(name, _ELFCOMPRESS_ZLIB, size, data[_OLD_SIZE:])
-    return data
+class _Packing(NamedTuple):
+    """How a section is compressed."""
+
+    #: ELFCOMPRESS_*; None where it is not.
+    method: int | None
+    #: How many bytes it has when it is not any more.
+    size: int
+    #: How many bytes say that.
+    header: int
+
+    @classmethod
+    def of(cls, name: str, section: Section, data: bytes) -> _Packing:
+        """Read that."""
+        start = data[section.offset : min(section.offset + _COMPRESSION.size, section.end)]
+        if section.flags & SHF_COMPRESSED and len(start) == _COMPRESSION.size:
+            method, _, size, _ = _COMPRESSION.unpack(start)
+            return cls(method, size, _COMPRESSION.size)
+        if name.startswith(".z") and start.startswith(_OLD_MAGIC):
+            size = int.from_bytes(start[len(_OLD_MAGIC) : _OLD_SIZE], "big")
+            return cls(_ELFCOMPRESS_ZLIB, size, _OLD_SIZE)
+        return cls(None, section.size, 0)
 
 
-def _decompress(name: str, method: int, size: int, data: bytes) -> bytes:
-    if size > _MOST:
-        raise UnreadableError(f"{name} has {size} bytes")
+def _unpack(name: str, packing: _Packing, data: bytes) -> bytes:
+    method, size, _ = packing
+    if method is None:
+        return data
+    if size > max(_SMALL, _MOST_TIMES * len(data)):
+        raise UnreadableError(f"{name} has {size} bytes, compressed to {len(data)}")
     if method == _ELFCOMPRESS_ZLIB:
         try:
             content = zlib.decompressobj().decompress(data, size) if size else b""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -19,6 +20,8 @@ from nativeplug.load.dwarf.dies import Die, Dies, Unit
 _ADDRESS: Final = re.compile(rb"(?=([\x00-\xff]{4}\0{4}))")
 _DW_LANG_GO = 0x16
 _DEEPEST = 32  # namespaces within each other
+# An address stands in its entry, and in few others; zeros stand everywhere.
+_MOST_PLACES = 1_000
 # Where one of so many entries has no type, the others have none either.
 _MANY_ENTRIES = 2_000
 
@@ -26,8 +29,10 @@ _MANY_ENTRIES = 2_000
 def places(dies: Dies, addresses: frozenset[int]) -> dict[int, list[int]]:
     """Return where in ``.debug_info`` each of *addresses* stands, if anywhere."""
     found: dict[int, list[int]] = {}
-    for place, address in _iter_places(dies.sections[".debug_info"], addresses):
-        found.setdefault(address, []).append(place)
+    for place, address in _iter_places(dies, ".debug_info", addresses):
+        listed = found.setdefault(address, [])
+        if len(listed) < _MOST_PLACES:
+            listed.append(place)
     return found
 
 
@@ -41,15 +46,15 @@ def holding(dies: Dies, offsets: Iterable[int]) -> list[Unit]:
 def others(dies: Dies, addresses: frozenset[int], asked: Iterable[Unit]) -> list[Unit]:
     """Return the units beside *asked* that have one of *addresses*, whatever tells that."""
     known = {unit.cu_offset for unit in asked}
-    data = dies.sections.get(".debug_addr", b"")
-    slots = sorted({place for place, _ in _iter_places(data, addresses)})
+    slots = {place for place, _ in _iter_places(dies, ".debug_addr", addresses)}
     rest = [dies.unit(offset) for offset in dies.offsets if offset not in known]
     bases = sorted({base for unit in rest if (base := _address_base(dies, unit)) is not None})
-    wanted = {_last_before(bases, slot) for slot in slots}
+    wanted = {bases[index - 1] for slot in slots if (index := bisect_right(bases, slot))}
+    ordered = sorted(addresses)
     return [
         unit
         for unit in rest
-        if (_address_base(dies, unit) in wanted or _has(dies, unit, addresses))
+        if (_address_base(dies, unit) in wanted or _has(dies, unit, ordered))
         and not is_go(dies, unit)
     ]
 
@@ -83,8 +88,10 @@ def has_types(dies: Dies, unit: Unit) -> bool:
     return False
 
 
-def _iter_places(data: bytes, addresses: frozenset[int]) -> Iterator[tuple[int, int]]:
+def _iter_places(dies: Dies, section: str, addresses: frozenset[int]) -> Iterator[tuple[int, int]]:
+    data = dies.sections.get(section, b"")
     for match in _ADDRESS.finditer(data):
+        dies.budget.step()
         (address,) = struct.unpack_from("<Q", data, match.start())
         if address in addresses:
             yield match.start(), address
@@ -96,10 +103,9 @@ def _address_base(dies: Dies, unit: Unit) -> int | None:
     return None if base is None else int(base.value)
 
 
-def _last_before(bases: list[int], slot: int) -> int | None:
-    return max((base for base in bases if base <= slot), default=None)
-
-
-def _has(dies: Dies, unit: Unit, addresses: frozenset[int]) -> bool:
-    ranges = dies.ranges(dies.top(unit))
-    return any(low <= address < high for address in addresses for low, high in ranges)
+def _has(dies: Dies, unit: Unit, addresses: list[int]) -> bool:
+    """Tell whether one of some addresses, which are in order, is in a unit."""
+    return any(
+        bisect_left(addresses, low) < bisect_left(addresses, high)
+        for low, high in dies.ranges(dies.top(unit))
+    )
