@@ -143,7 +143,8 @@ class TestOpen:
 
     def test_contradiction(self, open_plugin: OpenPlugin, compile_c: Compile) -> None:
         """An interface that contradicts what is declared is told by its member."""
-        plg = open_plugin(compile_c(PLUGIN), "int Add(int a);")
+        plg = open_plugin(compile_c(PLUGIN, "-g0"), "int Add(int a);")
+        plg.lookup("Add")
         with pytest.raises(DeclarationError, match="interface 'Greeter', member 'Add': 'int64_t "):
             nativeplug.open(plg.path, Greeter)
 

@@ -79,8 +79,9 @@ class TestDeclarations:
         ["long one(void);", "int one(int x);", "extern int one;", "int two(void); char one;"],
     )
     def test_contradicting(self, path: Path, text: str) -> None:
-        """A contradiction is refused, and nothing is added."""
+        """What contradicts a function that was looked up is refused, and nothing is added."""
         plg = nativeplug.open(path, "int one(void);")
+        plg.lookup("one")
         with pytest.raises(DeclarationError, match="one"):
             nativeplug.open(path, text)
         assert ["one"] == list(plg)

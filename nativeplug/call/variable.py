@@ -71,6 +71,8 @@ class Variable:
         self._error: Callable[[], Exception] | None = None
         #: The variable's `Memory`, which an update replaces; None once the plugin is closed.
         self.cell = CellType(None)
+        #: The variable's type, as cffi has it.
+        self.ctype = ctype
         #: The variable's name.
         self.name = declaration.name
         #: Its type in C.

@@ -7,7 +7,8 @@ from functools import partial
 
 from nativeplug.declare import compiled, sources
 from nativeplug.declare.abitypes import abi_of
-from nativeplug.declare.cffitypes import reason
+from nativeplug.declare.anew import Used, with_rest, without
+from nativeplug.declare.cffitypes import RefusedTypeError, reason
 from nativeplug.declare.declarations import (
     Declarations,
     FunctionDeclaration,
@@ -16,6 +17,7 @@ from nativeplug.declare.declarations import (
     VariableDeclaration,
     served,
 )
+from nativeplug.declare.places import ContradictionError, error_in
 from nativeplug.declare.preprocess import Prepared, preprocess
 from nativeplug.declare.sources import Source
 from nativeplug.declare.unit import Line, TypeDeclaration, Unit, from_line
@@ -28,9 +30,11 @@ __all__ = [
     "Parameter",
     "SymbolDeclaration",
     "TypeDeclaration",
+    "Used",
     "VariableDeclaration",
     "abi_of",
     "extend",
+    "extend_anew",
     "find",
     "from_line",
     "read",
@@ -76,6 +80,38 @@ def extend(base: Declarations, source: Source) -> Declarations:
     Raises:
         DeclarationError: *source* cannot be read, or contradicts *base*.
     """
+    try:
+        return _extend(base, source)
+    except ContradictionError as contradiction:
+        raise contradiction.error from None
+
+
+def extend_anew(base: Declarations, source: Source, used: Used) -> Declarations:
+    """
+    Return *base* and what *source* declares after it, also otherwise than *base* does.
+
+    Args:
+        base: What was declared before.
+        source: What is declared now.
+        used: What may not be declared otherwise.
+
+    Raises:
+        DeclarationError: *source* cannot be read, or contradicts what was used.
+    """
+    try:
+        return with_rest(_extend(base, source), base)
+    except ContradictionError as contradiction:
+        reason = used.find(contradiction)
+        if reason is not None:
+            raise contradiction.too_late(reason) from None
+        less = without(base, contradiction)
+    try:  # it may contradict that, too, in another way
+        return with_rest(extend_anew(less, source, used), base)
+    except RefusedTypeError as refusal:  # an earlier type, as types are now
+        raise error_in(refusal.declaration.place, str(refusal)) from None
+
+
+def _extend(base: Declarations, source: Source) -> Declarations:
     try:
         return base.plus(_read_after(base, source))
     except (RuntimeError, MemoryError) as error:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from nativeplug.declare import cffitypes
 from nativeplug.declare.constants import Constants
 from nativeplug.declare.declarations import Declarations
-from nativeplug.declare.places import contradiction, error_in, shown
+from nativeplug.declare.places import ContradictionError, contradiction, error_in, shown
 from nativeplug.declare.plain import Preprocessed
 from nativeplug.declare.reader import Reader, opaque_type
 from nativeplug.declare.tree import parse_tree
@@ -46,23 +46,29 @@ def parse(prepared: Preprocessed, origin: str, base: Declarations) -> Unit:
 
 
 def _check_constants(constants: dict[str, int], base: Declarations, origin: str) -> None:
-    for name in constants.keys() & base.constants.keys():
+    differing = [name for name in constants if constants[name] != base.constants.get(name)]
+    differing = [name for name in differing if name in base.constants]
+    for name in differing:
         old, new = base.constants[name], constants[name]
-        if old != new:
-            raise DeclarationError(
-                f"{origin}: the constant {name!r} is {new}, but was declared as {old}", file=origin
-            )
+        error = DeclarationError(
+            f"{origin}: the constant {name!r} is {new}, but was declared as {old}", file=origin
+        )
+        raise ContradictionError(error, constants=differing)
 
 
 def _without_known(found: list[TypeDeclaration], base: Declarations) -> list[TypeDeclaration]:
     """Drop the types that were declared before, and refuse what contradicts those."""
-    new = []
+    new, errors = [], []
+    names: list[str] = []
     for declaration in found:
         earlier = next((base.types[name] for name in declaration.names if name in base.types), None)
         if earlier is None:
             new.append(declaration)
         elif declaration.text not in earlier.names and not earlier.says_the_same(declaration):
-            raise _contradiction(declaration, earlier)
+            errors.append(_contradiction(declaration, earlier))
+            names += earlier.names
+    for error in errors:
+        raise ContradictionError(error, types=names)
     return new
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from nativeplug.declare.cffitypes import constants_of, load_types, same_types
-from nativeplug.declare.places import contradiction, error_in
+from nativeplug.declare.places import ContradictionError, contradiction, error_in
 from nativeplug.declare.unit import (
     CTYPE,
     KIND,
@@ -190,6 +190,13 @@ class Declarations:
         kept.ffi = kept.types_ffi = self.types_ffi
         return kept
 
+    def copy(self) -> Declarations:
+        """Return the same declarations, for something about them to be replaced."""
+        made = Declarations()
+        for name in self.__slots__:
+            setattr(made, name, getattr(self, name))
+        return made
+
     def plus(self, unit: Unit) -> Declarations:
         """
         Return these declarations and those of *unit*, which was read after them.
@@ -199,7 +206,7 @@ class Declarations:
         values are numbers, but a pointer to an enum belongs to one ``ffi``.)
 
         Raises:
-            DeclarationError: *unit* contradicts these declarations.
+            ContradictionError: *unit* contradicts these declarations.
         """
         whole = Declarations()
         whole.ffi = load_types(unit.ffi, self.ffi)
@@ -210,10 +217,13 @@ class Declarations:
             whole.types.update(dict.fromkeys(declaration.names, declaration))
         whole.lines = self.lines | unit.symbols
         whole.origins = tuple(dict.fromkeys((*self.origins, unit.origin)))
+        differing = {}
         for name in self.lines:
             if name not in unit.symbols:
                 continue
             old, new = from_line(self.lines[name]), from_line(unit.symbols[name])
             if not same_type(whole.ffi, old, new):
-                raise contradiction(new[PLACE], new[TEXT], old[PLACE], old[TEXT])
+                differing[name] = contradiction(new[PLACE], new[TEXT], old[PLACE], old[TEXT])
+        for error in differing.values():
+            raise ContradictionError(error, symbols=differing)
         return whole

@@ -8,6 +8,7 @@ them: they tell which line of which file comes next.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from nativeplug.errors import DeclarationError
 
@@ -51,6 +52,39 @@ def error_in(place: str, message: str) -> DeclarationError:
     """Return an error about a *place* that is written ``file:line:column``."""
     file, line, column = place.rsplit(":", 2)
     return error_at(file, int(line), int(column), message)
+
+
+class ContradictionError(DeclarationError):
+    """
+    A text contradicts earlier declarations; `declare.extend` raises its *error*.
+
+    Args:
+        error: What to tell the user.
+        symbols: The functions and variables that are declared otherwise; not all, maybe.
+        constants: Such constants.
+        types: The names of such types.
+    """
+
+    def __init__(
+        self,
+        error: DeclarationError,
+        *,
+        symbols: Collection[str] = (),
+        constants: Collection[str] = (),
+        types: Collection[str] = (),
+    ) -> None:
+        super().__init__(str(error), file=error.file, line=error.line, column=error.column)
+        self.error = error
+        self.symbols, self.constants, self.types = symbols, constants, types
+
+    def too_late(self, reason: str) -> DeclarationError:
+        """Return the error for what was used, for a *reason*."""
+        return DeclarationError(
+            f"{self}; {reason}, so this comes too late: close the plugin and open it again",
+            file=self.file,
+            line=self.line,
+            column=self.column,
+        )
 
 
 def contradiction(place: str, text: str, old_place: str, old_text: str) -> DeclarationError:

@@ -48,8 +48,7 @@ class View(PluginBase):
         Raises:
             ClosedError: The plugin was closed.
         """
-        self._symbols.check_open()
-        return self._symbols.declarations.ffi
+        return self._symbols.ffi
 
     def lookup(self, name: str) -> Function | Variable:
         """
@@ -176,9 +175,9 @@ class View(PluginBase):
         """Resolve what is not an attribute yet: a function stays one, a variable is read."""
         if name.startswith("__"):  # Python asks every object for its own special names
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        constants = self._symbols.constants()
-        if name in constants:
-            return constants[name]
+        constant = self._symbols.constant(name)
+        if constant is not None:
+            return constant
         symbol = self.lookup(name)
         if isinstance(symbol, Variable):
             return symbol.value

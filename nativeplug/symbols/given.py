@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from nativeplug import declare
 from nativeplug.call import Scope
-from nativeplug.declare import Declarations, FunctionDeclaration, from_line
+from nativeplug.declare import Declarations, FunctionDeclaration, Used, from_line
 from nativeplug.declare.declarations import same_type
 from nativeplug.declare.places import contradiction
 from nativeplug.declare.sources import Source
@@ -31,7 +32,13 @@ class Given:
         declarations = Declarations()
         return cls(declarations, Scope(declarations.ffi, path))
 
-    def plus(self, source: Source | None, alone: Declarations | None, options: Options) -> Given:
+    def plus(
+        self,
+        source: Source | None,
+        alone: Declarations | None,
+        options: Options,
+        find_used: Callable[[], Used] | None = None,
+    ) -> Given:
         """
         Return this and more.
 
@@ -39,6 +46,8 @@ class Given:
             source: Where declarations come from; None when there are none to add.
             alone: What *source* declares by itself, where that is known already.
             options: What ``open`` was told besides.
+            find_used: Tells what was used of what is declared, which may not be declared
+                otherwise; None when nothing may.
 
         Raises:
             DeclarationError: They contradict what there is.
@@ -46,10 +55,16 @@ class Given:
         whole = self.options.plus(options)
         if source is None or source in self.sources:
             return replace(self, options=whole)
-        declarations = alone
+        declarations, sources = alone, self.sources
         if declarations is None or self.declarations.origins:
-            declarations = declare.extend(self.declarations, source)
-        return Given(declarations, self._scope(declarations), self.sources | {source}, whole)
+            try:
+                declarations = declare.extend(self.declarations, source)
+            except DeclarationError:
+                if find_used is None:
+                    raise
+                declarations = declare.extend_anew(self.declarations, source, find_used())
+                sources = frozenset(each for each in sources if _agrees(declarations, each))
+        return Given(declarations, self._scope(declarations), sources | {source}, whole)
 
     def with_scope(self, scope: Scope) -> Given:
         """Return this for functions that share something else."""
@@ -75,8 +90,9 @@ class Given:
         """
         declarations = declare.extend(self.declarations.keeping(in_use), brought)
         sources = frozenset({brought, *(each for each in self.sources if not each.is_brought)})
-        for source in sources - {brought}:
-            declarations = declare.extend(declarations, source)
+        used = Used(in_use, declarations.constants, types=True)
+        for source in sources - {brought}:  # which come before the header in what is not in use
+            declarations = declare.extend_anew(declarations, source, used)
         return Given(declarations, self._scope(declarations), sources, self.options)
 
     def contradictions(self, before: Given, in_use: Iterable[str]) -> dict[str, DeclarationError]:
@@ -99,12 +115,13 @@ class Given:
                 found[name] = contradiction(old[PLACE], old[TEXT], new[PLACE], new[TEXT])
         return found
 
-    def returned(self, before: Given) -> Given:
+    def returned(self, before: Given, in_use: Collection[str]) -> Given:
         """
         Return what is declared once an earlier version of the plugin serves again.
 
         Args:
             before: What was declared when that version served last.
+            in_use: The symbols that may not be declared otherwise.
 
         Raises:
             DeclarationError: What the program has declared since contradicts it.
@@ -114,7 +131,8 @@ class Given:
         given = before
         for source in self.sources - before.sources:
             if not source.is_brought:
-                given = given.plus(source, None, Options())
+                used = Used(in_use, given.declarations.constants, types=True)
+                given = given.plus(source, None, Options(), partial(replace, used))
         return replace(given, options=self.options)
 
     def check_names(self) -> None:
@@ -130,3 +148,12 @@ class Given:
                 raise DeclarationError(f"no declaration of {name!r}, which an option of open names")
             if not isinstance(symbols[name], FunctionDeclaration):
                 raise DeclarationError(f"{name!r}, which an option of open names, is a variable")
+
+
+def _agrees(declarations: Declarations, source: Source) -> bool:
+    """Tell whether a text declares nothing otherwise."""
+    try:
+        declare.extend(declarations, source)
+    except DeclarationError:
+        return False
+    return True

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import CellType
+from typing import Any, Final
 
 from nativeplug.call import PENDING, Callback, Function, Variable
-from nativeplug.declare import Declarations
+from nativeplug.declare import Declarations, Used
 from nativeplug.declare.sources import Source
 from nativeplug.errors import DeclarationError, PluginError, SignatureMismatchError
 from nativeplug.load.generation import Generation
@@ -18,6 +19,7 @@ from nativeplug.symbols.binding import Binding, Moves, Resolved
 from nativeplug.symbols.given import Given
 from nativeplug.symbols.loaded import Loaded
 
+_TOO_LATE: Final = "give it to the first open, or close the plugin and open it again"
 _NOTHING: Mapping[str, PluginError] = {}
 
 # Held for steps that neither wait nor run anybody else's code, so one will do for all.
@@ -29,6 +31,29 @@ def after_fork() -> None:
     """Forget, in a child process, the lock that a thread of the parent may have held."""
     global _lock  # noqa: PLW0603 - there is no other way to unlock it
     _lock = threading.RLock()
+
+
+def _noted(notes: list[Used], find: Callable[[], Used]) -> Used:
+    """Return what is found, and note it."""
+    found = find()
+    notes.append(found)
+    return found
+
+
+def _has_own_types(symbol: Function | Variable) -> bool:
+    """Tell whether values of a symbol are of types that belong to one ``FFI``."""
+    if isinstance(symbol, Variable):
+        return _is_own(symbol.ctype)
+    return _is_own(symbol.scope.ffi.typeof(symbol.declaration.pointer))
+
+
+def _is_own(ctype: Any) -> bool:
+    """Tell whether a type is, or is made of, a struct, union or enum."""
+    if ctype.kind in {"pointer", "array"}:
+        return _is_own(ctype.item)
+    if ctype.kind == "function":
+        return any(map(_is_own, (*ctype.args, ctype.result)))
+    return ctype.kind in {"struct", "union", "enum"}
 
 
 def _resolve_nothing(_binding: Binding) -> Resolved:
@@ -48,6 +73,9 @@ class Symbols:
         #: Declarations were found, so none need be looked for again.
         self.is_declared = False
         self._counts_held = False
+        # What was used of what is declared, besides `resolved`: constants, and types.
+        self._constants_read: set[str] = set()
+        self._types_used = False
         # What `exported` has found, and of what.
         self._listed: tuple[object, tuple[str, ...]] = None, ()
 
@@ -87,6 +115,26 @@ class Symbols:
         self.check_open()
         return self.declarations.constants
 
+    def constant(self, name: str) -> int | None:
+        """Return the value of a constant, which counts as used; None when there is none."""
+        value = self.constants().get(name)
+        if value is not None:
+            self._constants_read.add(name)
+        return value
+
+    @property
+    def ffi(self) -> Any:
+        """The ``FFI`` that knows the types, which count as used."""
+        self.check_open()
+        self._types_used = True
+        return self.declarations.ffi
+
+    def _used(self) -> Used:
+        """Return what was used of what is declared."""
+        symbols = self.resolved.copy()
+        types = self._types_used or any(map(_has_own_types, symbols.values()))
+        return Used(frozenset(symbols), frozenset(self._constants_read), types)
+
     def add(
         self,
         source: Source | None,
@@ -105,13 +153,15 @@ class Symbols:
                 raised.
 
         Raises:
-            DeclarationError: They contradict what the plugin has; nothing is added then.
+            DeclarationError: They contradict what was used of the plugin's declarations; nothing
+                is added then.
             SignatureMismatchError: They demand that what was looked up is checked, and it is not.
         """
         while True:
             both = loaded, before = self._both()
             counts_held = self._counts_held
-            after = before.plus(source, alone, options)
+            used: list[Used] = []
+            after = before.plus(source, alone, options, partial(_noted, used, self._used))
             after.check_names()
             with loaded.uses:
                 if not self._serves(loaded):
@@ -120,7 +170,8 @@ class Symbols:
             with _lock:
                 self.check_open()
                 # Else another thread was faster.
-                if self._both() is both and self._counts_held is counts_held:
+                same = self._both() is both and self._counts_held is counts_held
+                if same and all(each == self._used() for each in used):
                     self._check_in_time(after.options)
                     self._serving.cell_contents = loaded, after
                     self.is_declared = bool(after.declarations.origins)
@@ -145,12 +196,13 @@ class Symbols:
             if name in options.free and name not in before.free:
                 raise DeclarationError(
                     f"free= for {name!r} comes too late: it was looked up as a function whose "
-                    "result is borrowed"
+                    f"result is borrowed; {_TOO_LATE}"
                 )
             for option in ("hold_gil", "save_errno"):
                 if name in getattr(options, option) and name not in getattr(before, option):
                     raise DeclarationError(
-                        f"{option}= for {name!r} comes too late: it was looked up without"
+                        f"{option}= for {name!r} comes too late: it was looked up without; "
+                        f"{_TOO_LATE}"
                     )
 
     def count_held(self) -> None:
@@ -165,7 +217,7 @@ class Symbols:
                 if not self._counts_held and isinstance(symbol, Function) and symbol.hold_gil:
                     raise DeclarationError(
                         f"unload= comes too late: {name!r} was looked up as a function that holds "
-                        "the GIL, and whose calls are not counted"
+                        f"the GIL, and whose calls are not counted; {_TOO_LATE}"
                     )
             self._counts_held = True
 
@@ -197,8 +249,7 @@ class Symbols:
 
     def callback(self, ctype: str, function: Callable[..., object]) -> Callback:
         """Make a function pointer that may outlive a call; see `Plugin.callback`."""
-        self.check_open()
-        ffi = self.declarations.ffi
+        ffi = self.ffi
         try:
             parsed = ffi.typeof(ctype)
         except ffi.error as error:
@@ -289,6 +340,7 @@ class Symbols:
             loaded: The generation, which nobody unloads meanwhile.
             given: What is declared for it.
         """
+        self._types_used = True  # by what comes from the pin
         scope = given.scope.copy()
         loaded.pin(scope)
         symbols = Symbols(loaded, given.with_scope(scope))

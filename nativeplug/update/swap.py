@@ -63,7 +63,7 @@ def given_again(loaded: Loaded, before: Given, resolved: Resolved) -> Given:
     problems = before.contradictions(loaded.given, resolved)
     if problems:
         raise refusal(loaded.generation.path, *map(str, problems.values()))
-    return before.returned(loaded.given)
+    return before.returned(loaded.given, resolved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class Swap:
                 **before.contradictions(served, resolved),
                 **{name: DeclarationError(reason) for name, reason in changes.items()},
             }
-            given = before.returned(served)
+            given = before.returned(served, resolved.keys() - lost.keys())
             kept = {name: resolved[name] for name in resolved.keys() - lost.keys()}
             moves, problems = Binding(given, self.old).moves(kept)
             lost |= problems
