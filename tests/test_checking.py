@@ -23,7 +23,7 @@ from support import E_MACHINE, EXPORTS_C, BuildC, CPlugin, patched
 from telling import tell
 
 CHECKS = [
-    *("origin", "architecture", "structure", "libc"),
+    *("origin", "architecture", "structure", "libc", "libraries", "own symbols"),
     *(f"hardening {name}" for name in HARDENING),
     *("floating point", "told", "debug information", "agreement", "declarations", "exports"),
     *("types", "interface", "probe"),
@@ -122,7 +122,7 @@ class TestFile:
         report = report_of(content_of(patched(told, E_MACHINE, "<H", RISC_V)), probe=True)
         assert ["architecture"] == verdicts(report, "finding")
         assert "built for RISC-V, this process is " in report.findings[0]
-        unseen = ["libc", "debug information", "agreement", "probe"]
+        unseen = ["libc", "libraries", "own symbols", "debug information", "agreement", "probe"]
         assert unseen == verdicts(report, "not checked")
 
     def test_aarch64(self, elf_bytes: bytes) -> None:
@@ -140,6 +140,7 @@ class TestFile:
         assert found.texts[0].endswith("it is not UTF-8")
         assert b"\xff" == content.data[found.offset or 0 :][:1]
         unseen = ["debug information", "agreement", "declarations", "exports", "types", "interface"]
+        unseen = ["libraries", "own symbols", *unseen]  # of a file that is nowhere
         assert unseen == verdicts(report_of(content), "not checked")
 
     def test_unreadable_text(self, elf_bytes: bytes) -> None:
@@ -217,9 +218,8 @@ class TestProbe:
     def test_refusal(self, c_plugin: CPlugin) -> None:
         """So is what the dynamic loader says of it."""
         path = c_plugin("undefined_symbol")
-        assert (f"{path}: undefined symbol: nobody_defines_this",) == (
-            report_of(read_file(str(path)), probe=True).findings
-        )
+        found = check_of(read_file(str(path)), "probe", probe=True)
+        assert (f"{path}: undefined symbol: nobody_defines_this",) == found.texts
 
     def test_impossible(self, c_plugin: CPlugin, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where no process can be started it was not checked."""

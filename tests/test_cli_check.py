@@ -55,9 +55,11 @@ def verdicts_of(report: dict[str, Any]) -> dict[str, str]:
     return {check["name"]: check["verdict"] for check in report["checks"]}
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in PLUGINS_C.glob("*.c")))
+@pytest.mark.parametrize(
+    "name", sorted({path.stem for path in PLUGINS_C.glob("*.c")} - {"undefined_symbol"})
+)
 def test_plugins(name: str, c_plugin: CPlugin) -> None:
-    """There is nothing to be said against the C plugins of the project."""
+    """There is nothing to be said against the C plugins of the project that can be loaded."""
     report = report_of(c_plugin(name))
     assert 0 == report["findings"]
     assert {"ok"} >= {symbol["verdict"] for symbol in report["symbols"]}
@@ -202,7 +204,7 @@ class TestDemands:
     def test_probe(self, c_plugin: CPlugin) -> None:
         """It is loaded where that is asked for, and only there."""
         path = c_plugin("undefined_symbol")
-        assert "not asked for" == verdicts_of(report_of(path))["probe"]
+        assert "not asked for" == verdicts_of(report_of(path, status=1))["probe"]
         assert "finding" == verdicts_of(report_of(path, "--probe", status=1))["probe"]
 
     @pytest.mark.parametrize(

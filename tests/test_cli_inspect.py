@@ -27,8 +27,8 @@ class TestInspect:
     def test_keys(self, kinds: Path) -> None:
         """The keys of the JSON text are the interface for programs."""
         expected = """architecture build_id byte_order constants declarations defect flags functions
-            interface kind language needed not_exported path rpath runpath runtime_symbols soname
-            toolchain variables word_size"""
+            interface kind language missing needed not_exported path rpath runpath runtime_symbols
+            soname toolchain variables word_size"""
         report = self.report(kinds)
         assert expected.split() == sorted(report)
         keys = "address declaration kind name place size told told_by version weak"

@@ -19,6 +19,7 @@ from nativeplug.trust.comment import written
 
 # The checks of what is in a plugin, in their order.
 _INSIDE: Final = (
+    *file.LINKING,
     *map(file.hardening_title, HARDENING),
     file.FLOATS,
     *("told", "debug information", "agreement", "declarations", "exports", "types", "interface"),
@@ -57,6 +58,7 @@ class _Checking:
         self.checks.append(self._origin())
         self.checks += file.check_structure(content.data)
         if self._is_plugin():
+            self.checks += file.check_linking(content)
             self.checks += file.check_hardening(content, self.wanted.hardening)
             self.checks.append(file.check_floats(content.data))
             self._check_types()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Collection, Iterator
 from typing import Final
@@ -10,13 +11,15 @@ from typing import Final
 from nativeplug.checking.report import Check, judged, not_checked, ok
 from nativeplug.checking.wanted import SEARCH_PATH
 from nativeplug.errors import OpenError
-from nativeplug.load import elf, image, layout, probe, sections, structure
+from nativeplug.load import elf, facts, image, layout, linking, probe, sections, structure
 from nativeplug.load.content import Content
 from nativeplug.load.searches import Searches
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.trust import hardening, libraries
 
 FLOATS: Final = "floating point"
+#: What is checked of its place among others.
+LINKING: Final = ("libraries", "own symbols")
 # What is said of a file that has what can be wanted.
 _HARDENED: Final = {
     "nx": "its stack is not executable",
@@ -56,6 +59,32 @@ def _check_libc(data: bytes, target: layout.Target) -> Check:
         name for name, each in structure.LIBCS.items() if not elf.find_defect(data, target, each)
     ]
     return ok("libc", "any" if len(libcs) > 1 else libcs[0])
+
+
+def check_linking(content: Content) -> Iterator[Check]:
+    """Check that what a file needs of others is there, and that its own symbols stay its own."""
+    if content.defect is not None:
+        yield from (not_checked(name, "it cannot be loaded here") for name in LINKING)
+        return
+    try:
+        found = linking.find(content)
+    except linking.LinkingError as error:
+        yield from (not_checked(name, str(error)) for name in LINKING)
+        return
+    yield judged("libraries", found.missing, "all that it needs of others is there")
+    interposed = (
+        f"its own calls of {name!r} reach the program's function of that name: hide it "
+        "(static, -fvisibility=hidden, -Wl,-Bsymbolic), or open it with deep_bind=True"
+        for name in sorted(_strong_functions(content, found.interposed))
+    )
+    yield judged("own symbols", interposed, "its own calls of what it exports stay in it")
+
+
+def _strong_functions(content: Content, names: Collection[str]) -> Iterator[str]:
+    """Give those of the names that are functions, but for weak ones: they may be replaced."""
+    for symbol in facts.read(io.BytesIO(content.data)).functions if names else ():
+        if symbol.name in names and not symbol.weak:
+            yield symbol.name
 
 
 def check_hardening(content: Content, wanted: Collection[str]) -> Iterator[Check]:

@@ -16,7 +16,7 @@ from nativeplug import declare
 from nativeplug.cli.console import Failure, console, printable, read_plugin, table
 from nativeplug.declare import Declarations
 from nativeplug.errors import DeclarationError, FormatError
-from nativeplug.load import facts
+from nativeplug.load import facts, linking
 from nativeplug.symbols import Known
 
 if TYPE_CHECKING:
@@ -51,10 +51,21 @@ def inspect(plugin: str, declarations: Path | None, *, as_json: bool) -> None:
     stream.name = plugin  # for the words of errors
     found = facts.read(stream)
     report = _report(plugin, found, _find_types(content, declarations))
+    report["missing"] = _find_missing(content)
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
         _print(report)
+
+
+def _find_missing(content: Content) -> list[str] | None:
+    """Return what the file needs of others and is not there; None where nobody can tell."""
+    if content.defect is not None:
+        return None
+    try:
+        return [*linking.find(content).missing]
+    except linking.LinkingError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +162,8 @@ def _describe_file(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
         "architecture",
         (f"{report['architecture']}, {report['word_size']} bit, {report['byte_order']}-endian"),
     )
-    yield "loadable here", f"no: {report['defect']}" if report["defect"] else "yes"
+    faults = [report["defect"]] if report["defect"] else report["missing"]
+    yield "loadable here", f"no: {', '.join(faults)}" if faults else "yes"
     yield "language", report["language"] or _UNKNOWN
     yield "toolchain", report["toolchain"] or _UNKNOWN
     yield "build id", report["build_id"] or "none"
