@@ -8,7 +8,7 @@ import signal
 
 from nativeplug._dl import ffi, lib
 
-_SECONDS = 10  # before a child is said to hang
+_SECONDS = 10  # of the processor, or twenty times as many, before a child is said to hang
 _NOT_LOADED = 1
 _DEATHS = signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL
 _ASSERTED = 127  # how the dynamic loader ends a process (elf/dl-error-skeleton.c, assert)
@@ -35,7 +35,8 @@ def load(data: bytes) -> str:
 
 
 def _be_child(data: bytes) -> None:
-    signal.alarm(_SECONDS)
+    signal.alarm(20 * _SECONDS)
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     for number in _DEATHS:  # a sanitizer would have a say otherwise
         signal.signal(number, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -262,7 +262,7 @@ class TestFork:
         def in_child(work):
             child = os.fork()
             if not child:
-                signal.alarm(20)
+                signal.alarm(200)
                 sys.exit(not work())
             return os.waitpid(child, 0)[1]
     """
@@ -310,7 +310,7 @@ class TestFork:
             started.wait()
             child = os.fork()
             if not child:
-                signal.alarm(20)
+                signal.alarm(200)
                 return "in the child"
             print(os.waitpid(child, 0)[1], flush=True)
             os._exit(0)

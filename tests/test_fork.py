@@ -12,7 +12,7 @@ from samples import GATED_CONSTRUCTOR_DECLARED
 from support import BuildC, Compile, CPlugin, RunPython, load_generation
 from versions import FORKING
 
-# Forks, works in the child within 20 seconds, and prints what it says and how it ended.
+# Forks, works in the child within 200 seconds, and prints what it says and how it ended.
 PRELUDE = """
         import os, signal, sys, threading, traceback, warnings, nativeplug
         warnings.simplefilter("ignore", DeprecationWarning)  # of fork() in a process with threads
@@ -21,7 +21,7 @@ PRELUDE = """
             sys.stdout.flush()
             child = os.fork()
             if not child:
-                signal.alarm(20)
+                signal.alarm(200)
                 try:
                     print(work(), flush=True)
                 except BaseException:

@@ -159,7 +159,7 @@ class TestPlace:
             with ledger._opened() as directory:
                 staying = os.fork()
                 if staying == 0:
-                    signal.alarm(30)
+                    signal.alarm(200)
                     signal.pause()
                 leaving = os.fork()
                 if leaving:
