@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -326,9 +325,3 @@ class TestFork:
         print(in_child(lambda: cache.discard(value) is None), cache.peek("done") is value)
         """
         assert "0 True" == self.run(run_python, code)
-
-
-def test_no_threads_left() -> None:
-    """The tests above leave no thread behind."""
-    assert os.getpid() == threading.main_thread().native_id
-    assert 1 == threading.active_count()
