@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import nativeplug
+from gates import Gate
 from nativeplug import DeclarationError, FormatError, OpenError
 from nativeplug.load.content import FileChangedError, read_file
-from samples import EIGHT, NUMBER, SEVEN
+from samples import EIGHT, GATED_CONSTRUCTOR_DECLARED, NUMBER, SEVEN
 from support import BuildC, CPlugin, RunPython
 
 
@@ -202,9 +203,12 @@ class TestRefusals:
         with pytest.raises(TypeError, match="expected str"):
             nativeplug.open(path)  # type: ignore[call-overload]
 
-    def test_wrong_declarations_load_nothing(self, slow: Callable[[int], Path]) -> None:
+    def test_wrong_declarations_load_nothing(self, gated: tuple[Path, Gate]) -> None:
         """A mistake in the declarations is found before any of the plugin's code runs."""
-        path = slow(0)
+        path, gate = gated
+        gate.open()
         with pytest.raises(DeclarationError):
             nativeplug.open(path, "int constructed(")
         assert not (path.parent / "log").exists()
+        assert 1 == nativeplug.open(path, GATED_CONSTRUCTOR_DECLARED).constructed()
+        assert (path.parent / "log").exists()
