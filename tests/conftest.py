@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ import pytest
 
 import building
 import nativeplug
-from following import SETTLE, Calls, Follow, threads, wait_until_watched
+from following import SETTLE, Calls, Follow, wait_until_nothing_follows
 from gates import PATIENCE, Gate
 from nativeplug import programs
-from nativeplug.update.follow import Follower
+from nativeplug.update.follow import Follower, Observer
 from samples import (
     GATED_CONSTRUCTOR,
     MORE_VARIABLES,
@@ -258,28 +259,26 @@ def calls() -> Calls:
 
 @pytest.fixture
 def follow(calls: Calls) -> Iterator[Follow]:
-    """Give a function that starts a follower; it is stopped after the test."""
+    """Give a function that starts a follower, which is done with the file that it finds first."""
     made: list[Follower] = []
 
-    def start(
-        path: Path | str,
-        changed: Callable[[], None] = calls,
-        *,
-        seen: Callable[[], None] | None = None,
-        settle: float = SETTLE,
-        watched: bool = True,
-    ) -> Follower:
-        made.append(Follower(str(path), changed, seen=seen, settle=settle))
+    def start(path: Path | str, changed: Callable[[], bool] = calls) -> Follower:
+        found = threading.Event()
+        function: Callable[[], object] = found.set
+
+        def call() -> bool:
+            return function() is not False
+
+        made.append(Follower(Observer(str(path), call, settle=SETTLE)))
         made[-1].start()
-        if watched:
-            wait_until_watched()
+        assert found.wait(PATIENCE)
+        function = changed
         return made[-1]
 
     yield start
     for follower in made:
         follower.stop()
-    assert [] == threads()
-    wait_until_watched(expected=False)
+    wait_until_nothing_follows()
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -156,3 +158,87 @@ class TestReading:
             content.read_file(str(path))
         assert errno.EACCES == caught.value.errno
         assert count == descriptors()
+
+
+class TestFinished:
+    """A file that is finished is read; of others it is said why they are not."""
+
+    @pytest.fixture
+    def plugin(self, elf_bytes: bytes, tmp_path: Path) -> Path:
+        """Give a whole plugin."""
+        path = tmp_path / "plugin.so"
+        path.write_bytes(elf_bytes)
+        return path
+
+    def test_finished(self, plugin: Path) -> None:
+        """What is read is what `read_file` reads."""
+        assert content.read_file(str(plugin)) == content.read_finished(str(plugin))
+
+    def test_writer(self, plugin: Path) -> None:
+        """A file that somebody has open for writing is not finished, though nothing is missing."""
+        with plugin.open("r+b"):
+            assert ("somebody has it open for writing", True) == unfinished(plugin)
+        content.read_finished(str(plugin))
+
+    def test_untold(self, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where nobody tells of writers, a file is not finished before it has rested."""
+        monkeypatch.setattr(content, "find_writer", lambda _descriptor: None)
+        now = plugin.stat().st_ctime_ns
+        monkeypatch.setattr(time, "time_ns", lambda: now + 10**9 - 1)
+        reason = "it is new, and whether somebody has it open for writing cannot be found out"
+        assert (reason, True) == unfinished(plugin)
+        monkeypatch.setattr(time, "time_ns", lambda: now + 10**9)
+        content.read_finished(str(plugin))
+
+    def test_change_while_reading(self, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that is written while it is read will be finished."""
+        read = content._read
+
+        def write(descriptor: int, size: int) -> bytes:
+            plugin.write_bytes(b"other")
+            return read(descriptor, size)
+
+        monkeypatch.setattr(content, "_read", write)
+        assert ("it was written while it was read", True) == unfinished(plugin)
+
+    def test_cut(self, plugin: Path, elf_bytes: bytes) -> None:
+        """A part of a plugin is not finished before it changes."""
+        plugin.write_bytes(elf_bytes[:-1])
+        reason, passes = unfinished(plugin)
+        assert reason.startswith("truncated: the section headers end at byte ")
+        assert not passes
+
+    @pytest.mark.parametrize("number", [errno.ENOENT, errno.EISDIR])
+    def test_unreadable(self, tmp_path: Path, number: int) -> None:
+        """What cannot be read is not finished."""
+        path = tmp_path / "missing.so" if number == errno.ENOENT else tmp_path
+        assert (os.strerror(number), False) == unfinished(path)
+
+    @pytest.mark.parametrize(
+        "form", ["{}  plugin.so\n", "{} *plugin.so\n", "{}"], ids=["text", "binary", "alone"]
+    )
+    @pytest.mark.parametrize("case", [str.lower, str.upper], ids=["lower", "upper"])
+    def test_hash_beside(self, plugin: Path, form: str, case: Callable[[str], str]) -> None:
+        """A hash beside it decides, whoever writes the file."""
+        data = plugin.read_bytes()
+        beside = plugin.with_name("plugin.so.sha256")
+        beside.write_text(form.format(case(hashlib.sha256(data).hexdigest())))
+        with plugin.open("r+b"):
+            assert data == content.read_finished(str(plugin)).data
+        plugin.write_bytes(data + b"x")
+        assert (f"its SHA-256 is not the one in '{beside}'", False) == unfinished(plugin)
+
+    @pytest.mark.parametrize(
+        "text", [b"", b"no hash", b"\xff" * 64], ids=["empty", "text", "bytes"]
+    )
+    def test_no_hash_beside(self, plugin: Path, text: bytes) -> None:
+        """What is no hash is no file's."""
+        plugin.with_name("plugin.so.sha256").write_bytes(text)
+        assert "its SHA-256 is not the one in " in unfinished(plugin)[0]
+
+
+def unfinished(path: Path) -> tuple[str, bool]:
+    """Return why a file is not finished, and whether that passes."""
+    with pytest.raises(content.UnfinishedError) as caught:
+        content.read_finished(str(path))
+    return caught.value.reason, caught.value.passes

@@ -6,10 +6,11 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nativeplug.load import dynamic, elf, layout, structure
+from nativeplug.load import dynamic, elf, layout, sections, structure
 from nativeplug.load.searches import Searches
 from support import (
     E_MACHINE,
@@ -207,9 +208,32 @@ class TestFindDefect:
                 damaged = patched(elf_bytes, offset, "B", value)
                 elf.find_defect(damaged)
                 elf.is_go(damaged)
-                elf.is_unfinished(damaged)
+                elf.find_unwritten(damaged)
                 dynamic.read(damaged)
                 Searches.of(damaged)
+
+
+@pytest.fixture(scope="module")
+def many_pages(compile_c: Compile) -> bytes:
+    """Give a plugin with pages of everything."""
+    names = [f"function_{number}" for number in range(2000)]
+    lines = [f"int {name}(void) {{ return {number}; }}" for number, name in enumerate(names)]
+    return compile_c(
+        "int data[9000] = {1}; const int constants[9000] = {1};"
+        + "\n".join(lines)
+        + f"int (*table[])(void) = {{{', '.join(names)}}};"
+    ).read_bytes()
+
+
+class Counted(bytes):
+    """Bytes that note how many of them are searched."""
+
+    searched = 0
+
+    def find(self, what: Any, start: Any = 0, end: Any = None) -> int:
+        """Take note."""
+        self.searched += end - start
+        return super().find(what, start, end)
 
 
 class TestUnfinished:
@@ -218,20 +242,51 @@ class TestUnfinished:
     def test_finished(self, elf_bytes: bytes) -> None:
         """A plugin is not, nor is anything that will never be one."""
         for data in (elf_bytes, b"text", b"#!/bin/sh\n", patched(elf_bytes, E_MACHINE, "<H", 8)):
-            assert not elf.is_unfinished(data)
+            assert elf.find_unwritten(data) is None
 
     def test_cut(self, elf_bytes: bytes) -> None:
         """A part of a plugin is, down to nothing."""
         data = elf_bytes[: len(elf_bytes) // 2]
-        assert all(elf.is_unfinished(data[:length]) for length in range(0, len(data), 64))
+        assert all(elf.find_unwritten(data[:length]) for length in range(0, len(data), 64))
 
     def test_room_made_before(self, elf_bytes: bytes) -> None:
         """So is one that has its final size before it has its bytes."""
         for length in range(0, len(elf_bytes) - 64, 512):
             data = elf_bytes[:length] + bytes(len(elf_bytes) - length)
-            assert elf.is_unfinished(data), words(data)
+            assert elf.find_unwritten(data), words(data)
         damaged = elf_bytes[:2048] + bytes(len(elf_bytes) - 2048)
         assert words(damaged).endswith(" (an unfinished copy?)")
+
+    @pytest.mark.parametrize("section", [".text", ".dynsym", ".dynstr", ".rela.dyn", ".symtab"])
+    def test_piece_is_missing(self, many_pages: bytes, section: str) -> None:
+        """So is one in whose code, symbols, names or relocations a page is still missing."""
+        found = sections.find(many_pages, section)
+        assert found is not None
+        page = -(-found.offset // 4096) * 4096
+        assert page + 4096 <= found.end
+        data = many_pages[:page] + bytes(4096) + many_pages[page + 4096 :]
+        defect = elf.find_unwritten(data)
+        assert defect is not None
+        assert page - 64 < (defect.offset or 0) <= page  # there are zeros before the page, too
+        assert f"a piece at byte {defect.offset} is missing" == defect.text
+
+    def test_zeros_in_data(self, many_pages: bytes) -> None:
+        """Data may have any number of zeros, written or not."""
+        for name in (".data", ".rodata"):
+            found = sections.find(many_pages, name)
+            assert found is not None
+            assert bytes(8192) in many_pages[found.offset : found.end]
+        assert elf.find_unwritten(many_pages) is None
+
+    def test_overlapping_sections(self, elf_bytes: bytes) -> None:
+        """Sections that lie over each other are searched once, however many there are."""
+        table, text = sections.Table.of(elf_bytes), sections.find(elf_bytes, ".text")
+        assert table is not None
+        assert text is not None
+        header, count = table.layout.pack(*text), 0xF000
+        data = Counted(patched(elf_bytes[: table.offset] + header * count, E_SHNUM, "<H", count))
+        assert elf.find_unwritten(data) is None
+        assert text.size == data.searched
 
     def test_section_headers_come_last(self, elf_bytes: bytes) -> None:
         """A file that the dynamic loader would take, but lacks its last bytes, is unfinished."""
@@ -253,13 +308,13 @@ class TestUnfinished:
     @pytest.mark.parametrize("field", [(E_SHOFF, "<Q"), (E_SHNUM, "<H")])
     def test_without_sections(self, elf_bytes: bytes, field: tuple[int, str]) -> None:
         """A file that has no section headers needs none."""
-        assert not elf.is_unfinished(patched(elf_bytes, *field, 0))
+        assert elf.find_unwritten(patched(elf_bytes, *field, 0)) is None
 
     def test_damaged(self, elf_bytes: bytes) -> None:
         """A file that is all there, and damaged, is not unfinished."""
         damaged = patched(elf_bytes, 12, "B", 9)
         assert "damaged: the ELF header's padding is not zero (byte 0x8)" == words(damaged)
-        assert not elf.is_unfinished(damaged)
+        assert elf.find_unwritten(damaged) is None
 
 
 class TestIsGo:

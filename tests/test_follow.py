@@ -1,19 +1,16 @@
-"""Following a file: what is noticed, and when."""
+"""Following a file: what is noticed, and when; by a clock that the test sets."""
 
 from __future__ import annotations
 
 import os
-import queue
 import shutil
-import statistics
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from following import PATIENCE, Calls, Follow, link, put
+from following import SETTLE, Looks, let_clock_tick, link, put
+from nativeplug.update.follow import Observer
 
 
 def recreate(path: Path) -> None:
@@ -55,120 +52,123 @@ class TestChange:
     """Another file is noticed, once, however it came there."""
 
     @pytest.mark.parametrize("change", WAYS, ids=NAMES.split())
-    def test_ways(
-        self, follow: Follow, calls: Calls, followed: Path, change: Callable[[Path], object]
-    ) -> None:
+    def test_ways(self, followed: Path, change: Callable[[Path], object]) -> None:
         """Each way to change or replace a file is noticed."""
-        follow(followed)
+        looks = Looks(followed)
+        let_clock_tick(followed)
         change(followed)
-        calls.next()
-        assert 0 == calls.more()
+        assert 1 == looks.settle()
+        assert 0 == looks.settle()
 
-    def test_again(self, follow: Follow, calls: Calls, followed: Path) -> None:
+    def test_again(self, followed: Path) -> None:
         """Each change is noticed, not only the first."""
-        follow(followed)
+        looks = Looks(followed)
         for change in WAYS[:6]:
+            let_clock_tick(followed)
             change(followed)
-            calls.next()
-        assert 0 == calls.more()
+            assert 1 == looks.settle()
 
-    def test_linked_file(
-        self, follow: Follow, calls: Calls, followed: Path, tmp_path: Path
-    ) -> None:
+    def test_linked_file(self, followed: Path, tmp_path: Path) -> None:
         """A symbolic link's target counts, and so does where it leads."""
         place = tmp_path / "plugin.so"
         link(place, followed)
-        follow(place)
+        looks = Looks(place)
         put(followed, "2")
-        calls.next()
+        assert 1 == looks.settle()
         other = tmp_path / "other.so"
         other.write_text("1")
         link(place, other)
-        calls.next()
+        assert 1 == looks.settle()
         put(followed, "3")
-        assert 0 == calls.more()
+        assert 0 == looks.settle()
 
-    def test_linked_directory(
-        self, follow: Follow, calls: Calls, followed: Path, tmp_path: Path
-    ) -> None:
+    def test_linked_directory(self, followed: Path, tmp_path: Path) -> None:
         """The link may be a directory above, which leads to another version."""
         link(tmp_path / "current", followed.parent)
-        follow(tmp_path / "current" / followed.name)
+        looks = Looks(tmp_path / "current" / followed.name)
         second = tmp_path / "v2"
         second.mkdir()
         (second / followed.name).write_text("2")
         link(tmp_path / "current", second)
-        calls.next()
+        assert 1 == looks.settle()
         put(second / followed.name, "3")
-        calls.next()
-        assert 0 == calls.more()
+        assert 1 == looks.settle()
 
-    def test_relative(
-        self, follow: Follow, calls: Calls, followed: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A relative path means what it did when the follower was made."""
+    def test_relative(self, followed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A relative path means what it did when the observer was made."""
         monkeypatch.chdir(followed.parent)
-        follow(followed.name)
+        looks = Looks(followed.name)
         monkeypatch.chdir("/")
         put(followed, "2")
-        calls.next()
+        assert 1 == looks.settle()
 
-    def test_after_start(self, follow: Follow, calls: Calls, followed: Path) -> None:
-        """What was before the start does not count; what comes right after it does."""
-        put(followed, "2")
-        follower = follow(followed, watched=False)
-        assert 0 == calls.more()
-        follower.stop()
-        put(followed, "3")
-        follower.start()
-        put(followed, "4")
-        calls.next()
-        assert 0 == calls.more()
-
-    def test_missing(self, follow: Follow, calls: Calls, followed: Path) -> None:
+    def test_missing(self, followed: Path) -> None:
         """Nothing is called while there is no file, but once it is back."""
-        follow(followed)
+        looks = Looks(followed)
+        let_clock_tick(followed)
         followed.unlink()
-        assert 0 == calls.more()
+        assert 0 == looks.settle()
         followed.write_text("1")
-        calls.next()
-        assert 0 == calls.more()
+        assert 1 == looks.settle()
 
-    def test_back(self, follow: Follow, calls: Calls, followed: Path) -> None:
+    def test_missing_at_first(self, followed: Path) -> None:
+        """A file that was not there at first may come, and counts."""
+        contents: list[str] = []
+
+        def changed() -> bool:
+            contents.append(followed.read_text())
+            return True
+
+        followed.rename(followed.with_suffix(".later"))
+        observer = Observer(str(followed), changed, settle=SETTLE)
+        assert [False, False] == [observer.look(0), observer.look(1)]
+        followed.with_suffix(".later").rename(followed)
+        assert [True, False] == [observer.look(2), observer.look(3)]
+        assert ["1"] == contents
+
+    def test_back(self, followed: Path) -> None:
         """A file that was out of sight, and is the same, is no other."""
-        follow(followed)
+        looks = Looks(followed)
         hidden = followed.parent.with_name("hidden")
         followed.parent.rename(hidden)
-        assert 0 == calls.more()
+        assert 0 == looks.settle()
         hidden.rename(followed.parent)
-        assert 0 == calls.more()
+        assert 0 == looks.settle()
 
-    def test_others(self, follow: Follow, calls: Calls, followed: Path) -> None:
-        """What happens to other files of the directory is of no concern."""
-        follow(followed)
-        for number in range(1000):
-            (followed.parent / str(number)).touch()
-        assert 0 == calls.more()
-        put(followed, "2")
-        calls.next()
+    def test_others(self, followed: Path) -> None:
+        """Other files of the directory are of no concern."""
+        looks = Looks(followed)
+        followed.with_suffix(".h").touch()
+        assert 0 == looks.settle()
+
+    def test_beside(self, followed: Path) -> None:
+        """A second file may count as well: that it comes, changes and goes."""
+        beside = followed.with_name("plugin.so.sha256")
+        looks = Looks(followed, beside=".sha256")
+        for _ in range(2):
+            put(beside, "1")
+            assert 1 == looks.settle()
+        beside.unlink()
+        assert 1 == looks.settle()
 
 
 class TestSettling:
-    """A file that is being written is left alone."""
+    """A file that changes is left alone."""
 
-    def test_half_written(self, follow: Follow, calls: Calls, followed: Path) -> None:
-        """There is one call, after the writer's end."""
-        follow(followed, settle=0.1)
+    def test_pieces(self, followed: Path) -> None:
+        """There is one call, after the last change, however long they take together."""
+        looks = Looks(followed)
         with followed.open("w") as stream:
             for _ in range(10):
-                last = time.monotonic()
                 stream.write("piece")
                 stream.flush()
-                time.sleep(0.03)
-        assert 0.1 <= calls.next() - last
-        assert 0 == calls.more()
+                assert looks.look(SETTLE * 0.9)
+        assert looks.look(SETTLE * 0.9)
+        assert 1 == looks.calls
+        assert not looks.look(SETTLE * 0.1)
+        assert 2 == looks.calls
 
-    def test_seen(self, follow: Follow, calls: Calls, followed: Path) -> None:
+    def test_seen(self, followed: Path) -> None:
         """While it settles, each change is seen once, also one that comes meanwhile."""
         seen: list[str] = []
 
@@ -178,110 +178,54 @@ class TestSettling:
                 put(followed, "3")
             raise OSError("what is wrong is told later")
 
-        follow(followed, seen=see)
+        looks = Looks(followed, seen=see)
+        assert [] == seen  # the first one does not count
         put(followed, "2")
-        calls.next()
+        assert looks.look()
+        assert looks.look(SETTLE)
+        assert looks.look()
+        assert 1 == looks.settle()
         assert ["2", "3"] == seen
-        assert 0 == calls.more()
-
-    def test_latency(self, follow: Follow, calls: Calls, followed: Path) -> None:
-        """The call comes soon after that."""
-        follow(followed, settle=0.1)
-        delays = []
-        for number in range(3):
-            time.sleep(0.02)  # until it waits again
-            placed = time.monotonic()
-            put(followed, str(number))
-            delays.append(calls.next() - placed)
-        assert 0.1 <= min(delays)
-        assert statistics.median(delays) <= 0.2, delays  # here 0.12; others use the machine too
-
-    def test_idle(self, follow: Follow, calls: Calls, followed: Path) -> None:
-        """Waiting takes next to no time of the processor."""
-        follow(followed)
-        before = time.process_time()
-        assert 0 == calls.more(0.3)
-        assert time.process_time() - before < 0.03  # here 0.002
 
 
 class TestChanged:
-    """The function that is called may take its time, fail, and stop the follower."""
+    """The function that is called may not be done, change the file, and fail."""
 
-    def test_thread(self, follow: Follow, followed: Path) -> None:
-        """It is called in the follower's own thread."""
-        names: queue.Queue[str] = queue.Queue()
-        follow(followed, lambda: names.put(threading.current_thread().name))
+    def test_not_done(self, followed: Path) -> None:
+        """It is called again, though the file is the same, until nothing remains to be done."""
+        answers = [True, False, False]
+        looks = Looks(followed, answers.pop)
         put(followed, "2")
-        assert "nativeplug-follow plugin.so" == names.get(timeout=PATIENCE)
+        assert 1 == looks.settle()
+        assert [False, False] == [looks.look(), looks.look()]
+        assert [] == answers
+        assert 0 == looks.settle()
 
-    def test_change_meanwhile(self, follow: Follow, calls: Calls, followed: Path) -> None:
+    def test_change_meanwhile(self, followed: Path) -> None:
         """A change that comes while it runs is seen afterwards."""
 
-        def changed() -> None:
+        def changed() -> bool:
             if followed.read_text() == "2":
                 put(followed, "3")
-            calls()
+            return True
 
-        follow(followed, changed)
+        looks = Looks(followed, changed)
         put(followed, "2")
-        calls.next()
-        calls.next()
-        assert 0 == calls.more()
+        assert [1, 1, 0] == [looks.settle(), looks.settle(), looks.settle()]
 
-    def test_error(
-        self, follow: Follow, calls: Calls, followed: Path, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_error(self, followed: Path, caplog: pytest.LogCaptureFixture) -> None:
         """What it raises is logged, and the next change is noticed."""
 
-        def changed() -> None:
-            calls()
+        def changed() -> bool:
             raise OSError("no such luck")
 
-        follow(followed, changed)
+        looks = Looks(followed, changed)
         put(followed, "2")
-        calls.next()
+        assert [1, 0] == [looks.settle(), looks.settle()]
         put(followed, "3")
-        calls.next()
-        first = caplog.records[0]
+        assert 1 == looks.settle()
         message = f"cannot take up the change of plugin '{followed}'"
-        assert ("nativeplug.follow", "ERROR", message) == (
-            first.name,
-            first.levelname,
-            first.getMessage(),
-        )
+        assert [("nativeplug.follow", "ERROR", message)] * 2 == [
+            (record.name, record.levelname, record.getMessage()) for record in caplog.records
+        ]
         assert "OSError: no such luck" in caplog.text
-
-    def test_stops(self, follow: Follow, calls: Calls, followed: Path) -> None:
-        """It may stop the follower, which waits for nothing then."""
-
-        def changed() -> None:
-            follower.stop()
-            calls()
-
-        follower = follow(followed, changed)
-        put(followed, "2")
-        calls.next()
-        assert not follower.running
-        put(followed, "3")
-        assert 0 == calls.more()
-
-    def test_not_twice_at_once(self, follow: Follow, calls: Calls, followed: Path) -> None:
-        """A follower that was started anew waits for the call that is under way."""
-        go_on = threading.Event()
-
-        def changed() -> None:
-            calls()
-            assert go_on.wait(PATIENCE)
-
-        follower = follow(followed, changed)
-        put(followed, "2")
-        calls.next()
-        started = time.monotonic()
-        follower.stop(timeout=0.05)
-        assert 0.05 <= time.monotonic() - started
-        assert not follower.running
-        follower.start()
-        put(followed, "3")
-        assert 0 == calls.more()
-        go_on.set()
-        calls.next()

@@ -42,6 +42,7 @@ class Traffic:
         self.stopping.set()
         for caller in self._callers:
             caller.join(PATIENCE)
+            assert not caller.is_alive(), "a call does not return"
 
     @property
     def calls(self) -> int:

@@ -8,6 +8,7 @@ hashed without it, and never copied.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from nativeplug.load import dynamic, elf
 from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.key import FileKey, cannot_open, file_key
 from nativeplug.load.structure import Defect
+from nativeplug.load.writers import find_writer
 
 # Not to wait for a writer, where the path has become a pipe.
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -25,12 +27,35 @@ _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 # The kernel's clock for a file's times goes in steps of up to 10 ms (CONFIG_HZ=100).
 _CLOCK_STEP_NS: Final = 20_000_000
 
+# For how long a file must not have changed if the kernel does not say whether somebody writes it:
+# longer than writers pause.
+_UNTOLD_NS: Final = 1_000_000_000
+
+#: What the name of a file with the hash of another one ends in.
+SUFFIX: Final = ".sha256"
+_HASH_SIZE: Final = 64
+
 # What is read at once of a file that gives no size, as in /proc.
 _CHUNK: Final = 1 << 16
 
 
 class FileChangedError(Exception):
     """The file is not the one that was asked for any more; ask again."""
+
+
+class UnfinishedError(Exception):
+    """
+    The file is still being written, or looks like it.
+
+    Attributes:
+        reason: Why it is not taken for a finished one.
+        passes: Whether it may be finished without a change that stat(2) shows: ask again.
+    """
+
+    def __init__(self, reason: str, *, passes: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.passes = passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,35 +126,89 @@ def read_file(path: str) -> Content:
         FileChangedError: It was written while it was read.
     """
     try:
-        file_key(path)
-        descriptor = os.open(path, _READ)
-        try:
-            return _read_settled(path, descriptor)
-        finally:
-            os.close(descriptor)
+        return _read_file(path, check_writers=False)
     except (OSError, ValueError) as error:
         raise cannot_open(path, error) from None
 
 
-def _read_settled(path: str, descriptor: int) -> Content:
+def read_finished(path: str) -> Content:
+    """
+    Read a file as `read_file` does, if nobody is writing it and it looks whole.
+
+    A file ``PATH.sha256`` beside it, as sha256sum(1) writes it, decides if there is one.
+
+    Raises:
+        UnfinishedError: It is not finished, or cannot be read.
+    """
+    told = _read_told_hash(path)
+    try:
+        content = _read_file(path, check_writers=told is None)
+    except (OSError, ValueError) as error:
+        raise UnfinishedError(getattr(error, "strerror", None) or str(error)) from None
+    except FileChangedError:
+        raise UnfinishedError("it was written while it was read", passes=True) from None
+    if told is None:
+        defect = elf.find_unwritten(content.data)
+        if defect is not None:
+            raise UnfinishedError(defect.text)
+    elif told != content.sha256:
+        raise UnfinishedError(f"its SHA-256 is not the one in {path + SUFFIX!r}")
+    return content
+
+
+def _read_file(path: str, *, check_writers: bool) -> Content:
     import hashlib  # brings OpenSSL
 
-    key = file_key(descriptor)
-    _let_settle(key)
-    data = _read(descriptor, key.size)
-    place = Place.of(descriptor)
-    if file_key(descriptor) != key:
-        raise FileChangedError
-    return Content(path, key, data, hashlib.sha256(data).hexdigest(), place)
+    file_key(path)
+    descriptor = os.open(path, _READ)
+    try:
+        key = file_key(descriptor)
+        _let_settle(key)
+        # Before it is read: whoever opens it for writing later leaves a trace in its times.
+        if check_writers:
+            _check_writers(descriptor, key)
+        data = _read(descriptor, key.size)
+        place = Place.of(descriptor)
+        if file_key(descriptor) != key:
+            raise FileChangedError
+        return Content(path, key, data, hashlib.sha256(data).hexdigest(), place)
+    finally:
+        os.close(descriptor)
+
+
+def _check_writers(descriptor: int, key: FileKey) -> None:
+    """Refuse a file that somebody writes, or may be writing."""
+    writer = find_writer(descriptor)
+    if writer:
+        raise UnfinishedError("somebody has it open for writing", passes=True)
+    if writer is None and _age(key) < _UNTOLD_NS:
+        reason = "it is new, and whether somebody has it open for writing cannot be found out"
+        raise UnfinishedError(reason, passes=True)
+
+
+def _read_told_hash(path: str) -> str | None:
+    """Return the first word of the file with the hash; None if there is no such file."""
+    try:
+        with open(path + SUFFIX, "rb") as file:
+            start = file.read(_HASH_SIZE)
+    except OSError:
+        return None
+    return start.decode("ascii", "replace").lower()
 
 
 def _let_settle(key: FileKey) -> None:
     """Wait until a further change would show in the file's times; see *_CLOCK_STEP_NS*."""
+    age = _age(key)
+    if age < _CLOCK_STEP_NS:
+        time.sleep((_CLOCK_STEP_NS - age) / 1e9)
+
+
+def _age(key: FileKey) -> float:
+    """Return for how many nanoseconds a file has not changed, as its times tell."""
     now = time.time_ns()
     # File systems without the one time may have the other; times of the future say nothing.
-    young = [age for age in (now - key.mtime_ns, now - key.ctime_ns) if 0 <= age < _CLOCK_STEP_NS]
-    if young:
-        time.sleep((_CLOCK_STEP_NS - min(young)) / 1e9)
+    ages = [age for age in (now - key.mtime_ns, now - key.ctime_ns) if age >= 0]
+    return min(ages, default=math.inf)
 
 
 def _read(descriptor: int, size: int) -> bytes:

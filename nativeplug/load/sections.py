@@ -17,8 +17,8 @@ from nativeplug.load.layout import Target
 if TYPE_CHECKING:
     from nativeplug.load.layout import Bytes
 
-SHT_NOBITS = 8
-SHF_ALLOC, SHF_COMPRESSED = 0x2, 0x800
+SHT_SYMTAB, SHT_STRTAB, SHT_RELA, SHT_NOBITS, SHT_DYNSYM = 2, 3, 4, 8, 11
+SHF_ALLOC, SHF_EXECINSTR, SHF_COMPRESSED = 0x2, 0x4, 0x800
 
 _TABLE = {32: "32xI10xHHH", 64: "40xQ10xHHH"}
 _SECTION = {32: "IIIIIIIIII", 64: "IIQQQQIIQQ"}

@@ -102,10 +102,17 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         return self._take_up(asked=True)
 
     def _take_up(
-        self, *, asked: bool, demands: Demands = UNSAID, admit: Admit = admit_all
+        self,
+        *,
+        asked: bool,
+        finished: bool = False,
+        demands: Demands = UNSAID,
+        admit: Admit = admit_all,
     ) -> Outcome:
         """Update, also without being asked: then a version that was left is not taken up again."""
-        outcome = self._updates.update(self, asked=asked, demands=demands, admit=admit)
+        outcome = self._updates.update(
+            self, asked=asked, finished=finished, demands=demands, admit=admit
+        )
         files.note(self)
         return outcome
 
@@ -148,10 +155,11 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         """
         Update the plugin by itself, in a thread, whenever its file has changed and has settled.
 
-        What has changed before is taken up at once. What happens is logged
-        ("nativeplug.follow"). Following ends with `unfollow` and when
-        the plugin is closed; a child process follows nothing. Safe to call from several
-        threads; a plugin is followed once.
+        A change from before is taken up, too. A file that somebody has open for writing, or that
+        looks half-written, is waited for (see docs/updates.md). What happens is logged
+        ("nativeplug.follow"). Following ends with `unfollow` and when the plugin is closed; a
+        child process follows nothing. Safe to call from several threads; a plugin is followed
+        once.
 
         Args:
             on_update: Called after each such update with the plugin and None, and with the

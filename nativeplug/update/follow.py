@@ -1,9 +1,9 @@
 """
-Following a file: a thread that says when another one stands in its place, and is complete.
+Following a file: a thread that says when another one stands in its place, and has settled.
 
-What counts is what stat(2) says. Events of the directory only say when to ask, and it is
-asked once a second without any: inotify(7) sees neither what other machines do to a network
-file system nor that a symbolic link on the way to the directory leads elsewhere.
+What counts is what stat(2) says, which is asked ten times a second. Events of the directory
+only make that sooner: inotify(7) sees neither what other machines do to a network file system
+nor that a symbolic link on the way to the directory leads elsewhere.
 """
 
 from __future__ import annotations
@@ -13,19 +13,17 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from nativeplug.directories import absolute
 from nativeplug.errors import UpdateError
 from nativeplug.load.key import real_path
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from watchfiles._rust_notify import RustNotify
-
-#: How often to look, in seconds: for events or while a file settles; where nothing can be
-#: watched; and where all is quiet.
-_STEP, _POLL, _QUIET = 0.01, 0.1, 1.0
+#: How often to look, in seconds: while a file settles, or for events; and otherwise.
+_STEP, _POLL = 0.01, 0.1
+#: After how many looks without events to try for some again.
+_RETRY = 10
 #: For how long a file must not have changed, in seconds. With what the probe of the new version
 #: takes, some 15 ms, its first call is to come within 150 ms, also on a busy machine.
 _SETTLE = 0.05
@@ -36,48 +34,129 @@ _log = logging.getLogger("nativeplug.follow")
 # Reentrant: a signal handler may start and stop, too.
 _lock = threading.RLock()
 _exiting = threading.Event()
+#: What runs in this process.
+_watches: set[_Watch] = set()
 
 _Mark = tuple[int, ...]
 
 
-class Follower:
+class Observer:
     """
     Calls functions when a file is seen to be another, and once it has settled.
 
-    Safe to use from several threads, and after fork(): in the child nothing is followed until
-    it is started there. The file may be replaced in any way, and may be missing meanwhile.
+    Has no thread and no clock. The file may be replaced in any way, and may be missing meanwhile.
     """
 
     def __init__(
         self,
         path: str,
-        changed: Callable[[], None],
+        changed: Callable[[], bool],
         *,
         seen: Callable[[], None] | None = None,
+        beside: str | None = None,
         settle: float = _SETTLE,
     ) -> None:
+        """
+        Observe a file; relative to the working directory of now.
+
+        Args:
+            path: The file.
+            changed: What to call, also for the file that is found first; returns whether nothing
+                remains to be done until the file changes again. Otherwise it is called again.
+                An error that it raises is logged, and nothing remains to be done.
+            seen: What to call before, after each change but the first, while the file settles: it
+                may be half written. An error that it raises is logged.
+            beside: What the name of a second file begins with the name of this one and ends in,
+                and whose changes are changes of this one.
+            settle: For how many seconds the file must not have changed before.
+        """
+        self.path = path
+        self._changed = changed
+        self._seen = seen
+        self._settle = settle
+        self._file = absolute(path)
+        self._beside = beside
+        self._found: _Mark | None = None
+        self._done: _Mark | None = None
+        self._since = 0.0
+
+    @property
+    def files(self) -> set[str]:
+        """The paths at which events matter: the file's own, and where links from there lead to."""
+        files = {self._file, real_path(self._file)}
+        return files if self._beside is None else files | {self._file + self._beside}
+
+    def look(self, now: float) -> bool:
+        """
+        Look at the file once.
+
+        Args:
+            now: The time, in seconds since whenever.
+
+        Returns:
+            Whether the file is settling, so that it should be looked at again soon.
+        """
+        found = self._mark()
+        is_new = found != self._found
+        if is_new:
+            self._found, self._since = found, now
+        if found is None or found == self._done:
+            return False
+        if is_new and self._seen is not None and self._done is not None:
+            self._call(self._seen)
+        if now - self._since < self._settle:
+            return True
+        if self._call(self._changed):
+            self._done = found
+        return False
+
+    def _call(self, function: Callable[[], Any]) -> Any:
+        try:
+            return function()
+        except Exception:  # noqa: BLE001 - the next change may fare better
+            _log.exception("cannot take up the change of plugin %r", self.path)
+            return True
+
+    def _mark(self) -> _Mark | None:
+        """Return what tells the file from others, and from itself before; None if it is missing."""
+        mark = _mark_of(self._file)
+        if mark is None or self._beside is None:
+            return mark
+        return *mark, *(_mark_of(self._file + self._beside) or ())
+
+
+def _mark_of(file: str) -> _Mark | None:
+    try:
+        status = os.stat(file)
+    except (OSError, ValueError):
+        return None
+    identity = status.st_dev, status.st_ino
+    return *identity, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+class Follower:
+    """
+    Observes a file in a thread of its own, from each start to the next stop.
+
+    Safe to use from several threads, and after fork(): in the child nothing is followed until
+    it is started there.
+    """
+
+    def __init__(self, observer: Observer) -> None:
         """
         Make a follower that is not running.
 
         Args:
-            path: The file; relative to the working directory of now.
-            changed: What to call, never twice at once. What it raises is logged.
-            seen: What to call before, after each change, while the file settles: it may be
-                half written. The same holds for what it raises.
-            settle: For how many seconds the file must not have changed before.
+            observer: What looks at the file; nobody else may use it.
         """
-        self.path = path
-        self.changed = changed
-        self.seen = seen
-        self.settle = settle
-        self._file = absolute(path)
+        self._observer = observer
         self._watch: _Watch | None = None
 
     @property
     def running(self) -> bool:
         """Whether the file is followed, in this process."""
         watch = self._watch
-        return watch is not None and watch.is_alive() and not watch.stopping.is_set()
+        return watch is not None and not (watch.stopping.is_set() or watch.ended.is_set())
 
     def start(self) -> None:
         """
@@ -86,12 +165,12 @@ class Follower:
         Raises:
             UpdateError: What watches directories is not installed.
         """
-        notify = _import_notify(self.path)
+        watch = _import_watch(self._observer.path)
         with _lock:
             if not self.running and not _exiting.is_set():
-                watch = _Watch(self, self._file, notify, self._watch)
-                watch.start()
-                self._watch = watch
+                started = _Watch(self._observer, watch, self._watch)
+                started.start()
+                self._watch = started
 
     def stop(self, timeout: float | None = None) -> None:
         """
@@ -103,126 +182,104 @@ class Follower:
         """
         with _lock:
             watch = self._watch
-            # Not that of a parent process: its event's lock may be held by nobody who lives.
-            if watch is None or not watch.is_alive():
+            if watch is None or watch.ended.is_set():
                 return
             watch.stopping.set()
         if watch is not threading.current_thread():
-            watch.join(timeout)
+            watch.ended.wait(timeout)
 
 
 class _Watch(threading.Thread):
-    """What a follower does from a start to a stop."""
+    """
+    What a follower does from a start to a stop.
+
+    Any number of threads wait for its end by `ended`. Nobody joins it or asks whether it is alive:
+    up to CPython 3.12 one that does may fail an assertion while another one does, too.
+    """
 
     def __init__(
-        self, follower: Follower, file: str, notify: type[RustNotify], before: _Watch | None
+        self, observer: Observer, watch: Callable[..., Iterator[object]], before: _Watch | None
     ) -> None:
-        name = f"nativeplug-follow {os.path.basename(file)}"
+        name = f"nativeplug-follow {os.path.basename(observer.path)}"
         # A daemon: `changed` may wait for what never comes, and the process shall end.
         super().__init__(name=name, daemon=True)
         self.stopping = threading.Event()
-        self._follower = follower
-        self._file = file
-        self._notify = notify
+        self.ended = threading.Event()
+        self._observer = observer
+        self._watch = watch
         self._before = before
-        self._known = self._look()
         self._trouble = ""
 
+    def start(self) -> None:
+        """Start it; it is among `_watches` until it ends."""
+        _watches.add(self)
+        try:
+            super().start()
+        except BaseException:  # RuntimeError: can't start new thread
+            self._end()
+            raise
+
     def run(self) -> None:
-        """Call `changed` after each change, until the follower is stopped."""
-        if self._before is not None:
-            self._before.join()  # it may be in `changed` yet
-            self._before = None
-        seen = self._known
+        """Observe the file until the follower is stopped."""
+        try:
+            if self._before is not None:
+                self._before.ended.wait()  # it may be in `changed` yet
+                self._before = None
+            self._observe()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        _watches.discard(self)
+        self.ended.set()
+
+    def _observe(self) -> None:
         while not self.stopping.is_set():
-            seen = self._settled(self._other_than(seen))
-            if seen is not None and seen != self._known and not self.stopping.is_set():
-                self._known = seen
-                self._call(self._follower.changed)
+            while self._look():
+                self.stopping.wait(_STEP)
+            for _ in self._ticks():
+                if self._look():  # and the directories may be others
+                    break
 
-    def _call(self, function: Callable[[], None]) -> None:
+    def _look(self) -> bool:
+        return not self.stopping.is_set() and self._observer.look(time.monotonic())
+
+    def _ticks(self) -> Iterator[object]:
+        """Give something when the file may be another, and every *_POLL* seconds."""
+        files = self._observer.files
+        names = {os.path.basename(file) for file in files}
         try:
-            function()
-        except Exception:  # noqa: BLE001 - the next change may fare better
-            _log.exception("cannot take up the change of plugin %r", self._follower.path)
-
-    def _look(self) -> _Mark | None:
-        """Return what tells the file from others, and from itself before; None if it is missing."""
-        try:
-            status = os.stat(self._file)
-        except (OSError, ValueError):
-            return None
-        identity = status.st_dev, status.st_ino
-        return *identity, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-    def _other_than(self, seen: _Mark | None) -> _Mark | None:
-        """Wait until the file is another than *seen*, or the follower is stopped."""
-        while (found := self._look()) == seen and not self.stopping.is_set():
-            self._wait(seen)
-        return found
-
-    def _wait(self, seen: _Mark | None) -> None:
-        """Wait until the file is another than *seen*; for a while only, if there are no events."""
-        try:
-            self._wait_for_events(seen)
+            yield from self._watch(
+                *sorted({os.path.dirname(file) for file in files}),
+                watch_filter=lambda _change, path: os.path.basename(path) in names,
+                debounce=int(_STEP * 1000),
+                step=int(_STEP * 1000),
+                stop_event=self.stopping,
+                rust_timeout=int(_POLL * 1000),
+                yield_on_timeout=True,
+                force_polling=False,
+                recursive=False,
+            )
         # RuntimeError: inotify's limits, or a file beside ours has a name that is not UTF-8;
         # ValueError: a directory has one.
         except (OSError, RuntimeError, ValueError) as error:
             self._warn(str(error))
-            self._poll(seen)
-
-    def _wait_for_events(self, seen: _Mark | None) -> None:
-        """
-        Wait until the file is another than *seen*, as events suggest.
-
-        The directories are watched only so long: after a change they may be others. What the
-        events are about is not looked at: to ask for the file costs less.
-        """
-        folders = {os.path.dirname(file) for file in (self._file, real_path(self._file))}
-        step, quiet = int(_STEP * 1000), int(_QUIET * 1000)
-        with self._notify(
-            sorted(folders),
-            debug=False,
-            force_polling=False,
-            poll_delay_ms=0,
-            recursive=False,
-            ignore_permission_denied=False,
-        ) as events:
-            while self._look() == seen and not self.stopping.is_set():
-                events.watch(step, step, quiet, self.stopping)
-
-    def _poll(self, seen: _Mark | None) -> None:
-        """Look for a while without events."""
-        end = time.monotonic() + _QUIET
-        while self._look() == seen and time.monotonic() < end:
-            if self.stopping.wait(_POLL):
-                return
+            for _ in range(_RETRY):
+                if self.stopping.wait(_POLL):
+                    return
+                yield None
 
     def _warn(self, trouble: str) -> None:
         """Say, but not again and again, why there are no events."""
         if trouble != self._trouble:
             self._trouble = trouble
             words = "cannot watch the directory of plugin %r: %s; looking every %s s instead"
-            _log.warning(words, self._follower.path, trouble, _POLL)
-
-    def _settled(self, seen: _Mark | None) -> _Mark | None:
-        """Wait until the file has not changed for a while, and return what it is then."""
-        since, called = time.monotonic(), self._known
-        while (rest := since + self._follower.settle - time.monotonic()) > 0:
-            if seen not in {called, None} and self._follower.seen is not None:
-                called = seen
-                self._call(self._follower.seen)  # which takes part of the time, or more
-            if self.stopping.wait(min(rest, _STEP)):
-                break
-            found = self._look()
-            if found != seen:
-                seen, since = found, time.monotonic()
-        return seen
+            _log.warning(words, self._observer.path, trouble, _POLL)
 
 
-def _import_notify(path: str) -> type[RustNotify]:
+def _import_watch(path: str) -> Callable[..., Iterator[object]]:
     try:
-        from watchfiles._rust_notify import RustNotify
+        from watchfiles import watch
     except ImportError:
         raise UpdateError(
             f"cannot follow plugin {path!r}: watchfiles is not installed: "
@@ -230,7 +287,7 @@ def _import_notify(path: str) -> type[RustNotify]:
             path=path,
             reasons=("watchfiles is not installed",),
         ) from None
-    return RustNotify
+    return watch
 
 
 def _stop_all() -> None:
@@ -242,22 +299,24 @@ def _stop_all() -> None:
     """
     with _lock:
         _exiting.set()
-        watches = [thread for thread in threading.enumerate() if isinstance(thread, _Watch)]
+        watches = [*_watches]
     for watch in watches:
         watch.stopping.set()
     end = time.monotonic() + _AT_EXIT
     for watch in watches:
-        watch.join(max(0, end - time.monotonic()))
+        watch.ended.wait(max(0, end - time.monotonic()))
 
 
 def _after_fork() -> None:
     """Forget, in a child process, the lock of a thread that it has not, and follow nothing."""
     global _lock  # noqa: PLW0603 - there is no other way to unlock it
     _lock = threading.RLock()
-    watch = threading.current_thread()
-    if isinstance(watch, _Watch):  # fork() came from within `changed`
-        watch.stopping = threading.Event()  # the old one's lock may be held by another thread
-        watch.stopping.set()
+    for watch in _watches:
+        # New ones: a thread that is not here may have held the old ones' locks.
+        watch.stopping, watch.ended = threading.Event(), threading.Event()
+        watch.stopping.set()  # where fork() came from within `changed` the thread goes on
+        watch.ended.set()
+    _watches.clear()
 
 
 atexit.register(_stop_all)

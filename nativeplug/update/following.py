@@ -5,12 +5,19 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from nativeplug.errors import ClosedError, OpenError, UpdateError
 from nativeplug.load import elf
-from nativeplug.load.content import Content, FileChangedError, read_file
-from nativeplug.update.follow import Follower
+from nativeplug.load.content import (
+    SUFFIX,
+    Content,
+    FileChangedError,
+    UnfinishedError,
+    read_file,
+)
+from nativeplug.update.follow import Follower, Observer
 
 _log = logging.getLogger("nativeplug.follow")
 
@@ -31,10 +38,13 @@ class Following:
             prepare: Does what can be done before an update to a content is asked for.
         """
         self._plugin = plugin
-        self._file = file
         self._prepare_for = prepare
-        self._follower = None if file is None else Follower(file, self._take_up, seen=self._prepare)
+        self._follower = None
+        if file is not None:
+            seen = partial(self._prepare, file)
+            self._follower = Follower(Observer(file, self._take_up, seen=seen, beside=SUFFIX))
         self._on_update: OnUpdate | None = None
+        self._said = ""
 
     @property
     def is_running(self) -> bool:
@@ -57,44 +67,47 @@ class Following:
                 f"cannot follow plugin {path!r}: {reason}", path=path, reasons=(reason,)
             )
         self._follower.start()
-        self._take_up()  # what has changed before
 
     def stop(self, *, wait: bool = True) -> None:
         """Follow the file no longer."""
         if self._follower is not None:
             self._follower.stop(None if wait else 0)
 
-    def _prepare(self) -> None:
-        """Use the time until the file has settled, unless it is not complete anyway."""
-        content = self._read()
-        if content is not None:
-            self._prepare_for(content)
+    def _prepare(self, file: str) -> None:
+        """Use the time until the file has settled, unless it is cut anyway."""
+        with contextlib.suppress(OpenError, FileChangedError):
+            content = read_file(file)
+            if elf.find_unwritten(content.data) is None:
+                self._prepare_for(content)
 
-    def _take_up(self) -> None:
-        """Update the plugin, unless its file is being written or is gone."""
-        if self._read() is None:
-            _log.debug("plugin %r: the file is not complete yet", self._plugin.path)
-            return
-        with contextlib.suppress(ClosedError):
-            try:
-                outcome = self._plugin._take_up(asked=False)  # noqa: SLF001 - for this
-            except UpdateError as error:
-                _log.warning("%s", error)
-                self._tell(error)
-                return
+    def _take_up(self) -> bool:
+        """Update the plugin; tell whether nothing remains to be done until its file changes."""
+        try:
+            outcome = self._plugin._take_up(asked=False, finished=True)  # noqa: SLF001 - for this
+        except UnfinishedError as error:
+            self._say(error)
+            return not error.passes
+        except ClosedError:
+            return True
+        except UpdateError as error:
+            _log.warning("%s", error)
+            self._tell(error)
+        else:
             if outcome == "updated":
                 number = self._plugin.generation
                 _log.info("plugin %r: generation %d serves", self._plugin.path, number)
                 self._tell(None)
+            else:
+                _log.debug("plugin %r: its file has what serves", self._plugin.path)
+        self._said = ""
+        return True
 
-    def _read(self) -> Content | None:
-        """Return what the file has; None unless that looks complete."""
-        assert self._file is not None  # noqa: S101 - or nothing would be followed
-        try:
-            content = read_file(self._file)
-        except (OpenError, FileChangedError):  # it will be looked at again when it is back
-            return None
-        return None if elf.is_unfinished(content.data) else content
+    def _say(self, error: UnfinishedError) -> None:
+        """Log, but not again and again, why the file is not taken up."""
+        if error.reason != self._said:
+            self._said = error.reason
+            level = logging.INFO if error.passes else logging.WARNING
+            _log.log(level, "plugin %r: waiting for its file: %s", self._plugin.path, error.reason)
 
     def _tell(self, error: UpdateError | None) -> None:
         if self._on_update is None:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Literal
 
 from nativeplug.errors import FormatError, PluginError, UpdateError
-from nativeplug.load.content import Content, FileChangedError, read_file
+from nativeplug.load.content import Content, FileChangedError, read_file, read_finished
 from nativeplug.load.key import Key
 from nativeplug.symbols import Loaded, Symbols
 from nativeplug.trust import UNSAID, Demands
@@ -119,7 +119,13 @@ class Updates:
         self.origins.judge(self._symbols.loaded, key, demands, name)
 
     def update(
-        self, plugin: Any, *, asked: bool, demands: Demands = UNSAID, admit: Admit = admit_all
+        self,
+        plugin: Any,
+        *,
+        asked: bool,
+        finished: bool = False,
+        demands: Demands = UNSAID,
+        admit: Admit = admit_all,
     ) -> Outcome:
         """
         Make what the file has now the current generation.
@@ -128,15 +134,17 @@ class Updates:
             plugin: What the program's hooks are given.
             asked: The program asks for just that: a content that it has left by a rollback,
                 or that was loaded and refused before, is tried again.
+            finished: The file must not look like one that is still being written.
             demands: What it must meet, apart from what was demanded before.
             admit: Raises what else stands against it, before anything of it runs.
 
         Raises:
             UpdateError: It cannot be; the current generation goes on serving.
+            UnfinishedError: It must be finished, and is not.
             ClosedError: The plugin was closed.
         """
         with self._alone() as file:
-            content = self._read(file)
+            content = read_finished(file) if finished else self._read(file)
             known = {self._symbols.generation.sha256, None if asked else self._left}
             if content.sha256 not in known:
                 self._check_known(content, asked=asked)
