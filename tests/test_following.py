@@ -127,7 +127,7 @@ class TestUpdates:
 
             monkeypatch.setattr(debug, "find", note)
             monkeypatch.setattr(child, "run", note_child)
-            versions.put(2)
+            versions.put(2, "int of_this_test;")  # whose types nobody has read before
             assert told.next() is None
             plg.unfollow()
         assert [False, True] == updating
