@@ -3,12 +3,72 @@
 from __future__ import annotations
 
 import io
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+import nativeplug
+from nativeplug.checking import Wanted, check
 from nativeplug.load import facts
+from nativeplug.load.content import read_file
+from nativeplug.load.symbols import hint_mangled
 from support import E_SHOFF, EXPORTS_C, Compile, patched
+
+
+class TestMangled:
+    """Names that C++ and Rust write otherwise."""
+
+    @pytest.mark.parametrize(
+        "mangled",
+        [
+            "_Z3addii",
+            "_ZL3addii",
+            "_ZN4math3addEii",
+            "_ZN5mylib3add17h0123456789abcdefE",
+            "_RNvCsjEZ5mylib_5mylib3add",
+        ],
+    )
+    def test_found(self, mangled: str) -> None:
+        """What is exported so is told, with what to do."""
+        expected = (
+            f'; it exports {mangled!r}: build it as extern "C" (in Rust with #[no_mangle], too)'
+        )
+        assert expected == hint_mangled("add", ["other", mangled])
+
+    @pytest.mark.parametrize(
+        "other", ["add", "_Z4addyi", "_Z13addii", "_Z1fP3add", "_ZN4math4add2E", "3add"]
+    )
+    def test_others(self, other: str) -> None:
+        """Other names are no reason."""
+        assert "" == hint_mangled("add", [other])
+        assert "" == hint_mangled("", [other])
+
+    def test_told(self, tmp_path: Path) -> None:
+        """Where a name is looked up, checked, or demanded by an interface, the hint is there."""
+        path = tmp_path / "plain.so"
+        source = tmp_path / "plain.cc"
+        source.write_text("int add(int a, int b) { return a + b; }")
+        compiler = shutil.which("g++") or shutil.which("c++")
+        assert compiler is not None
+        subprocess.run([compiler, "-shared", "-fPIC", source, "-o", path], check=True)
+        plg = nativeplug.open(path, "int add(int a, int b);")
+        hint = "; it exports '_Z3addii': build it as extern \"C\""
+        with pytest.raises(nativeplug.SymbolNotFoundError, match=re.escape(hint)):
+            plg.lookup("add")
+        plg.close()
+
+        class Adds(nativeplug.Interface):
+            def add(self, a: nativeplug.int32, b: nativeplug.int32) -> None: ...
+
+        with pytest.raises(nativeplug.InterfaceError, match=re.escape(hint)):
+            nativeplug.open(path, Adds)
+        header = tmp_path / "add.h"
+        header.write_text("int add(int a, int b);")
+        findings = check(read_file(str(path)), Wanted(header)).findings
+        assert any(hint in finding for finding in findings)
 
 
 class TestReadExported:

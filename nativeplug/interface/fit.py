@@ -10,7 +10,7 @@ from nativeplug.interface.header import Contents
 from nativeplug.interface.interface import Interface, contents_of
 from nativeplug.interface.members import Member, error_about
 from nativeplug.interface.versions import find_mismatch
-from nativeplug.load.symbols import FUNCTIONS, VARIABLES
+from nativeplug.load.symbols import FUNCTIONS, VARIABLES, hint_mangled
 from nativeplug.load.told import InterfaceVersion
 
 _Symbol = TypeVar("_Symbol")
@@ -32,11 +32,11 @@ class Exported(Protocol):
 
 def _words_of(error: PluginError, member: Member, exports: Mapping[str, str]) -> str:
     is_missing = isinstance(error, SymbolNotFoundError) and member.name not in exports
-    return _missing(member) if is_missing else str(error)
+    return _missing(member, exports) if is_missing else str(error)
 
 
-def _missing(member: Member) -> str:
-    return f"it does not export {member.name!r}"
+def _missing(member: Member, exports: Mapping[str, str]) -> str:
+    return f"it does not export {member.name!r}{hint_mangled(member.name, exports)}"
 
 
 def find_missing(
@@ -54,7 +54,7 @@ def find_missing(
     """
     for member in _exported_members(contents):
         if member.name not in exports:
-            yield from () if member.is_optional else (_missing(member),)
+            yield from () if member.is_optional else (_missing(member, exports),)
         elif member.name not in untyped:
             yield from _find_other_kind(member, exports)
 

@@ -21,7 +21,7 @@ from nativeplug.errors import SymbolNotFoundError
 from nativeplug.load import dynamic, handle
 from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.options import LoadOptions
-from nativeplug.load.symbols import FUNCTIONS, VARIABLES
+from nativeplug.load.symbols import FUNCTIONS, VARIABLES, hint_mangled
 from nativeplug.load.unloading import starts_threads
 from nativeplug.load.words import in_users_words
 
@@ -201,7 +201,9 @@ class Generation:
 
         names = {*known, *self.exports}
         nearest = tuple(difflib.get_close_matches(symbol, sorted(names), _NEAREST))
-        hint = f"; did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
+        hint = hint_mangled(symbol, self.exports)
+        if not hint and nearest:
+            hint = f"; did you mean {' or '.join(map(repr, nearest))}?"
         return SymbolNotFoundError(
             f"cannot find symbol {symbol!r} in plugin {self.path!r}: {reason}{hint}",
             path=self.path,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import TypeAlias
 
     from elftools.elf.dynamic import DynamicSegment
@@ -39,6 +39,24 @@ LINKER_NAMES = {"_init", "_fini", "_end", "_edata", "_etext", "__bss_start"}
 GO_RUNTIME = re.compile(r"_cgo|x_cgo_|crosscall\d$|x_crosscall2_ptr$|threadentry$|fatalf$")
 _VERSION_HIDDEN = 0x8000
 _VERSION_INDEX = 0x7FFF
+
+
+def hint_mangled(name: str, exports: Iterable[str]) -> str:
+    """
+    Return what to do where a file exports a name mangled, as C++ and Rust do; "" where it does not.
+
+    Both write a name after its length: the Itanium C++ ABI, section 5.1; Rust's v0 mangling.
+
+    Args:
+        name: What was looked up.
+        exports: What the file exports.
+    """
+    written = re.escape(f"{len(name.encode())}{name}")
+    mangled = re.compile(rf"(?:_ZL?|_ZN.*?(?<!\d)|_R.*?(?<!\d)){written}.*")
+    found = next((each for each in exports if name and mangled.fullmatch(each)), None)
+    if found is None:
+        return ""
+    return f'; it exports {found!r}: build it as extern "C" (in Rust with #[no_mangle], too)'
 
 
 @dataclass(frozen=True, slots=True)
