@@ -20,6 +20,8 @@ SCALE ?= 1
 ROW ?=
 WHAT ?=
 LEAST_COVERAGE := 95
+# A worker for each processor; one that has nothing left to do takes over from another.
+PARALLEL := -n auto --dist worksteal
 
 # What the editable install was made from; the Python files themselves are used in place.
 SOURCES := pyproject.toml setup.py $(wildcard csrc/*.py $(addprefix csrc/*/*.,c h py cdef def))
@@ -60,7 +62,7 @@ demo: $(VENV)/demo.stamp
 
 # With the Go toolchain of the environment nothing has to be skipped, so a skip is a failure.
 test: $(VENV)/test.stamp
-	@NATIVEPLUG_FORBID_SKIPS=1 $(BIN)/python -m pytest \
+	@NATIVEPLUG_FORBID_SKIPS=1 $(BIN)/python -m pytest $(PARALLEL) \
 		--cov --cov-report=term --cov-fail-under=$(LEAST_COVERAGE)
 
 test-timing: $(VENV)/test.stamp

@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nativeplug import build as nativeplug_build
@@ -42,7 +42,7 @@ def build(source: Path, target: Path | None = None, *, flags: Sequence[str] = ()
     """Build a plugin from a C file or a Go package, as `nativeplug.build.build` does."""
     target = target or source.with_suffix(".so")
 
-    def make(made: Path) -> None:
+    def make(source: Path, made: Path) -> None:
         nativeplug_build.build(source, made, flags=flags)
 
     return _once([], flags, source, target, make)
@@ -55,7 +55,7 @@ def compile_c(
     command = compiler or programs.c_compiler()
     assert command is not None
 
-    def make(made: Path) -> None:
+    def make(source: Path, made: Path) -> None:
         options = [*command, "-o", str(made), str(source), *flags]
         subprocess.run(options, check=True, capture_output=True)
 
@@ -67,25 +67,29 @@ def _once(
     flags: Sequence[str],
     source: Path,
     target: Path,
-    make: Callable[[Path], None],
+    make: Callable[[Path, Path], None],
 ) -> Path:
     """
     Put a new file at *target*: a copy of what *make* made before in this session, or makes now.
 
-    Flags that name files are taken to name others each time.
+    It is made in a place that does not depend on who asks: debug information names it. Flags that
+    name files are taken to name others each time.
     """
     folder = os.environ.get(VARIABLE)
     if folder is None or any("/" in flag for flag in flags):
-        make(target)
+        make(source, target)
         return target
-    names = [source.name, target.name]
-    built = Path(folder, _digest([*command, "with", *flags, "for", *names], _read(source)))
+    files = {path.relative_to(source.parent): path.read_bytes() for path in _files(source)}
+    built = Path(folder, _digest([*command, *flags, source.name, target.name], files))
     with open(f"{built}.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not built.exists():
-            room = Path(f"{built}.new")
+            sources, room = Path(f"{built}.sources"), Path(f"{built}.new")
+            for name, content in files.items():
+                (sources / name).parent.mkdir(parents=True, exist_ok=True)
+                (sources / name).write_bytes(content)
             room.mkdir(exist_ok=True)
-            make(room / target.name)
+            make(sources / source.name, room / target.name)
             room.rename(built)
     for file in built.iterdir():  # Go writes a header, too
         beside = target.with_name(f".{file.name}.new")
@@ -94,12 +98,12 @@ def _once(
     return target
 
 
-def _read(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Give what the compiler may read: a C file and the headers beside it, or a whole package."""
+def _files(source: Path) -> Iterator[Path]:
+    """Find what the compiler may read: a C file and the headers beside it, or a whole package."""
     files = source.rglob("*") if source.is_dir() else [source, *source.parent.glob("*.h")]
-    return ((path.name, path.read_bytes()) for path in sorted(files) if path.is_file())
+    return (path for path in sorted(files) if path.is_file())
 
 
-def _digest(words: Sequence[str], files: Iterable[tuple[str, bytes]]) -> str:
+def _digest(words: Sequence[str], files: Mapping[Path, bytes]) -> str:
     settings = [os.environ.get(name) for name in _SETTINGS]
-    return hashlib.sha256(repr((words, settings, [*files])).encode()).hexdigest()
+    return hashlib.sha256(repr((words, settings, [*files.items()])).encode()).hexdigest()

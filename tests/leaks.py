@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import sys
@@ -17,7 +18,25 @@ from every_call import INVOKERS, Action, actions, open_with
 #: What may stay of so many calls: a reference, an object, and a few bytes.
 CALLS = 50
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_NOISE = 1 << 20  # bytes that an allocator keeps for itself
+#: How many bytes an allocator keeps for itself, of what is allocated and of what is resident.
+_NOISE = {"bytes": 1 << 16, "resident bytes": 1 << 20}
+
+
+class _Mallinfo(ctypes.Structure):
+    """``struct mallinfo2``, mallinfo(3)."""
+
+    _names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+    _fields_ = tuple((name, ctypes.c_size_t) for name in _names.split())
+
+
+_LIBC = ctypes.CDLL(None)
+_LIBC.mallinfo2.restype = _Mallinfo
+
+
+def allocated() -> int:
+    """Return how much malloc(3) has given out in the main thread, in bytes."""
+    found = _LIBC.mallinfo2()
+    return int(found.uordblks + found.hblkhd)
 
 
 def resident() -> int:
@@ -44,7 +63,7 @@ def growth(action: Action, count: int, objects: Sequence[object]) -> dict[str, i
 
     def now() -> list[int]:
         gc.collect()
-        return [resident(), sys.getallocatedblocks(), *map(sys.getrefcount, objects)]
+        return [allocated(), resident(), sys.getallocatedblocks(), *map(sys.getrefcount, objects)]
 
     for _ in range(10):  # what is made once and kept
         action()
@@ -52,7 +71,12 @@ def growth(action: Action, count: int, objects: Sequence[object]) -> dict[str, i
     for _ in range(count):
         action()
     grown = [after - earlier for earlier, after in zip(before, now(), strict=True)]
-    names = ["bytes", "objects", *(f"references to {_shown(each)}" for each in objects)]
+    names = [
+        "bytes",
+        "resident bytes",
+        "objects",
+        *(f"references to {_shown(each)}" for each in objects),
+    ]
     return dict(zip(names, grown, strict=True))
 
 
@@ -62,7 +86,7 @@ def _shown(each: object) -> str:
 
 def too_much(grown: dict[str, int], count: int) -> dict[str, int]:
     """Return what has grown by more than noise."""
-    allowed = {"bytes": _NOISE + count}
+    allowed = {what: noise + count for what, noise in _NOISE.items()}
     return {what: by for what, by in grown.items() if by > allowed.get(what, count // CALLS)}
 
 
@@ -70,6 +94,7 @@ def run(seed: int, count: int, note: Note) -> str | None:
     """Make each call so many times by one of the invokers; return where something stays."""
     with tempfile.TemporaryDirectory() as folder:
         plg: Any = open_with(INVOKERS[seed % len(INVOKERS)], Path(folder))
+        gc.freeze()  # what the program is made of need not be looked through for each action
         always = [None, True, TypeError, ValueError, OverflowError, *map(plg.lookup, plg)]
         for name, action in actions(plg).items():
             note(name)

@@ -76,7 +76,19 @@ def run(load: Load, seed: int, what: Sequence[str]) -> Run:
     """Run *what* of the suite, in the order of *seed*."""
     begun = time.monotonic()
     order = ["--random-order", f"--random-order-seed={seed}"]
-    command = [*load.command, sys.executable, "-m", "pytest", "-q", "-n", "auto", *order, *what]
+    command = [
+        *load.command,
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "auto",
+        "--dist",
+        "worksteal",
+        *order,
+        *what,
+    ]
     sys.stdout.write(f"{load.name}: {shlex.join(command)}\n")
     sys.stdout.flush()
     with tempfile.TemporaryDirectory() as folder, busy(load.processes):

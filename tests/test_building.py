@@ -32,7 +32,7 @@ def source(tmp_path: Path) -> Path:
 
 def built(kept: Path) -> int:
     """Count what was built."""
-    return len([path for path in kept.iterdir() if path.is_dir()])
+    return len([path for path in kept.iterdir() if path.is_dir() and not path.suffix])
 
 
 def test_once(kept: Path, source: Path, tmp_path: Path) -> None:
@@ -45,6 +45,15 @@ def test_once(kept: Path, source: Path, tmp_path: Path) -> None:
     assert first.read_bytes() == again.read_bytes()
     assert not first.samefile(again)
     assert {first.name} == names(second)
+
+
+def test_whoever_asks(kept: Path, source: Path, tmp_path: Path) -> None:
+    """What is built does not depend on where: two versions of a text have the same size."""
+    far = tmp_path / "a directory with a long name" / source.name
+    far.parent.mkdir()
+    far.write_text(TEXT.replace("1", "2"))
+    sizes = {building.build(path).stat().st_size for path in (source, far)}
+    assert (2, 1) == (built(kept), len(sizes))
 
 
 def test_replaced(kept: Path, source: Path) -> None:
@@ -89,7 +98,7 @@ def test_failure(kept: Path, source: Path) -> None:
     for _ in range(2):
         with pytest.raises(BuildError):
             building.build(source)
-    assert 0 == len([path for path in kept.glob("*") if path.is_dir() and not path.suffix])
+    assert 0 == built(kept)
 
 
 def test_session(run_python: RunPython) -> None:

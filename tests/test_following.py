@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,9 +107,15 @@ class TestUpdates:
         assert 2 == plg.version()
 
     def test_prepared(
-        self, versions: Versions, told: Told, log: Log, monkeypatch: pytest.MonkeyPatch
+        self,
+        versions: Versions,
+        told: Told,
+        log: Log,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Types are read while the file settles; the update finds them."""
+        monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path / "cache"))  # nothing is known yet
         versions.put(1)
         with versions.open(follow=True) as plg:
             assert 1 == plg.version()

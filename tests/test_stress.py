@@ -26,11 +26,11 @@ def test_counts(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """What is skipped has not passed; the command that is printed gives the same order again."""
     path = tmp_path / "test_some.py"
     path.write_text(TESTS)
-    run = stress.run(LOAD, 5, [str(path)])
+    run = stress.run(LOAD, 5, ["-n", "0", str(path)])
     assert ("a load", 5, 1, 3) == (run.load, run.seed, run.passed, run.failed)
     printed = capfd.readouterr().out
     assert printed.startswith("a load: nice -n 1 ")
-    assert f"--random-order-seed=5 {path}\n" in printed
+    assert f"--random-order-seed=5 -n 0 {path}\n" in printed
 
 
 def test_break_off(tmp_path: Path) -> None:

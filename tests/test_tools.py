@@ -183,7 +183,7 @@ class TestIPython:
     def test_completion(self, plg: Plugin, *, jedi: bool) -> None:
         """Functions, variables, constants and methods are offered, whoever looks them up."""
         assert ["twice"] == completions(plg, "plg.tw", jedi=jedi)
-        assert ["value"] == completions(plg, "plg.va", jedi=jedi)
+        assert ["value"] == completions(plg, "plg.val", jedi=jedi)
         assert ["LIMIT"] == completions(plg, "plg.LI", jedi=jedi)
         assert ["rollback"] == completions(plg, "plg.roll", jedi=jedi)
 
