@@ -25,7 +25,8 @@ from nativeplug.trust import UNSAID, Demands, Policy
 from nativeplug.update import Hook, Settings, Unload
 
 _ATTEMPTS = 100  # to read a file that others go on writing
-_NOTHING: Updating = (None, None, None, None, None, None)
+#: Nothing is said of updates.
+NOTHING: Updating = (None, None, None, None, None, None)
 _NO_LOAD_OPTIONS = LoadOptions()
 _Path = str | os.PathLike[str]
 
@@ -169,7 +170,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     if (
         declarations is None
         and demands.are_none
-        and updating == _NOTHING
+        and updating == NOTHING
         and load == _NO_LOAD_OPTIONS
         and not (free or hold_gil or save_errno or allow_go_results or require_checked or follow)
     ):

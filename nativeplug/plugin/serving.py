@@ -109,7 +109,7 @@ def serve(request: Request, key: Key) -> Plugin:
             _check_agrees(request, plugin)
             plugin._updates.configure(*request.updating)
         plugin._updates.demand(request.demands, request.name)
-        _add(request, plugin)
+        add(request, plugin)
     if known is not None:
         plugin._updates.unload()  # if that is asked for now
     return plugin
@@ -123,7 +123,7 @@ def _check_agrees(request: Request, plugin: Plugin) -> None:
         raise OpenError(f"cannot open plugin {name!r}: {reason}", path=name, reason=reason)
 
 
-def _add(request: Request, plugin: Plugin) -> None:
+def add(request: Request, plugin: Plugin) -> None:
     """Add what is declared, and what is asked for, to what a plugin has."""
     symbols, expected = plugin._symbols, request.expected
     known, source, alone = symbols.loaded.known, request.source, request.alone
