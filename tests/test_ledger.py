@@ -51,8 +51,14 @@ class TestVersions:
         """A version that is older than the highest that was run may not, nor may none."""
         for version in ("1.9", "1.10", "1.10.0", "1.10"):
             ENTRY.advance(version)
-        assert "version 1.9.9 is older than version 1.10, which was run" == reason("1.9.9")
-        assert "its signature tells no version, and version 1.10 was run" == reason(None)
+        way_out = (
+            f", as '{state / 'versions.json'}' says; if that is to be so, "
+            "'nativeplug versions --forget plugin.so' forgets it"
+        )
+        older = "version 1.9.9 is older than version 1.10, which was run"
+        assert older + way_out == reason("1.9.9")
+        none = "its signature tells no version, and version 1.10 was run"
+        assert none + way_out == reason(None)
         assert {"RWkey": {"plugin.so": "1.10"}} == json.loads((state / "versions.json").read_text())
 
     @pytest.mark.usefixtures("state")
@@ -63,6 +69,20 @@ class TestVersions:
             other.advance("1")
             other.check("1")
         assert "version 1 is older" in reason("1")
+
+    def test_forgotten(self, state: Path) -> None:
+        """What is forgotten may run in any version; forgetting it again changes nothing."""
+        other = Entry("RWkey", "other.so")
+        assert {} == ledger.noted()
+        ENTRY.advance("2")
+        other.advance("3")
+        assert {ENTRY: "2", other: "3"} == ledger.noted()
+        for _ in range(2):
+            ENTRY.forget()
+        ENTRY.check("1")
+        assert {other: "3"} == ledger.noted()
+        other.forget()
+        assert {} == json.loads((state / "versions.json").read_text())
 
     @pytest.mark.usefixtures("state")
     def test_threads(self) -> None:

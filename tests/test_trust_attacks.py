@@ -39,9 +39,9 @@ class TestAttacks:
         deployed.open(deployed.policy).close()
         deployed.path.write_bytes(old[0])
         deployed.signature.write_bytes(old[1])
-        assert "version 1 is older than version 2, which was run" == deployed.refusal()
+        assert "version 1 is older than version 2, which was run" in deployed.refusal()
         deployed.put(3)
-        assert "its signature tells no version, and version 2 was run" == deployed.refusal()
+        assert "its signature tells no version, and version 2 was run" in deployed.refusal()
         with deployed.open(deployed.signer.policy(allow_older=True)) as plg:
             assert 3 == plg.version()
 

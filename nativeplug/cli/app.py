@@ -20,6 +20,7 @@ from nativeplug.cli.keygen import keygen
 from nativeplug.cli.sign import sign
 from nativeplug.cli.stubs import stubs
 from nativeplug.cli.verify import verify
+from nativeplug.cli.versions import versions
 from nativeplug.errors import PluginError
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -56,6 +57,7 @@ _COMMANDS = (
     keygen,
     sign,
     verify,
+    versions,
     demo,
 )
 for command in _COMMANDS:

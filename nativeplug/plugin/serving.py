@@ -208,6 +208,11 @@ def _load(request: Request, key: Key) -> Plugin:
         _check_names(request, admission)
         loaded = _loaded(request, file, admission, probe=settings.probe is True)
         plugin = Plugin(loaded, file, key, settings)
+        try:
+            admission.accept()
+        except BaseException:
+            plugin.close()
+            raise
         plugin._updates.origins.note(loaded, file, admission.verified)
         found = files.place(plugin)
         if found is plugin:
@@ -222,7 +227,6 @@ def _load(request: Request, key: Key) -> Plugin:
 def _loaded(request: Request, file: str, admission: Admission, *, probe: bool) -> Loaded:
     """Load what may be loaded, or take up what a closed plugin has left of it."""
     if not request.fresh:
-        admission.note_run()
         left = files.take_left(file, admission.content.sha256, request.load)
         if left is not None:
             return left.again(admission.known)

@@ -7,6 +7,7 @@ file that they were read from. So it does not matter what happens to the file me
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
@@ -46,18 +47,27 @@ class Verified:
     expires: datetime | None = None
     _entry: Entry | None = None
 
-    def note_run(self) -> None:
+    def check_again(self) -> None:
         """
-        Note that the file is going to be run, so that no older version is after it.
+        Check just before it is loaded that no newer version was accepted meanwhile.
+
+        Raises:
+            OriginError: One was, or that cannot be known.
+        """
+        if self._entry is not None:
+            with _refusing(self.path):
+                self._entry.check(self.version)
+
+    def accept(self) -> None:
+        """
+        Note that the file is loaded and serves, so that no older version is loaded after it.
 
         Raises:
             OriginError: It has become too old meanwhile, or nothing can be noted.
         """
         if self._entry is not None:
-            try:
+            with _refusing(self.path):
                 self._entry.advance(self.version)
-            except UntrustedError as error:
-                raise refusal(self.path, str(error)) from None
 
 
 def check(content: Content, policy: Policy, sha256: str | None = None) -> Verified:
@@ -125,6 +135,14 @@ def refusal(path: str, *reasons: str) -> OriginError:
     return OriginError(
         f"cannot open plugin {path!r}: {reason}", path=path, reason=reason, reasons=reasons
     )
+
+
+@contextlib.contextmanager
+def _refusing(path: str) -> Iterator[None]:
+    try:
+        yield
+    except UntrustedError as error:
+        raise refusal(path, str(error)) from None
 
 
 def _find_faults_of_content(found: str, sha256: str | None) -> Iterator[str]:

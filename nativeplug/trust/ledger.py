@@ -2,9 +2,10 @@
 The versions that were run before, so that nobody can go back to an older one.
 
 One file of the user's for all programs, ``versions.json`` in the state directory: for each key,
-and each file name that it has signed, the highest version. A program reads it before it loads
-anything, and writes it just before it does. What is damaged, what others could have written, and
-what cannot be written is an error: nothing is loaded then.
+and each file name that it has signed, the highest version that was accepted. A program reads it
+before it loads anything, and writes it once that has been loaded and is what serves: a release
+that fails its checks leaves no note, so the one before it can be put back. What is damaged, and
+what others could have written, is an error: nothing is loaded then.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from nativeplug.directories import state_directory
@@ -37,7 +40,7 @@ _held: Final[set[int]] = set()
 _Versions = dict[str, dict[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Entry:
     """
     One line: a file of a key.
@@ -52,7 +55,7 @@ class Entry:
 
     def check(self, version: str | None) -> None:
         """
-        Refuse a version that is older than one that was run.
+        Refuse a version that is older than one that was accepted.
 
         Raises:
             UntrustedError: It is; or there is none, and there was; or the ledger is of no use.
@@ -62,7 +65,7 @@ class Entry:
 
     def advance(self, version: str | None) -> None:
         """
-        Note that a version is going to run.
+        Note that a version was accepted.
 
         Raises:
             UntrustedError: As `check` does; it may have become too old meanwhile.
@@ -74,28 +77,66 @@ class Entry:
                 versions.setdefault(self.key, {})[self.name] = version
                 _write(directory, versions)
 
+    def forget(self) -> None:
+        """
+        Remove the note: any version may run again.
+
+        Raises:
+            UntrustedError: The ledger is of no use.
+        """
+        with _opened() as directory:
+            versions = _read(directory)
+            if versions.get(self.key, {}).pop(self.name, None) is not None:
+                _write(directory, {key: names for key, names in versions.items() if names})
+
     def _compare(self, versions: _Versions, version: str | None) -> str | None:
         known = versions.get(self.key, {}).get(self.name)
-        if known is None:
-            return None
+        if known is None or (version is not None and order_of(version) >= order_of(known)):
+            return known
         if version is None:
-            raise UntrustedError(f"its signature tells no version, and version {known} was run")
-        if order_of(version) < order_of(known):
-            raise UntrustedError(f"version {version} is older than version {known}, which was run")
-        return known
+            reason = f"its signature tells no version, and version {known} was run"
+        else:
+            reason = f"version {version} is older than version {known}, which was run"
+        raise UntrustedError(
+            f"{reason}, as {str(_path())!r} says; if that is to be so, "
+            f"'nativeplug versions --forget {shlex.quote(self.name)}' forgets it"
+        )
 
 
-@contextlib.contextmanager
-def _opened() -> Iterator[Directory]:
-    """Give the ledger's directory, for one at a time."""
+def noted() -> dict[Entry, str]:
+    """
+    Return the highest version of each file of each key that was accepted.
+
+    Raises:
+        UntrustedError: The ledger is of no use.
+    """
+    if not os.path.lexists(_path()):
+        return {}
+    with _opened() as directory:
+        return {
+            Entry(key, name): version
+            for key, names in sorted(_read(directory).items())
+            for name, version in sorted(names.items())
+        }
+
+
+def _path() -> Path:
+    """Return where the ledger is; UntrustedError where there is no place for it."""
     folder = state_directory()
     if folder is None:
         raise UntrustedError(
             "there is no place to remember versions in, for a user without a home: set "
             "NATIVEPLUG_STATE_DIR"
         )
+    return folder / _NAME
+
+
+@contextlib.contextmanager
+def _opened() -> Iterator[Directory]:
+    """Give the ledger's directory, for one at a time."""
+    path = _path()
     try:
-        with Directory.open(folder) as directory:
+        with Directory.open(path.parent) as directory:
             descriptor = directory.open_file(_LOCK, os.O_RDWR | os.O_CREAT)
             _held.add(descriptor)
             try:
@@ -105,8 +146,7 @@ def _opened() -> Iterator[Directory]:
                 _let_go(descriptor)
     except OSError as error:
         reason = error.strerror or str(error)
-        path = str(folder / _NAME)
-        raise UntrustedError(f"cannot remember versions in {path!r}: {reason}") from None
+        raise UntrustedError(f"cannot remember versions in {str(path)!r}: {reason}") from None
 
 
 def _let_go(descriptor: int) -> None:

@@ -66,7 +66,7 @@ class Admission:
         Raises:
             FormatError: That process died of it.
             OpenError: It cannot be loaded, or not be probed.
-            OriginError: That it runs cannot be noted, or a newer version has run meanwhile.
+            OriginError: A newer version was accepted meanwhile.
         """
         return load_file(
             self.path,
@@ -74,18 +74,22 @@ class Admission:
             options,
             probe=probe or any(each.policy.probe for each in self.verified),
             trusted=self.trusted,
-            ready=self.note_run,
+            ready=self._check_again,
         )
 
-    def note_run(self) -> None:
+    def _check_again(self) -> None:
+        for each in self.verified:
+            each.check_again()
+
+    def accept(self) -> None:
         """
-        Note that it runs.
+        Note that it is loaded and serves: no older version is loaded after it.
 
         Raises:
-            OriginError: It cannot be noted, or a newer version has run meanwhile.
+            OriginError: That cannot be noted, or a newer version was accepted meanwhile.
         """
         for each in self.verified:
-            each.note_run()
+            each.accept()
 
 
 def admit_all(_admission: Admission) -> None:

@@ -71,7 +71,7 @@ class Origins:
             raise _changed(name, content, key)
         verified = demands.check(content)
         for each in verified:
-            each.note_run()
+            each.accept()
         self.note(loaded, path, verified)
 
 

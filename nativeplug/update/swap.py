@@ -77,6 +77,8 @@ class Swap:
     #: What is to serve.
     loaded: Loaded
     derive: Derive
+    #: Called when it serves, and the program has accepted that.
+    accept: Callable[[], object]
     #: What serves.
     old: Loaded = field(init=False)
 
@@ -116,6 +118,7 @@ class Swap:
         try:
             self.history.serve(self.loaded)
             self._call(self.settings.after_update, "after_update", self.plugin)
+            self.accept()
         except BaseException:
             self._switch_back()
             self.history.serve(self.symbols.loaded)

@@ -7,7 +7,7 @@ import copy
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Literal
 
@@ -185,7 +185,8 @@ class Updates:
                 if not self.history.is_retired(loaded):  # unloaded in this moment
                     raise self._refusal(f"generation {loaded.number} is not mapped any more")
                 self._check_returned(loaded)
-                self._swap(plugin, loaded, partial(given_again, loaded), announce=False)
+                # What it is was accepted when it served first.
+                self._swap(plugin, loaded, partial(given_again, loaded), _nothing, announce=False)
             self._left = self._seen
 
     def close(self) -> None:
@@ -250,7 +251,7 @@ class Updates:
         loaded = Loaded(generation, self.history.next_number(), admission.known)
         self.origins.note(loaded, file, admission.verified)
         try:
-            self._swap(plugin, loaded, derive, announce=True)
+            self._swap(plugin, loaded, derive, admission.accept, announce=True)
         except BaseException as error:
             if self._symbols.loaded is not loaded:
                 self.history.reject(loaded)
@@ -300,9 +301,21 @@ class Updates:
         if reasons:
             raise self._refusal(*reasons)
 
-    def _swap(self, plugin: Any, loaded: Loaded, derive: Derive, *, announce: bool) -> None:
-        swap = Swap(plugin, self._symbols, self.history, self.settings, loaded, derive)
+    def _swap(
+        self,
+        plugin: Any,
+        loaded: Loaded,
+        derive: Derive,
+        accept: Callable[[], object],
+        *,
+        announce: bool,
+    ) -> None:
+        swap = Swap(plugin, self._symbols, self.history, self.settings, loaded, derive, accept)
         swap.make(announce=announce)
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _after_fork() -> None:
