@@ -55,7 +55,7 @@ class FunctionBase:
 
     Calling it, or the built-in function of it, executes the plan. What is out of the
     ordinary it asks of the methods of the class that derives from it: ``_by_position``,
-    ``_complete``, ``_convert``, ``_not_text``, ``_reworded``, ``_too_short``.
+    ``_complete``, ``_convert``, ``_not_text``, ``_raised``, ``_reworded``, ``_too_short``.
     """
 
     #: The function's name.
@@ -132,6 +132,7 @@ class FunctionBase:
     def _run(
         self,
         target: int,
+        uses: Uses,
         columns: tuple[int | tuple[memoryview, str], ...],
         out: memoryview | None,
         start: int,
@@ -143,6 +144,7 @@ class FunctionBase:
 
         Args:
             target: What is called, of ``_begin``.
+            uses: Of the generation that it lies in, of ``_begin``.
             columns: For each parameter a word, or a buffer of one dimension and what its
                 elements are: "s" signed, "u" unsigned, "f" floating point, "o" truth values.
                 A buffer of one element counts for all. Not checked: that it is long enough.
@@ -159,8 +161,15 @@ class Uses:
     A ``with`` statement counts as a call.
     """
 
-    def __new__(cls, start: int, end: int, /) -> Self:
-        """Make the uses, none yet, of a generation that lies from *start* to before *end*."""
+    def __new__(cls, start: int, end: int, take_error: int = 0, /) -> Self:
+        """
+        Make the uses, none yet, of a generation.
+
+        Args:
+            start: The address of its first byte.
+            end: That after its last.
+            take_error: The address of its ``nativeplug_take_error``; 0 where it has none.
+        """
 
     @property
     def calls(self) -> int:
@@ -169,6 +178,13 @@ class Uses:
     @property
     def is_exported(self) -> bool:
         """Whether an address of the generation was given out."""
+
+    @property
+    def tells_errors(self) -> bool:
+        """Whether the generation has to be asked for an error after each call."""
+
+    def call(self, target: Any, args: tuple[Any, ...], /) -> tuple[Any, str | None]:
+        """Call what cffi has made of a function; return its result, and the error that it tells."""
 
     def end(self) -> None:
         """Count a call that has ended, which `FunctionBase._begin` has begun."""

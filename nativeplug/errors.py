@@ -151,6 +151,21 @@ class InterfaceError(SignatureMismatchError):
         self.findings = findings
 
 
+class PluginRaised(PluginError):  # noqa: N818 - it tells what the plugin did, not what is wrong
+    """A call has failed, as the plugin itself tells by its ``nativeplug_take_error``."""
+
+    _details = ("path", "symbol", "text")
+
+    def __init__(self, message: str, *, path: str, symbol: str, text: str) -> None:
+        super().__init__(message)
+        #: The plugin's path or soname.
+        self.path = path
+        #: The function that was called.
+        self.symbol = symbol
+        #: What the plugin tells, in its own words.
+        self.text = text
+
+
 class ClosedError(PluginError, ValueError):
     """The plugin was closed, and so was everything that came from it."""
 

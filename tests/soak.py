@@ -54,6 +54,7 @@ ROWS = (
     Row("soak_files", "false_refusals", "files that load, and are refused", 0, "0"),
     Row("soak_files", "check_cost", "check of a Go plugin of 2 MB", 2, "2 ms (median)"),
     Row("soak_told", "told_builds", "compilers, linkers: plugins that tell it wrong", 0, "0"),
+    Row("soak_raised", "raised_builds", "C++, Rust: errors of calls that are lost", 0, "0"),
     Row("soak_prototypes", "prototypes", "wrong verdicts of macros, of debug information", 0, "0"),
     Row("soak_types", "libabigail", "symbols that libabigail sees otherwise", 0, "0"),
     Row("soak_types", "debug_cost", "debug information of a Go plugin", 3, "400 ms, then 3 ms"),

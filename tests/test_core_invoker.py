@@ -411,11 +411,11 @@ def test_nobody_can_confuse_the_core(path: Any) -> None:
         column = (memoryview(array.array("q", [1, 2])), "s")
         for start, count in ((0, 3), (-1, 1), (1, 2), (0, -1)):
             with pytest.raises(ValueError, match="a column is too short"):
-                add._run(4096, (column, 1), None, start, count)
+                add._run(4096, _core.Uses(0, 0), (column, 1), None, start, count)
         with pytest.raises(TypeError, match="not the columns of the plan"):
-            add._run(4096, (column,), None, 0, 1)
+            add._run(4096, _core.Uses(0, 0), (column,), None, 0, 1)
         with pytest.raises(TypeError, match="not the elements of a column"):
-            add._run(4096, ((column[0], "x"), 1), None, 0, 1)
+            add._run(4096, _core.Uses(0, 0), ((column[0], "x"), 1), None, 0, 1)
         with pytest.raises(TypeError, match="not the arguments of the plan"):
             add._invoke(1)
         with pytest.raises(IndexError, match="not a parameter of the plan"):

@@ -48,6 +48,10 @@ EXAMPLES: list[tuple[errors.PluginError, dict[str, object]]] = [
         errors.UpdateError("message", path="p.so", reasons=("gone", "bad")),
         {"path": "p.so", "reasons": ("gone", "bad")},
     ),
+    (
+        errors.PluginRaised("message", path="p.so", symbol="f", text="no\nway"),
+        {"path": "p.so", "symbol": "f", "text": "no\nway"},
+    ),
     (errors.BuildError("message", output="cc: no"), {"output": "cc: no"}),
 ]
 BUILTINS = {
@@ -61,6 +65,7 @@ BUILTINS = {
     "ClosedError": ValueError,
     "ForkError": RuntimeError,
     "UpdateError": nativeplug.PluginError,
+    "PluginRaised": nativeplug.PluginError,
     "BuildError": RuntimeError,
 }
 

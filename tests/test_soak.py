@@ -140,6 +140,11 @@ def test_told_builds() -> None:
     check("told_builds")
 
 
+def test_raised_builds() -> None:
+    """Errors of C++ and Rust become exceptions, as the documentation shows it."""
+    check("raised_builds")
+
+
 def test_prototypes() -> None:
     """Macros and debug information refuse every wrong prototype, and none in other words."""
     check("prototypes")

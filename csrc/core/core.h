@@ -56,6 +56,7 @@ typedef enum {
     METHOD(_convert)       \
     METHOD(_missing)       \
     METHOD(_not_text)      \
+    METHOD(_raised)        \
     METHOD(_reworded)      \
     METHOD(lookup)         \
     METHOD(resolve)
@@ -106,6 +107,8 @@ typedef struct {
     int64_t calls;        /* under way; atomic */
     uintptr_t start, end; /* where the generation lies */
     bool is_exported;     /* an address of it was given to Python; atomic */
+    /* The generation's nativeplug_take_error, see nativeplug.h; or NULL. */
+    const char *(*take_error)(void);
 } NpUses;
 
 /* Note that Python is given an address, if it is one of the generation. */
@@ -146,8 +149,9 @@ struct NpFunction {
     PyObject_HEAD void *target; /* moved by an update, see below */
     NpPlan *plan;               /* NULL: *invoke* makes the calls */
     /* Atomic. What it points to is NULL for a call that needs no attention: it
-     * is the state's watcher, and the function's own error once it is closed,
-     * so that one look serves both. */
+     * is the state's watcher; the function's name, which never is NULL, where
+     * the generation has a take_error; and the function's own error once it is
+     * closed: so one look serves all. */
     PyObject **guard;
     NpState *state;
     vectorcallfunc vectorcall;
@@ -220,6 +224,12 @@ PyCFunction np_choose_entry(const NpPlan *plan, bool hold_gil, bool is_plain,
                             int *flags);
 /* Call by the plan, with as many arguments as it has parameters. */
 PyObject *np_invoke(NpFunction *function, PyObject *const *args);
+/* Tell the text of a plugin's error as a new str, and let the plugin release
+ * it. Returns NULL with an exception where there is no memory. */
+PyObject *np_error_text(const NpUses *uses, const char *text);
+/* Raise the error of a call of which the plugin has told *text*. Returns -1.
+ */
+int np_raise_told(NpFunction *function, const NpUses *uses, const char *text);
 /* The errno of the last call in this thread that saved it. [no gil needed] */
 int np_get_errno(void);
 void np_set_errno(int number);
@@ -227,6 +237,9 @@ void np_set_errno(int number);
 /* function.c */
 
 extern PyType_Spec np_function_spec;
+/* Let each call be looked at that may need attention, now that *uses* is
+ * chosen. */
+void np_set_guard(NpFunction *function);
 /* Raise the error of a closed function. Returns NULL. */
 PyObject *np_raise_closed(NpFunction *function);
 /* Call with any number of arguments by position. */

@@ -27,6 +27,19 @@ is_closed(NpFunction *function)
     return NP_ACQUIRE(function->error) != NULL;
 }
 
+void
+np_set_guard(NpFunction *function)
+{
+    NpUses *uses = NP_LOAD(function->uses);
+
+    NP_STORE(function->guard, uses->take_error != NULL
+                                  ? &function->name
+                                  : &function->state->watcher);
+    if (is_closed(function)) { /* perhaps in this moment */
+        NP_STORE(function->guard, &function->error);
+    }
+}
+
 PyObject *
 np_raise_closed(NpFunction *function)
 {
@@ -231,7 +244,6 @@ function_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     function->state = state;
-    function->guard = &state->watcher;
     function->target = (void *)(uintptr_t)address;
     function->uses = uses;
     function->uses_owner = Py_NewRef(uses_owner);
@@ -243,6 +255,7 @@ function_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     function->hold_gil = (flags & NP_HOLD_GIL) != 0;
     function->save_errno = (flags & NP_SAVE_ERRNO) != 0;
     function->name = Py_NewRef(name);
+    np_set_guard(function);
     function->method.ml_name = PyUnicode_AsUTF8(name);
     function->method.ml_meth =
         np_choose_entry(function->plan, function->hold_gil,

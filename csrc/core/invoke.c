@@ -109,6 +109,43 @@ release_text(NpFunction *function, void (*release)(void *), void *text)
     PyErr_Restore(type, error, trace);
 }
 
+PyObject *
+np_error_text(const NpUses *uses, const char *text)
+{
+    PyObject *told = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text),
+                                          "backslashreplace");
+
+    (void)uses->take_error(); /* the text is needed no more */
+    return told;
+}
+
+int
+np_raise_told(NpFunction *function, const NpUses *uses, const char *text)
+{
+    PyObject *told = np_error_text(uses, text), *error = NULL;
+
+    if (told != NULL) {
+        error = PyObject_CallMethodOneArg(
+            (PyObject *)function, function->state->names._raised, told);
+        Py_DECREF(told);
+    }
+    return np_raise(error);
+}
+
+/* Ask a plugin that tells of errors for that of the call that has just ended.
+ * Returns -1 with an exception if there is one. */
+static inline int
+check_told(NpFunction *function, const NpUses *uses)
+{
+    const char *text;
+
+    if (NP_LIKELY(uses->take_error == NULL)) {
+        return 0;
+    }
+    text = uses->take_error();
+    return text == NULL ? 0 : np_raise_told(function, uses, text);
+}
+
 /* Bring all arguments across, each to a register of its class. */
 static int
 convert_all(NpFunction *function, PyObject *const *args, NpCall *call,
@@ -145,7 +182,9 @@ np_invoke(NpFunction *function, PyObject *const *args)
     NP_ADD(uses->calls, 1);
     if (convert_all(function, args, &call, integers, floats) == 0) {
         word = run(function, target, integers, floats);
-        result = np_finish(function, uses, word);
+        if (check_told(function, uses) == 0) {
+            result = np_finish(function, uses, word);
+        }
         if (release != NULL) {
             release_text(function, release, word.p);
         }

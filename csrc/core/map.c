@@ -105,21 +105,37 @@ store(const Column *column, const NpValue *value, Py_ssize_t start,
 typedef struct {
     const NpPlan *plan;
     void *target;
+    const NpUses *uses; /* of the generation that *target* lies in */
+    const char *told; /* the error of the last call, as the plugin tells it */
     Column columns[NP_MAX_PARAMETERS];
     Column out; /* data is NULL when there are no results */
     NpWord blocks[NP_MAX_PARAMETERS][NP_BLOCK];
     NpWord results[NP_BLOCK];
 } Slice;
 
-/* Do *count* elements from *start* on. [no gil] */
+/* Ask the plugin for the error of the last call; errno stays. [no gil] */
+static bool
+has_failed(Slice *slice)
+{
+    int number = errno;
+
+    slice->told = slice->uses->take_error();
+    errno = number;
+    return slice->told != NULL;
+}
+
+/* Do *count* elements from *start* on, up to one of whose error the plugin
+ * tells. [no gil] */
 static void
 run_slice(Slice *slice, Py_ssize_t start, Py_ssize_t count)
 {
     const NpPlan *plan = slice->plan;
     const NpWord *integers[NP_MAX_INTEGERS], *floats[NP_MAX_FLOATS];
+    const bool is_asked = slice->uses->take_error != NULL; /* after each */
+    const Py_ssize_t most = is_asked ? 1 : NP_BLOCK;
 
-    for (Py_ssize_t stop = start + count; start < stop; start += NP_BLOCK) {
-        Py_ssize_t some = stop - start < NP_BLOCK ? stop - start : NP_BLOCK;
+    for (Py_ssize_t stop = start + count; start < stop; start += most) {
+        Py_ssize_t some = stop - start < most ? stop - start : most;
         const NpWord **integer = integers, **floating = floats;
         NpWord *results = slice->results;
 
@@ -140,6 +156,9 @@ run_slice(Slice *slice, Py_ssize_t start, Py_ssize_t count)
             results = (NpWord *)(slice->out.data) + start;
         }
         plan->loop(slice->target, some, integers, floats, results);
+        if (is_asked && has_failed(slice)) {
+            return;
+        }
         if (slice->out.data != NULL && !slice->out.is_direct) {
             store(&slice->out, &plan->result, start, some, results);
         }
@@ -259,17 +278,22 @@ PyObject *
 np_function_run(PyObject *self, PyObject *args)
 {
     NpFunction *function = (NpFunction *)self;
-    PyObject *columns, *out;
+    PyObject *uses_owner, *columns, *out;
     Py_buffer views[NP_MAX_PARAMETERS + 1];
     Py_ssize_t start, count;
     unsigned long long target;
     int held = 0, holds = 0;
     Slice slice;
 
-    if (!PyArg_ParseTuple(args, "KO!Onn:_run", &target, &PyTuple_Type,
-                          &columns, &out, &start, &count)) {
+    if (!PyArg_ParseTuple(args, "KOO!Onn:_run", &target, &uses_owner,
+                          &PyTuple_Type, &columns, &out, &start, &count)) {
         return NULL;
     }
+    slice.uses = np_uses_of(function->state, uses_owner);
+    if (slice.uses == NULL) {
+        return NULL;
+    }
+    slice.told = NULL;
     if (NP_ACQUIRE(function->error) != NULL) {
         return np_raise_closed(function);
     }
@@ -291,6 +315,9 @@ np_function_run(PyObject *self, PyObject *args)
     if (holds >= 0) {
         slice.target = (void *)(uintptr_t)target;
         run_released(function, &slice, start, count);
+        if (slice.told != NULL) {
+            holds = np_raise_told(function, slice.uses, slice.told);
+        }
     }
     while (held > 0) {
         PyBuffer_Release(&views[--held]);

@@ -37,11 +37,11 @@ np_uses_of(NpState *state, PyObject *object)
 static PyObject *
 uses_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    unsigned long long start, end;
+    unsigned long long start, end, take_error = 0;
     UsesObject *self;
 
     (void)kwargs;
-    if (!PyArg_ParseTuple(args, "KK:Uses", &start, &end)) {
+    if (!PyArg_ParseTuple(args, "KK|K:Uses", &start, &end, &take_error)) {
         return NULL;
     }
     self = (UsesObject *)type->tp_alloc(type, 0);
@@ -55,6 +55,7 @@ uses_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     self->uses->start = (uintptr_t)start;
     self->uses->end = (uintptr_t)end;
+    self->uses->take_error = (const char *(*)(void))(uintptr_t)take_error;
     return (PyObject *)self;
 }
 
@@ -106,6 +107,32 @@ uses_export(PyObject *self, PyObject *given)
     Py_RETURN_NONE;
 }
 
+/* Call what cffi has made of a function. Nothing of Python's comes between the
+ * call and the question, such as a signal handler whose own call would be
+ * answered in place of this one. */
+static PyObject *
+uses_call(PyObject *self, PyObject *args)
+{
+    const NpUses *uses = ((UsesObject *)self)->uses;
+    PyObject *target, *given, *result, *told;
+    const char *text;
+
+    if (!PyArg_ParseTuple(args, "OO!:call", &target, &PyTuple_Type, &given)) {
+        return NULL;
+    }
+    result = PyObject_CallObject(target, given);
+    text = uses->take_error != NULL ? uses->take_error() : NULL;
+    if (result == NULL) {
+        return NULL;
+    }
+    told = text == NULL ? Py_NewRef(Py_None) : np_error_text(uses, text);
+    if (told == NULL) {
+        Py_DECREF(result);
+        return NULL;
+    }
+    return Py_BuildValue("NN", result, told);
+}
+
 static PyObject *
 uses_calls(PyObject *self, void *unused)
 {
@@ -121,7 +148,15 @@ uses_is_exported(PyObject *self, void *unused)
         NP_ACQUIRE(((UsesObject *)self)->uses->is_exported));
 }
 
+static PyObject *
+uses_tells_errors(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(((UsesObject *)self)->uses->take_error != NULL);
+}
+
 static PyMethodDef uses_methods[] = {
+    {"call", uses_call, METH_VARARGS, NULL},
     {"end", uses_end, METH_NOARGS, NULL},
     {"__enter__", uses_enter, METH_NOARGS, NULL},
     {"__exit__", uses_exit, METH_VARARGS, NULL},
@@ -132,6 +167,7 @@ static PyMethodDef uses_methods[] = {
 static PyGetSetDef uses_getset[] = {
     {"calls", uses_calls, NULL, NULL, NULL},
     {"is_exported", uses_is_exported, NULL, NULL, NULL},
+    {"tells_errors", uses_tells_errors, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -200,6 +236,7 @@ make_move(Move *move)
     NP_STORE(function->release, move->release);
     NP_STORE(function->invoke, move->invoke);
     NP_STORE(function->uses_owner, move->uses_owner);
+    np_set_guard(function);
     move->invoke = invoke;
     move->uses_owner = uses_owner;
 }

@@ -23,7 +23,8 @@
  * behind each other; empty texts mean nothing, and a reader passes over the
  * kinds that it does not know.
  *
- * C99 or later, C++11 or later. All names here begin with NATIVEPLUG_. */
+ * C99 or later, C++11 or later. All names here begin with NATIVEPLUG_ or
+ * nativeplug_. */
 #ifndef NATIVEPLUG_H
 #define NATIVEPLUG_H
 
@@ -85,6 +86,75 @@ NATIVEPLUG_RECORD_("nativeplug 1", "");
 #define NATIVEPLUG_DECLARE(...)               \
     NATIVEPLUG_SAY_("declare ", __VA_ARGS__); \
     NATIVEPLUG_EXTERN_ NATIVEPLUG_EXPORT __VA_ARGS__
+
+/* Errors of calls. nativeplug_raise(text) notes, in a function that a program
+ * calls, that the call fails: Python gets nativeplug.PluginRaised with a copy
+ * of the text, in UTF-8, in place of the result. The last one of a call
+ * counts. Once in a plugin, in one of its files:
+ *
+ *     NATIVEPLUG_ERRORS;
+ *
+ * That defines nativeplug_take_error, too, which nativeplug calls in the same
+ * thread after each call of a plugin that exports it. It returns the text and
+ * forgets it, or NULL; the text is valid until it is called again, which
+ * nativeplug does at once. Plugins in other languages define it themselves.
+ *
+ * No C++ exception may leave a function that C calls. These two, around its
+ * body, make an error of it (include <exception>); the argument is what is
+ * returned then, nothing of void:
+ *
+ *     NATIVEPLUG_FUNCTION(double, length, (const char *text))
+ *     NATIVEPLUG_TRY { return parse(text).length(); } NATIVEPLUG_CATCH(0)
+ */
+#ifdef __GNUC__
+#ifdef __cplusplus
+extern "C" {
+#endif
+__attribute__((visibility("hidden"))) void nativeplug_raise(const char *text);
+NATIVEPLUG_EXPORT const char *nativeplug_take_error(void);
+#ifdef __cplusplus
+}
+#endif
+#define NATIVEPLUG_ERRORS                                                     \
+    static char nativeplug_no_memory_[] = "no memory for the error's text";   \
+    static __thread char *nativeplug_noted_, *nativeplug_taken_;              \
+    static void nativeplug_free_(char *text)                                  \
+    {                                                                         \
+        if (text != nativeplug_no_memory_) {                                  \
+            __builtin_free(text);                                             \
+        }                                                                     \
+    }                                                                         \
+    void nativeplug_raise(const char *text)                                   \
+    {                                                                         \
+        __SIZE_TYPE__ size = __builtin_strlen(text) + 1;                      \
+        char *copy = (char *)__builtin_malloc(size);                          \
+                                                                              \
+        nativeplug_free_(nativeplug_noted_);                                  \
+        nativeplug_noted_ = copy == 0                                         \
+                                ? nativeplug_no_memory_                       \
+                                : (char *)__builtin_memcpy(copy, text, size); \
+    }                                                                         \
+    const char *nativeplug_take_error(void)                                   \
+    {                                                                         \
+        nativeplug_free_(nativeplug_taken_);                                  \
+        nativeplug_taken_ = nativeplug_noted_;                                \
+        nativeplug_noted_ = 0;                                                \
+        return nativeplug_taken_;                                             \
+    }                                                                         \
+    struct nativeplug_nothing_
+#define NATIVEPLUG_TRY try
+#define NATIVEPLUG_CATCH(...)                     \
+    catch (const std::exception &error)           \
+    {                                             \
+        nativeplug_raise(error.what());           \
+        return __VA_ARGS__;                       \
+    }                                             \
+    catch (...)                                   \
+    {                                             \
+        nativeplug_raise("not a std::exception"); \
+        return __VA_ARGS__;                       \
+    }
+#endif
 
 /* The head of a variable's definition, and of a function's. */
 #ifdef __cplusplus

@@ -6,8 +6,11 @@ It serves every signature that cffi can call. The GIL is released around every c
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import _cffi_backend
@@ -16,11 +19,11 @@ from nativeplug import _core
 from nativeplug._core import Uses
 from nativeplug.call import exports, lengths
 from nativeplug.call.callback import PENDING, Call
-from nativeplug.call.convert import ToC, to_c
+from nativeplug.call.convert import FromC, ToC, to_c
 from nativeplug.call.plan import CallPlan, Kind, Value
-from nativeplug.call.results import Release, finisher
+from nativeplug.call.results import Release, finisher, raised
 from nativeplug.call.varargs import further_argument
-from nativeplug.errors import DeclarationError
+from nativeplug.errors import DeclarationError, PluginRaised
 
 Invoke = Callable[..., Any]
 
@@ -38,6 +41,7 @@ def bind(  # noqa: PLR0913 - all that a call needs
     *,
     release: int = 0,
     save_errno: bool = False,
+    path: str = "",
 ) -> Invoke:
     """
     Return a callable that executes *plan* on the function at *address*.
@@ -49,6 +53,7 @@ def bind(  # noqa: PLR0913 - all that a call needs
         uses: Who uses the generation that it lies in.
         release: The address of what releases a text that the caller owns; 0: it is borrowed.
         save_errno: Keep errno after each call, for `nativeplug.get_errno`.
+        path: The plugin's path, for words.
 
     Raises:
         DeclarationError: cffi cannot call this signature.
@@ -62,6 +67,9 @@ def bind(  # noqa: PLR0913 - all that a call needs
     keeps = any(parameter.kind in _KEEPING for parameter in plan.parameters)
     exporting = plan.result.kind in _EXPORTING
     idle, late = Call(), PENDING.by_call
+    error = partial(raised, path, plan.signature.name)
+    asking = _Asking(ffi, target, uses, error, save_errno, bool(release), finish)
+    target = asking if uses.tells_errors else target
 
     def invoke(*args: Any) -> Any:
         if len(args) != count and (len(args) < count or not variadic):
@@ -94,6 +102,31 @@ def bind(  # noqa: PLR0913 - all that a call needs
 
     PENDING.serve(invoke.__code__)
     return invoke
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A function of a plugin that is asked after each call whether that has failed."""
+
+    ffi: Any
+    target: Any
+    uses: Uses
+    error: Callable[[str], PluginRaised]
+    save_errno: bool
+    #: The conversion of the result releases it, too.
+    releases: bool
+    finish: FromC | None
+
+    def __call__(self, *converted: Any) -> Any:
+        result, told = self.uses.call(self.target, converted)
+        if told is None:
+            return result
+        if self.save_errno:
+            _core.set_errno(self.ffi.errno)
+        if self.releases and self.finish is not None:
+            with contextlib.suppress(UnicodeDecodeError):  # of a text that nobody sees
+                self.finish(result)
+        raise self.error(told)
 
 
 def _releaser(ffi: Any, address: int) -> Release:

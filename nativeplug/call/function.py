@@ -14,10 +14,12 @@ from nativeplug.call.callback import Call
 from nativeplug.call.convert import reworded, to_c
 from nativeplug.call.core_invoker import word_of
 from nativeplug.call.plan import CallPlan
+from nativeplug.call.results import raised
 from nativeplug.call.scope import Scope
 from nativeplug.call.signature import Signature
 from nativeplug.call.text import not_text
 from nativeplug.declare import FunctionDeclaration, from_line
+from nativeplug.errors import PluginRaised
 
 #: More than any machine can run at once.
 MAX_THREADS = 4096
@@ -52,6 +54,7 @@ class Function(FunctionBase):
         UnicodeDecodeError: The result is no text in UTF-8.
         ClosedError: The plugin was closed.
         ForkError: It is a Go plugin of the parent process.
+        PluginRaised: The plugin tells of an error, by its ``nativeplug_take_error``.
         BaseException: What a callback raised in this call.
     """
 
@@ -122,6 +125,7 @@ class Function(FunctionBase):
             ValueError: Lengths differ; *threads* is no number of threads.
             OverflowError: A scalar does not fit its parameter's type.
             ClosedError: The plugin was closed.
+            PluginRaised: The plugin tells of an error; that call was the last, of this thread.
             BaseException: What *progress*, or a callback raised; calls stop soon after.
 
         Example:
@@ -206,6 +210,10 @@ class Function(FunctionBase):
         """Return the error for an array with fewer items than the call says."""
         value = self.call_plan.parameters[index]
         return lengths.too_short(self._owner.ffi, value, given, wanted)
+
+    def _raised(self, text: str) -> PluginRaised:
+        """Return the error of which the plugin tells after a call."""
+        return raised(self._owner.path, self.name, text)
 
     def _not_text(self, error: UnicodeDecodeError) -> UnicodeDecodeError:
         """Return the error for a result that is not UTF-8."""

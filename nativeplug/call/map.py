@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 
+from nativeplug._core import Uses
 from nativeplug.call.callback import PENDING, Call
 from nativeplug.call.columns import Job
 
@@ -33,23 +34,23 @@ def run(job: Job, threads: int, progress: Progress | None) -> None:
     try:
         if threads == 1:
             done = 0
-            for count in _slices(job, target, 0, job.total):
+            for count in _slices(job, target, uses, 0, job.total):
                 done += count
                 if progress is not None:
                     progress(done, job.total)
         else:
-            _run_threads(job, target, threads, progress)
+            _run_threads(job, target, uses, threads, progress)
     finally:
         uses.end()
 
 
-def _slices(job: Job, target: int, start: int, stop: int) -> Iterator[int]:
+def _slices(job: Job, target: int, uses: Uses, start: int, stop: int) -> Iterator[int]:
     """Make the calls from *start* to *stop*, and tell after each slice how many it had."""
     size = _FIRST_SLICE
     while start < stop:
         count = min(size, stop - start)
         begun = time.perf_counter()
-        job.function._run(target, job.columns, job.out, start, count)  # noqa: SLF001
+        job.function._run(target, uses, job.columns, job.out, start, count)  # noqa: SLF001
         took = time.perf_counter() - begun
         if PENDING.by_call:  # a callback that outlives calls has failed, perhaps in this one
             Call().finish(PENDING.take(sys._getframe()))  # noqa: SLF001
@@ -61,12 +62,14 @@ def _slices(job: Job, target: int, start: int, stop: int) -> Iterator[int]:
 PENDING.serve(_slices.__code__)
 
 
-def _run_threads(job: Job, target: int, threads: int, progress: Progress | None) -> None:
+def _run_threads(
+    job: Job, target: int, uses: Uses, threads: int, progress: Progress | None
+) -> None:
     stopped, done = threading.Event(), [0] * threads
 
     def work(number: int) -> None:
         start, stop = (job.total * part // threads for part in (number, number + 1))
-        for count in _slices(job, target, start, stop):
+        for count in _slices(job, target, uses, start, stop):
             done[number] += count
             if stopped.is_set():
                 return

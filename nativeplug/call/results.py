@@ -8,9 +8,17 @@ from typing import Any
 
 from nativeplug.call.convert import FromC, from_c
 from nativeplug.call.plan import CallPlan, Kind, Value
+from nativeplug.errors import PluginRaised
 
 Release = Callable[[Any], object]
 Fields = tuple[tuple[str, Value], ...]
+
+
+def raised(path: str, symbol: str, text: str) -> PluginRaised:
+    """Return the error for a call of which the plugin tells that it has failed."""
+    shown = " ".join(text.split())
+    message = f"{symbol!r} of plugin {path!r} raised: {shown}"
+    return PluginRaised(message, path=path, symbol=symbol, text=text)
 
 
 def finisher(ffi: Any, plan: CallPlan, free: Release | None) -> FromC | None:

@@ -150,6 +150,11 @@ class Generation:
         waiting.join(seconds)
         return not waiting.is_alive()
 
+    def own_function(self, symbol: str) -> int:
+        """Return the address of a function that the file itself exports; 0 where it does not."""
+        found: int = lib.np_dl_own_address(self._handle, symbol.encode(), self._span)
+        return 0 if found and self.is_variable(symbol) else found
+
     def address(self, symbol: str) -> int:
         """
         Return the address of a symbol that the file exports.

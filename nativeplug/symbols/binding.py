@@ -155,7 +155,9 @@ class Binding:
         if self.loaded.generation.is_go and name not in options.allow_go_results:
             refuse_go_result(plan, declaration.place)
         save_errno, uses = name in options.save_errno, self.loaded.uses
-        return bind(scope.ffi, plan, address, uses, release=release, save_errno=save_errno)
+        return bind(
+            scope.ffi, plan, address, uses, release=release, save_errno=save_errno, path=scope.path
+        )
 
     def _release(self, declaration: FunctionDeclaration) -> int:
         """Return the address of what releases the function's result."""

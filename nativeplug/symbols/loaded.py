@@ -10,6 +10,8 @@ from nativeplug.load.generation import Generation
 from nativeplug.symbols.given import Given
 from nativeplug.symbols.known import Known
 
+#: What a plugin exports that tells of errors of its calls; see nativeplug.h.
+_TAKE_ERROR = "nativeplug_take_error"
 #: What is loaded, whatever becomes of the plugin: C may hold pointers to what variables of a
 #: generation were given, for as long as its code is in memory.
 _mapped: set[Loaded] = set()
@@ -49,7 +51,7 @@ class Loaded:
         #: What was declared when it served last; None before.
         self.given: Given | None = None
         #: The calls under way, and whether an address was given out.
-        self.uses = Uses(*generation.span)
+        self.uses = Uses(*generation.span, generation.own_function(_TAKE_ERROR))
         #: What its variables point to.
         self.kept: dict[Any, Any] = {}
         self._memories: weakref.WeakSet[Memory] = weakref.WeakSet()

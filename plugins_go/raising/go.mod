@@ -1,0 +1,3 @@
+module example.com/raising
+
+go 1.21
