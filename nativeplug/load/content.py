@@ -17,7 +17,7 @@ from typing import Final
 from nativeplug.access import Access
 from nativeplug.load import dynamic, elf
 from nativeplug.load.dynamic import Dynamic
-from nativeplug.load.key import FileKey, cannot_open, file_key
+from nativeplug.load.key import ContentKey, FileKey, cannot_open, file_key
 from nativeplug.load.structure import Defect
 from nativeplug.load.writers import find_writer
 
@@ -84,7 +84,7 @@ class Content:
     #: Where it was read.
     path: str
     #: The file that it is the content of, as it was before and after reading.
-    key: FileKey
+    key: FileKey | ContentKey
     data: bytes
     #: The data's SHA-256, in hexadecimal digits: what two equal contents have in common.
     sha256: str

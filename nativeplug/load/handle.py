@@ -20,10 +20,18 @@ FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
 _TEXT_SIZE = 8192  # of the loader's messages: a path (PATH_MAX is 4096) and some words
 
 
-def open_file(name: str, flags: int = FLAGS) -> tuple[FFI.CData, str]:
-    """Return the handle of what dlopen(3) loads, or NULL and the loader's text."""
+def open_file(name: str | None, flags: int = FLAGS) -> tuple[FFI.CData, str]:
+    """
+    Return the handle of what dlopen(3) loads, or NULL and the loader's text.
+
+    Args:
+        name: A path or a soname; None for the program itself.
+        flags: As dlopen(3) has them.
+    """
     text = ffi.new("char[]", _TEXT_SIZE)
-    handle = lib.np_dl_open(os.fsencode(name), flags, text, _TEXT_SIZE)
+    handle = lib.np_dl_open(
+        ffi.NULL if name is None else os.fsencode(name), flags, text, _TEXT_SIZE
+    )
     return handle, _text(text)
 
 

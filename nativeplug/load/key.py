@@ -1,4 +1,4 @@
-"""The identity of what ``open`` is asked for: a system library or a file."""
+"""The identity of what ``open`` is asked for: a system library, a file, or bytes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,26 @@ class FileKey(NamedTuple):
         return cls(*_marks(status))
 
 
-Key = SystemKey | FileKey
+class ContentKey(NamedTuple):
+    """Bytes that were given without a file, by their SHA-256."""
+
+    sha256: str
+
+
+Key = SystemKey | FileKey | ContentKey
+
+#: The program itself, as dlopen(3) has it for NULL; and what it is called in words.
+PROGRAM = SystemKey("")
+PROGRAM_NAME = "<program>"
+
+
+def never_updated(key: Key) -> str | None:
+    """Say why what a key identifies is never updated; None for a file, which is."""
+    if isinstance(key, SystemKey):
+        return "it is a system library, which is never updated"
+    if isinstance(key, ContentKey):
+        return "it was opened from bytes, which are never updated"
+    return None
 
 
 def key_of(path: str | os.PathLike[str]) -> Key:
@@ -61,11 +80,13 @@ def key_of(path: str | os.PathLike[str]) -> Key:
         raise cannot_open(name, error) from None
 
 
-def quick_key_of(path: str | os.PathLike[str]) -> Key | None:
+def quick_key_of(path: object) -> Key | None:
     """Identify what *path* names, if that takes one stat(2) and no words; else None."""
     try:
         if isinstance(path, str) and "/" not in path and _is_soname(path):
             return SystemKey(path)
+        if not isinstance(path, (str, os.PathLike)):  # stat(2) takes a descriptor, too
+            return None
         status = os.stat(path)
     except (OSError, ValueError, TypeError):
         return None

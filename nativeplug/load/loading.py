@@ -14,6 +14,7 @@ from nativeplug.load import elf, handle, image, sanitizers, unique
 from nativeplug.load.content import Content
 from nativeplug.load.generation import Generation
 from nativeplug.load.image import Image
+from nativeplug.load.key import PROGRAM, PROGRAM_NAME
 from nativeplug.load.options import LoadOptions
 from nativeplug.load.probe import Probed, probe_copy, probe_system
 from nativeplug.load.searches import Searches
@@ -105,7 +106,7 @@ def load_system(
     Load a system library by the system's own search; its copy is shared.
 
     Args:
-        soname: Its name.
+        soname: Its name; that of `PROGRAM` for the program itself, which is loaded.
         options: How it is loaded, unless the process has loaded it already.
         probe: Load it in a process of its own first; see `probe_system`.
 
@@ -113,6 +114,10 @@ def load_system(
         OpenError: There is none, or it cannot be loaded; or not be probed.
         FormatError: The other process has died of it.
     """
+    if soname == PROGRAM.soname:
+        program, _ = handle.open_file(None)
+        is_go, resident = False, "it is the program itself"
+        return Generation(PROGRAM_NAME, is_go, None, resident, None, program)
     options.check_possible(soname)
     if probe:
         _refuse_death(soname, probe_system(soname, flags=options.flags))

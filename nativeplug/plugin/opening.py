@@ -8,14 +8,15 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, TypedDict, TypeVar, overload
+from typing import TYPE_CHECKING, Protocol, TypedDict, TypeVar, cast, overload
 
 from nativeplug import interface, symbols
 from nativeplug.declare.sources import Source, from_caller
 from nativeplug.errors import ClosedError, ForkError, OpenError, PluginError
 from nativeplug.interface import Interface
-from nativeplug.load.content import FileChangedError
-from nativeplug.load.key import key_of, quick_key_of
+from nativeplug.load import pathless
+from nativeplug.load.content import Content, FileChangedError
+from nativeplug.load.key import PROGRAM, PROGRAM_NAME, Key, key_of, quick_key_of
 from nativeplug.load.options import LoadOptions
 from nativeplug.options import Options
 from nativeplug.plugin.files import files
@@ -31,7 +32,19 @@ _NO_LOAD_OPTIONS = LoadOptions()
 _Path = str | os.PathLike[str]
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing_extensions import Buffer, Unpack
+
+    class _Readable(Protocol):
+        """What reads bytes, as `typing.BinaryIO` does."""
+
+        def read(self) -> bytes: ...
+
+    class _Resource(Protocol):
+        """What can be read whole, as `importlib.resources.abc.Traversable` can."""
+
+        def read_bytes(self) -> bytes: ...
+
+    _Opened = _Path | Buffer | _Readable | _Resource | None
 
     _Expected = TypeVar("_Expected", bound=Interface)
 
@@ -58,15 +71,19 @@ if TYPE_CHECKING:
 
 
 @overload
-def open(path: _Path, declarations: type[_Expected], **options: Unpack[_Options]) -> _Expected: ...
+def open(
+    path: _Opened, declarations: type[_Expected], **options: Unpack[_Options]
+) -> _Expected: ...
 
 
 @overload
-def open(path: _Path, declarations: _Path | None = None, **options: Unpack[_Options]) -> Plugin: ...
+def open(
+    path: _Opened, declarations: _Path | None = None, **options: Unpack[_Options]
+) -> Plugin: ...
 
 
 def open(  # noqa: PLR0913 - most are options, which are given by name
-    path: _Path,
+    path: _Opened,
     declarations: _Path | type[Interface] | None = None,
     *,
     free: Mapping[str, str] | None = None,
@@ -95,7 +112,10 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     first; see `Plugin.update`. Safe to call from several threads.
 
     Args:
-        path: A file's path; or a soname without a slash (``"libz.so.1"``) for a system library.
+        path: A file's path; or a soname without a slash (``"libz.so.1"``) for a system library;
+            or the file's content itself, as bytes, as what they can be read from (a file that is
+            open in binary mode) or as a resource of a package (`importlib.resources.files`),
+            which is never updated; or None for the program itself.
         declarations: C text (``str``), a header file (``os.PathLike``) or an interface (a class
             that derives from `nativeplug.Interface`), all of whose members the plugin must have;
             None for those that come with the plugin: what it tells itself, else the header of the
@@ -185,11 +205,12 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         require_checked=require_checked,
     )
     Settings().plus(*updating)  # a mistake in them is told before anything is loaded
-    name = os.fsdecode(path)
+    content = pathless.read(path)
+    name = _name_of(path, content)
     source, expected = _given(declarations)
-    request = Request(name, source, expected, options, updating, demands, load, fresh)
+    request = Request(name, source, expected, options, updating, demands, load, fresh, content)
     for _ in range(_ATTEMPTS):
-        key = key_of(path)
+        key = _key_of(path, content)
         # Or another thread closed it meanwhile.
         with contextlib.suppress(FileChangedError, ClosedError):
             plugin = serve(request, key)
@@ -201,6 +222,19 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         path=name,
         reason="the file changes while it is read",
     )
+
+
+def _name_of(path: _Opened, content: Content | None) -> str:
+    """Return what is opened in words."""
+    if content is not None:
+        return content.path
+    return PROGRAM_NAME if path is None else os.fsdecode(cast("_Path", path))
+
+
+def _key_of(path: _Opened, content: Content | None) -> Key:
+    if content is not None:
+        return content.key
+    return PROGRAM if path is None else key_of(cast("_Path", path))
 
 
 def _given(declarations: object) -> tuple[Source | None, type[Interface] | None]:

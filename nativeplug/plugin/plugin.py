@@ -57,7 +57,7 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
 
         Args:
             loaded: The first generation.
-            file: The file's absolute path; None for a system library.
+            file: The file's absolute path; None for what has none.
             key: What was loaded.
             settings: What ``open`` was told of updates.
         """

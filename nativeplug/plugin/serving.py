@@ -13,7 +13,7 @@ from nativeplug.declare.sources import Source
 from nativeplug.directories import absolute
 from nativeplug.errors import InterfaceError, OpenError, OriginError, PluginError, UpdateError
 from nativeplug.interface import Interface
-from nativeplug.load.content import FileChangedError, read_file
+from nativeplug.load.content import Content, FileChangedError, read_file
 from nativeplug.load.key import FileKey, Key, SystemKey, cannot_open
 from nativeplug.load.loading import load_system
 from nativeplug.load.options import LoadOptions
@@ -41,6 +41,8 @@ class Request:
     load: LoadOptions
     #: Load the file afresh, if it is not open.
     fresh: bool = True
+    #: What is opened, where it was given in place of a path.
+    content: Content | None = None
     #: What *source* declares by itself, where that was read.
     alone: Declarations | None = None
 
@@ -108,7 +110,7 @@ def serve(request: Request, key: Key) -> Plugin:
             # Another thread may have loaded it.
             _check_agrees(request, plugin)
             plugin._updates.configure(*request.updating)
-        plugin._updates.demand(request.demands, request.name)
+        plugin._updates.demand(request.demands, request.name, request.content)
         add(request, plugin)
     if known is not None:
         plugin._updates.unload()  # if that is asked for now
@@ -192,15 +194,16 @@ def _load(request: Request, key: Key) -> Plugin:
     name, demands = request.name, request.demands
     settings = replace(Settings().plus(*request.updating), demands=demands)
     if isinstance(key, SystemKey):
-        demands.check_system(key.soname)
+        demands.check_system(name)
         probe = settings.probe is True or demands.probe
         generation = load_system(key.soname, request.load, probe=probe)
-        loaded = Loaded(generation, 1, Known(key.soname, None))
+        loaded = Loaded(generation, 1, Known(name, None))
         return Plugin(loaded, None, key, settings)
-    found = files.find(name, key)
+    found = files.find(name, key) if isinstance(key, FileKey) else None
     if found is None:
-        file = _absolute(name)  # first: whatever can fail must fail before anything is loaded
-        content = read_file(name)
+        # First: whatever can fail must fail before anything is loaded.
+        file = None if request.content is not None else _absolute(name)
+        content = request.content or read_file(name)
         if content.key != key:
             raise FileChangedError
         admission = Admission.of(name, content, demands)
@@ -213,7 +216,7 @@ def _load(request: Request, key: Key) -> Plugin:
         except BaseException:
             plugin.close()
             raise
-        plugin._updates.origins.note(loaded, file, admission.verified)
+        plugin._updates.origins.note(loaded, file or name, admission.verified)
         found = files.place(plugin)
         if found is plugin:
             return plugin
@@ -224,9 +227,9 @@ def _load(request: Request, key: Key) -> Plugin:
     return found
 
 
-def _loaded(request: Request, file: str, admission: Admission, *, probe: bool) -> Loaded:
+def _loaded(request: Request, file: str | None, admission: Admission, *, probe: bool) -> Loaded:
     """Load what may be loaded, or take up what a closed plugin has left of it."""
-    if not request.fresh:
+    if not request.fresh and file is not None:
         left = files.take_left(file, admission.content.sha256, request.load)
         if left is not None:
             return left.again(admission.known)

@@ -17,6 +17,7 @@ from nativeplug.load.content import (
     UnfinishedError,
     read_file,
 )
+from nativeplug.load.key import never_updated
 from nativeplug.update.follow import Follower, Observer
 
 _log = logging.getLogger("nativeplug.follow")
@@ -34,7 +35,7 @@ class Following:
 
         Args:
             plugin: What is updated.
-            file: The file's absolute path; None for a system library.
+            file: The file's absolute path; None for what has none.
             prepare: Does what can be done before an update to a content is asked for.
         """
         self._plugin = plugin
@@ -61,7 +62,7 @@ class Following:
         if on_update is not None:
             self._on_update = on_update
         if self._follower is None:
-            reason = "it is a system library, which is never updated"
+            reason = str(never_updated(self._plugin._updates.key))  # noqa: SLF001 - for this
             path = self._plugin.path
             raise UpdateError(
                 f"cannot follow plugin {path!r}: {reason}", path=path, reasons=(reason,)

@@ -26,7 +26,7 @@ class Origins:
         self._good = weakref.WeakKeyDictionary()
 
     def note(self, loaded: Loaded, file: str, verified: Iterable[Verified]) -> None:
-        """Remember by which policies the *file* (an absolute path) of a generation is good."""
+        """Remember by which policies a generation is good; *file* is its absolute path, if any."""
         good = self._good.setdefault(loaded, set())
         good.update((each.policy, file) for each in verified)
 
@@ -44,7 +44,14 @@ class Origins:
             reason = "it was not judged by the policy that holds now, and its file is gone"
             raise OriginError(f"cannot use {path!r}: {reason}", path=path, reason=reason)
 
-    def judge(self, loaded: Loaded, key: Key | None, demands: Demands, name: str) -> None:
+    def judge(
+        self,
+        loaded: Loaded,
+        key: Key | None,
+        demands: Demands,
+        name: str,
+        given: Content | None = None,
+    ) -> None:
         """
         Judge a generation that serves by the demands of a further ``open``.
 
@@ -53,6 +60,7 @@ class Origins:
             key: The file that was looked at last; None within an update, which looks at another.
             demands: What is demanded.
             name: The path that is opened; it leads to the plugin's file.
+            given: What is opened, where that has no path.
 
         Raises:
             OriginError: It does not meet them.
@@ -63,10 +71,10 @@ class Origins:
             demands.check_system(name)
             return
         demands.check_pin(name, sha256)
-        path = absolute(name)
+        path = name if given is not None else absolute(name)
         if {(policy, path) for policy in demands.effective} <= self._good.get(loaded, set()):
             return
-        content = read_file(name)
+        content = given or read_file(name)
         if content.sha256 != sha256:
             raise _changed(name, content, key)
         verified = demands.check(content)

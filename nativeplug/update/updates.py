@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from nativeplug.errors import FormatError, PluginError, UpdateError
 from nativeplug.load.content import Content, FileChangedError, read_file, read_finished
-from nativeplug.load.key import Key
+from nativeplug.load.key import Key, never_updated
 from nativeplug.symbols import Loaded, Symbols
 from nativeplug.trust import UNSAID, Demands
 from nativeplug.update import check, reaper
@@ -45,7 +45,7 @@ class Updates:
         Take what was loaded.
 
         Args:
-            file: The file's absolute path; None for a system library.
+            file: The file's absolute path; None for what has none.
             key: What was loaded.
             symbols: What serves the program.
             settings: What ``open`` was told of updates.
@@ -95,28 +95,29 @@ class Updates:
         self.terms.configure(*given)
         self.unload()
 
-    def demand(self, demands: Demands, name: str) -> None:
+    def demand(self, demands: Demands, name: str, given: Content | None = None) -> None:
         """
         Judge what serves by the demands of a further ``open``, and updates by them from now on.
 
         Args:
             demands: What is demanded.
             name: The path that is opened.
+            given: What is opened, where that has no path.
 
         Raises:
             OriginError: It does not meet them; all stays as it was.
             FileChangedError: The file has another content by now: ask again.
         """
         if demands == UNSAID:  # the process's policy, which updates look up themselves
-            self._judge(demands, name)
+            self._judge(demands, name, given)
             return
         with self._lock:  # no update is to slip through between
-            self._judge(demands, name)
+            self._judge(demands, name, given)
             self.terms.demand(demands)
 
-    def _judge(self, demands: Demands, name: str) -> None:
+    def _judge(self, demands: Demands, name: str, given: Content | None) -> None:
         key = None if self.is_mine else self.key
-        self.origins.judge(self._symbols.loaded, key, demands, name)
+        self.origins.judge(self._symbols.loaded, key, demands, name, given)
 
     def update(
         self,
@@ -205,7 +206,7 @@ class Updates:
         if self.is_mine:
             raise self._refusal("an update of it is under way in this thread")
         if self.file is None:
-            raise self._refusal("it is a system library, which is never updated")
+            raise self._refusal(str(never_updated(self.key)))
         try:
             with self._lock:
                 self._owner = threading.get_ident()

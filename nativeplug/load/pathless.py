@@ -1,0 +1,62 @@
+"""What ``open`` is given in place of a path: bytes, or what they can be read from."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+from nativeplug.errors import OpenError
+from nativeplug.load import layout, origin
+from nativeplug.load.content import Content
+from nativeplug.load.key import ContentKey, cannot_open
+
+
+def read(given: Any) -> Content | None:
+    """
+    Return the content that was given; None for a path, or what is nothing of the kind.
+
+    It may be anything with a buffer; what reads (`io.BytesIO`, a file that is open in binary mode,
+    from where it stands); or what can be read whole (`importlib.resources.abc.Traversable`).
+    ``bytes`` are a path unless they begin as an ELF file does.
+
+    Args:
+        given: What ``open`` was given.
+
+    Raises:
+        OpenError: It cannot be read, or looks for its libraries where it lies, which is nowhere.
+        TypeError: It gives text.
+    """
+    if given is None or isinstance(given, (str, os.PathLike)):
+        return None
+    if isinstance(given, bytes) and not given.startswith(layout.MAGIC):
+        return None
+    name = getattr(given, "name", None)
+    label = f"<{os.path.basename(name)}>" if isinstance(name, str) else "<bytes>"
+    try:
+        data = _read(given)
+    except (OSError, ValueError) as error:  # such as "I/O operation on closed file"
+        raise cannot_open(label, error) from None
+    if data is None:
+        return None
+    if origin.is_relative(data):
+        reason = "it looks for libraries relative to its own place ($ORIGIN), and bytes have none"
+        raise OpenError(f"cannot open plugin {label!r}: {reason}", path=label, reason=reason)
+    import hashlib  # brings OpenSSL
+
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Content(label, ContentKey(sha256), data, sha256)
+
+
+def _read(given: Any) -> bytes | None:
+    """Return the bytes; None of what has none."""
+    with contextlib.suppress(TypeError):
+        return bytes(memoryview(given))
+    reads = getattr(given, "read_bytes", None) or getattr(given, "read", None)
+    if reads is None:
+        return None
+    data = reads()
+    if not isinstance(data, bytes):
+        kind = type(data).__name__
+        raise TypeError(f"a plugin is read from bytes, not {kind}: open its file in binary mode")
+    return data
