@@ -11,7 +11,7 @@ import pytest
 import nativeplug
 from nativeplug import DeclarationError, Plugin
 from support import BuildC
-from versions import Versions
+from versions import Versions, refused
 
 TEXT = """
     typedef struct { double x, y; } P;
@@ -205,6 +205,38 @@ class TestUpdates:
         assert (0.75, 2) == (plg.half(1.5), plg.version())
         plg.rollback()
         assert (0.75, 1) == (plg.half(1.5), plg.version())
+
+    def test_same_header(self, versions: Versions) -> None:
+        """Versions whose header is the same are taken up, and gone back from, when it is used."""
+        half = "double half(double x) { return x / 2; }"
+        versions.put(1, half, "-g0")
+        versions.header("int half(int x);")
+        plg: Any = nativeplug.open(versions.path)
+        nativeplug.open(versions.path, "double half(double x);")
+        assert 0.75 == plg.half(1.5)
+        versions.put(2, half, "-g0")
+        assert "updated" == plg.update()
+        assert (0.75, 2) == (plg.half(1.5), plg.version())
+        plg.rollback()
+        assert (0.75, 1) == (plg.half(1.5), plg.version())
+
+    def test_other_header(self, versions: Versions) -> None:
+        """A header that declares what is used otherwise is refused; after a rollback, too."""
+        half = "double half(double x) { return x / 2; }"
+        versions.put(1, half, "-g0")
+        versions.header("double half(double x);")
+        plg: Any = nativeplug.open(versions.path)
+        versions.put(2, half, "-g0")
+        versions.header("int half(int x);")
+        plg.update()
+        nativeplug.open(versions.path, "double half(double x); int fresh(void);")
+        assert 0.75 == plg.half(1.5)
+        plg.rollback()
+        assert (0.75, 1) == (plg.half(1.5), plg.version())
+        assert "fresh" in plg._symbols.declarations.symbols
+        versions.put(3, half, "-g0")
+        versions.header("float half(float x);")
+        assert "'float half(float x)' contradicts 'double half(double x)'" in str(refused(plg))
 
     def test_two_texts(self, versions: Versions) -> None:
         """A text whose place was taken does not come back."""

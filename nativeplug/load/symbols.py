@@ -51,7 +51,7 @@ def hint_mangled(name: str, exports: Iterable[str]) -> str:
         name: What was looked up.
         exports: What the file exports.
     """
-    written = re.escape(f"{len(name.encode())}{name}")
+    written = re.escape(f"{len(name.encode(errors='surrogateescape'))}{name}")
     mangled = re.compile(rf"(?:_ZL?|_ZN.*?(?<!\d)|_R.*?(?<!\d)){written}.*")
     found = next((each for each in exports if name and mangled.fullmatch(each)), None)
     if found is None:

@@ -63,7 +63,12 @@ class Given:
                 if find_used is None:
                     raise
                 declarations = declare.extend_anew(self.declarations, source, find_used())
-                sources = frozenset(each for each in sources if _agrees(declarations, each))
+                sources = frozenset(
+                    # The header of the plugin stays known: it tells another one apart.
+                    each
+                    for each in sources
+                    if each.is_brought or _agrees(declarations, each)
+                )
         return Given(declarations, self._scope(declarations), sources | {source}, whole)
 
     def with_scope(self, scope: Scope) -> Given:
