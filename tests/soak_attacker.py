@@ -165,6 +165,7 @@ class Attack:
 _STEPS = {
     *("stat", "lstat", "open", "fstat", "pread", "read", "readlink", "close", "flock"),
     *("openssl_sha256", "verify", "memfd_create", "write", "fcntl", "np_dl_open"),
+    *("link", "replace", "mkdir", "utime"),
 }
 _SHARE = 0.04
 _WAITED_FOR = 0.5  # else both go on at the same time

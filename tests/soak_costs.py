@@ -144,7 +144,7 @@ class _Memory:
         gc.collect()
         lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
         # The numbers of a mapping's file: unlike its name, they are its own.
-        copies = {line.split()[4] for line in lines if "memfd:" in line}
+        copies = {line.split()[4] for line in lines if "memfd:" in line or "/copies/" in line}
         tables = _kilobytes("/proc/self/status", "VmPTE")
         own = _kilobytes("/proc/self/smaps_rollup", "Anonymous")
         whole = -(-size // _PAGE) * _PAGE

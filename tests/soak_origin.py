@@ -29,15 +29,16 @@ def bit_flips(scale: float, folder: Path) -> Measured:
     signer, plugin = Signer(), build_unsigned(folder, "int good(void) { return 1; }")
     signature = signer.sign(plugin, "version:1.2", FAR)
     text, good = signature.read_bytes(), read_file(str(plugin))
+    plugin_bytes = bytes(good.data)
     policy = signer.policy(allow_older=True, require_version=True, require_expiry=True)
     check(good, policy)
     rng, accepted = random.Random(_SEED), []  # noqa: S311 - it must be repeatable
     for number in range(times(10_000, scale)):
-        what, start, end = _parts(good.data, text)[number % 3]
+        what, start, end = _parts(plugin_bytes, text)[number % 3]
         bit = rng.randrange(8 * start, 8 * end)
         changed = good
         if what == "plugin":
-            data = _flipped(good.data, bit)
+            data = _flipped(plugin_bytes, bit)
             changed = Content(good.path, good.key, data, hashlib.sha256(data).hexdigest())
         signature.write_bytes(text if what == "plugin" else _flipped(text, bit))
         if _is_accepted(changed, policy):

@@ -147,6 +147,7 @@ class TestExports:
 
     def test_no_descriptor(self, build_c: BuildC) -> None:
         """They are known without a descriptor of the copy: what is loaded has none."""
+        load_generation(build_c("int first;", "first"))  # what the process has for all
         count = descriptors()
         loaded = load_generation(build_c(NUMBER))
         assert count == descriptors()

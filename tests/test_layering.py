@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "storage": {"access"},
     "abi": set(),
     "kept": {"directories", "storage"},
-    "load": {"errors", "directories", "access", "kept", "abi", "_dl"},
+    "load": {"errors", "directories", "access", "storage", "kept", "abi", "_dl"},
     "declare": {"errors", "programs", "kept", "abi"},
     "call": {"errors", "_core", "declare"},
     "cache": {"errors"},

@@ -123,7 +123,6 @@ class TestRebuild:
         directory.mkdir(parents=True)
         for name in ("plugins/plugin.so", "plugins/beside.so", "lib", "../other"):
             (directory.parent / name).touch()
-        (tmp_path / "made").mkdir()
         return directory / "plugin.so"
 
     def test_own_directory(self, plugin: Path, tmp_path: Path) -> None:
@@ -144,9 +143,9 @@ class TestRebuild:
 
     def test_root(self, tmp_path: Path) -> None:
         """There is nothing above the root directory."""
-        made = origin.rebuild(str(tmp_path), "/plugin.so", 3)
-        assert str(tmp_path) == made
-        assert names(Path("/")) == names(tmp_path)
+        made = origin.rebuild(str(tmp_path / "made"), "/plugin.so", 3)
+        assert str(tmp_path / "made") == made
+        assert names(Path("/")) == names(tmp_path / "made")
 
     def test_unreadable(
         self, plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

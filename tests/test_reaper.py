@@ -43,10 +43,8 @@ def states(plg: nativeplug.Plugin) -> list[str]:
 
 def count_mapped(versions: Versions) -> int:
     """Count the copies of the plugin that are mapped, whatever is said of them."""
-    folder = versions.path.parent.name
     maps = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
-    label = f"/memfd:{versions.path.name}"
-    found = {line.split()[4] for line in maps if label in line or folder in line}
+    found = {line.split()[4] for line in maps if line.endswith(f"/{versions.path.name}")}
     return len(found)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import nativeplug
-from nativeplug.load import loading, unique
+from nativeplug.load import loading, store, unique
 from nativeplug.load.content import read_file
 from support import Compile, RunPython, call_int, load_generation
 
@@ -142,16 +142,17 @@ class TestBinding:
         path = compile_c(_UNIQUE.format("one", 1) + _UNIQUE.format("two", 2))
         content = read_file(str(path))
         own = unique.find_own(content.data, content.file)
-        data = unique.give_own(content.data, own)
+        data = store.changed(path.read_bytes(), own)
         assert {"one", "two"} == {*content.file.unique}
-        assert own == [at for at in range(len(data)) if data[at] != content.data[at]]
+        assert [*own] == [at for at in range(len(data)) if data[at] != content.data[at]]
         assert {0x11} == {data[at] for at in own}  # STB_GLOBAL, STT_OBJECT
 
     def test_none(self, compile_c: Compile) -> None:
         """The bytes of a plugin without such symbols are not even copied."""
         content = read_file(str(compile_c("int one = 1;")))
-        assert [] == unique.find_own(content.data, content.file)
-        assert content.data is unique.give_own(content.data, [])
+        assert {} == unique.find_own(content.data, content.file)
+        data = b"bytes"
+        assert data is store.changed(data, {})
 
     def test_shared_with_library(self, compile_c: Compile, run_python: RunPython) -> None:
         """

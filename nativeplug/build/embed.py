@@ -92,7 +92,7 @@ def embed_source(
 
 def _read(file: Path, name: str) -> bytes:
     try:
-        return read_file(os.fspath(file)).data
+        return bytes(read_file(os.fspath(file)).data)
     except OpenError as error:
         raise _cannot(name, error.reason) from None
     except FileChangedError:

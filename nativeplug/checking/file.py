@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 from collections.abc import Collection, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nativeplug.checking.report import Check, judged, not_checked, ok
 from nativeplug.checking.wanted import SEARCH_PATH
@@ -16,6 +16,9 @@ from nativeplug.load.content import Content
 from nativeplug.load.searches import Searches
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.trust import hardening, libraries
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 FLOATS: Final = "floating point"
 #: What is checked of its place among others.
@@ -29,7 +32,7 @@ _HARDENED: Final = {
 }
 
 
-def check_structure(data: bytes) -> Iterator[Check]:
+def check_structure(data: File) -> Iterator[Check]:
     """Check what the dynamic loader follows in a file, and for which process the file is."""
     target, host = layout.Target.of(data), layout.host_target()
     if target is None:
@@ -51,7 +54,7 @@ def check_structure(data: bytes) -> Iterator[Check]:
         yield _check_libc(data, target)
 
 
-def _check_libc(data: bytes, target: layout.Target) -> Check:
+def _check_libc(data: File, target: layout.Target) -> Check:
     defect = elf.find_defect(data, target)
     if defect is not None:
         return Check("libc", "finding", (defect.text,), defect.offset)
@@ -110,7 +113,7 @@ def _hardening(name: str, faults: list[str], text: str, wanted: Collection[str])
     return judged(title, faults, text)
 
 
-def check_floats(data: bytes) -> Check:
+def check_floats(data: File) -> Check:
     """Check whether a constructor alters how the thread that loads a file computes."""
     names = sections.find(data, ".strtab")
     if names is None:

@@ -42,7 +42,7 @@ def sign(  # noqa: PLR0913 - one for each option
         raise Failure(f"cannot sign '{plugin}': its name is not UTF-8; name another with --name")
     words = [*_words(signed_name, version, expires), *([comment] if comment else [])]
     trusted = "\t".join(words)
-    data = read_plugin(str(plugin)).data
+    data = bytes(read_plugin(str(plugin)).data)
     try:
         said = Comment.parse(trusted)
         if said.file != signed_name:

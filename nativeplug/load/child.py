@@ -18,12 +18,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import FileIO
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from _cffi_backend import FFI
 
 from nativeplug._dl import ffi, lib
 from nativeplug.load import image
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 #: The descriptors by which a child finds its data, and writes its answer.
 DATA: Final = 3
@@ -89,7 +92,7 @@ class Ended:
 def run(
     code: str,
     *,
-    data: bytes | int = b"",
+    data: File | int = b"",
     seconds: float,
     paths: Sequence[str] = (),
 ) -> Ended:
@@ -141,7 +144,7 @@ def _find_python() -> str:
     )
 
 
-def _file(data: bytes) -> IO[bytes]:
+def _file(data: File) -> IO[bytes]:
     """Return a file without a name that has these bytes in it."""
     try:
         file: IO[bytes] = open(image.memory_file("nativeplug"), "w+b")  # noqa: SIM115 - returned

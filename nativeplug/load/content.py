@@ -3,6 +3,10 @@ What is in a plugin's file: read at once, from one descriptor, and hashed.
 
 Nothing here holds the GIL for long, as plugins may be called meanwhile: the bytes are read and
 hashed without it, and never copied.
+
+A large file is not read into memory, but copied into the `store`. What is hashed, judged and
+loaded is that copy, never the user's file. Which copy it is the copy of is noted: while device,
+inode, size and times of the user's file are the same, it need not be copied and hashed again.
 """
 
 from __future__ import annotations
@@ -12,14 +16,18 @@ import math
 import os
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from nativeplug import kept
 from nativeplug.access import Access
-from nativeplug.load import dynamic, elf
+from nativeplug.load import dynamic, elf, store
 from nativeplug.load.dynamic import Dynamic
-from nativeplug.load.key import ContentKey, FileKey, cannot_open, file_key
+from nativeplug.load.key import ContentKey, FileKey, cannot_open, file_key, real_path
 from nativeplug.load.structure import Defect
 from nativeplug.load.writers import find_writer
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 # Not to wait for a writer, where the path has become a pipe.
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -37,6 +45,11 @@ _HASH_SIZE: Final = 64
 
 # What is read at once of a file that gives no size, as in /proc.
 _CHUNK: Final = 1 << 16
+_LARGE_CHUNK: Final = 1 << 20
+
+# File systems whose times go in longer steps have whole numbers of these: exFAT's 10 ms, seconds.
+_COARSE_NS: Final = 10_000_000
+_NOTE: Final = "the SHA-256 of a large file"
 
 
 class FileChangedError(Exception):
@@ -85,7 +98,7 @@ class Content:
     path: str
     #: The file that it is the content of, as it was before and after reading.
     key: FileKey | ContentKey
-    data: bytes
+    data: File
     #: The data's SHA-256, in hexadecimal digits: what two equal contents have in common.
     sha256: str
     #: Where that was; None where nobody has asked the file itself.
@@ -114,19 +127,23 @@ class Content:
         return self._file
 
 
-def read_file(path: str) -> Content:
+def read_file(path: str, *, afresh: bool = False) -> Content:
     """
     Read a file, which is opened once for that.
 
     Waits until a further change of the file would show in its times. Other threads run
     meanwhile, also while the bytes are read and hashed.
 
+    Args:
+        path: Its path.
+        afresh: Do so even if its times tell that it is what was read before.
+
     Raises:
         OpenError: It cannot be read, or is not a regular one.
         FileChangedError: It was written while it was read.
     """
     try:
-        return _read_file(path, check_writers=False)
+        return _read_file(path, check_writers=False, afresh=afresh)
     except (OSError, ValueError) as error:
         raise cannot_open(path, error) from None
 
@@ -142,7 +159,7 @@ def read_finished(path: str) -> Content:
     """
     told = _read_told_hash(path)
     try:
-        content = _read_file(path, check_writers=told is None)
+        content = _read_file(path, check_writers=told is None, afresh=False)
     except (OSError, ValueError) as error:
         raise UnfinishedError(getattr(error, "strerror", None) or str(error)) from None
     except FileChangedError:
@@ -156,7 +173,7 @@ def read_finished(path: str) -> Content:
     return content
 
 
-def _read_file(path: str, *, check_writers: bool) -> Content:
+def _read_file(path: str, *, check_writers: bool, afresh: bool) -> Content:
     import hashlib  # brings OpenSSL
 
     file_key(path)
@@ -167,10 +184,11 @@ def _read_file(path: str, *, check_writers: bool) -> Content:
         # Before it is read: whoever opens it for writing later leaves a trace in its times.
         if check_writers:
             _check_writers(descriptor, key)
+        if key.size >= store.LARGE:
+            with contextlib.suppress(OSError):  # there is no room for a copy
+                return _read_large(path, descriptor, key, afresh=afresh)
         data = _read(descriptor, key.size)
-        place = Place.of(descriptor)
-        if file_key(descriptor) != key:
-            raise FileChangedError
+        place = _check_unchanged(descriptor, key)
         return Content(path, key, data, hashlib.sha256(data).hexdigest(), place)
     finally:
         os.close(descriptor)
@@ -194,6 +212,58 @@ def _read_told_hash(path: str) -> str | None:
     except OSError:
         return None
     return start.decode("ascii", "replace").lower()
+
+
+def _check_unchanged(descriptor: int, key: FileKey) -> Place:
+    place = Place.of(descriptor)
+    if file_key(descriptor) != key:
+        raise FileChangedError
+    return place
+
+
+def _read_large(path: str, descriptor: int, key: FileKey, *, afresh: bool) -> Content:
+    """
+    Copy a file into the store, if it is not there, and map the copy.
+
+    Raises:
+        OSError: It cannot be copied.
+    """
+    name = store.label(real_path(path))
+    known = _hash(descriptor) if afresh else _recall(key)
+    data = None if known is None else store.map_copy(known, name, key.size)
+    if data is not None and known is not None:
+        return Content(path, key, data, known, _check_unchanged(descriptor, key))
+    with store.receive(descriptor, key.size) as received:
+        place = _check_unchanged(descriptor, key)
+        sha256 = received.sha256()
+        data = received.keep(sha256, name)
+    _remember(key, sha256)
+    return Content(path, key, data, sha256, place)
+
+
+def _hash(descriptor: int) -> str:
+    import hashlib
+
+    made, offset = hashlib.sha256(), 0
+    while part := os.pread(descriptor, _LARGE_CHUNK, offset):
+        made.update(part)
+        offset += len(part)
+    return made.hexdigest()
+
+
+def _recall(key: FileKey) -> str | None:
+    """Return the SHA-256 of the file that is identified so, if it is known."""
+    return kept.load(_note_of(key), _NOTE, lambda text: str(text, "ascii"))
+
+
+def _remember(key: FileKey, sha256: str) -> None:
+    # Where times are coarse, a later change may have the same one.
+    if key.ctime_ns % _COARSE_NS:
+        kept.store(_note_of(key), _NOTE, sha256.encode())
+
+
+def _note_of(key: FileKey) -> str:
+    return f"large/{'-'.join(map(str, key))}"
 
 
 def _let_settle(key: FileKey) -> None:

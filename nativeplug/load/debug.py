@@ -19,6 +19,7 @@ from nativeplug.load.dwarf import Debug, Known
 
 if TYPE_CHECKING:
     from nativeplug.load.content import Content
+    from nativeplug.load.layout import File
 
 # Changes whenever the meaning of the files does.
 _FORMAT = 2
@@ -78,7 +79,7 @@ def _name_of(sha256: str) -> str:
     return f"debug/{sha256}.{_FORMAT}.lines"
 
 
-def _read(data: bytes) -> tuple[Debug, bytes]:
+def _read(data: File) -> tuple[Debug, bytes]:
     """
     Read debug information; return it also as it is to be kept.
 
@@ -99,7 +100,7 @@ def _read(data: bytes) -> tuple[Debug, bytes]:
         return Debug(reason=reason, is_final=False), b""
 
 
-def _read_here(data: bytes) -> tuple[Debug, bytes]:
+def _read_here(data: File) -> tuple[Debug, bytes]:
     payload = to_bytes(dwarf.read(data))
     return from_bytes(payload), payload
 
@@ -127,7 +128,7 @@ def to_bytes(debug: Debug) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
 
 
-def from_bytes(data: bytes | memoryview) -> Debug:
+def from_bytes(data: File | memoryview) -> Debug:
     """
     Return what `to_bytes` wrote.
 

@@ -20,7 +20,7 @@ from nativeplug.load import elf, layout
 from nativeplug.load.symbols import GO_RUNTIME, LINKER_NAMES
 
 if TYPE_CHECKING:
-    from nativeplug.load.layout import Segment, Target
+    from nativeplug.load.layout import File, Segment, Target
     from nativeplug.load.symbols import Kind
 
 _DT_HASH, _DT_STRTAB, _DT_SYMTAB = 4, 5, 6
@@ -65,7 +65,7 @@ class Dynamic:
     imports: frozenset[str]
 
 
-def read(data: bytes) -> Dynamic:
+def read(data: File) -> Dynamic:
     """
     Read what a file tells the dynamic loader.
 
@@ -98,13 +98,13 @@ def read(data: bytes) -> Dynamic:
 class _Section:
     """The dynamic section of a file; empty where there is none."""
 
-    data: bytes
+    data: File
     target: Target
     segments: list[Segment]
     entries: list[tuple[int, int]]
 
     @classmethod
-    def of(cls, data: bytes) -> _Section:
+    def of(cls, data: File) -> _Section:
         target = layout.Target.of(data) or layout.host_target()
         segments = layout.find_segments(data)
         return cls(data, target, segments, list(layout.iter_dynamic(data, target, segments)))
@@ -167,7 +167,10 @@ class _Symbols:
             if binding not in _BINDINGS or visibility not in _VISIBILITIES:
                 continue
             start = names + name
-            text = data[start : data.index(b"\0", start)].decode("utf-8", "surrogateescape")
+            end = data.find(b"\0", start)
+            if end < 0:
+                raise ValueError
+            text = data[start:end].decode("utf-8", "surrogateescape")
             if place == _SHN_UNDEF:
                 self.imports.add(text)
                 continue

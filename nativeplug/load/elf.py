@@ -18,7 +18,7 @@ from nativeplug.load import layout, sections, structure
 from nativeplug.load.structure import Defect
 
 if TYPE_CHECKING:
-    from nativeplug.load.layout import Bytes, Header, Segment, Target
+    from nativeplug.load.layout import Bytes, File, Header, Segment, Target
 
 # Where these are in every ELF header.
 _EI_CLASS, _E_TYPE, _E_MACHINE = 4, 16, 18
@@ -106,7 +106,7 @@ def find_defect(
     return Defect(found.text + _UNFINISHED, found.offset, is_cut=True)
 
 
-def find_unwritten(data: bytes) -> Defect | None:
+def find_unwritten(data: File) -> Defect | None:
     """
     Say why a file looks like one that is still being written.
 
@@ -137,7 +137,7 @@ def is_refused_by_header(data: Bytes) -> bool:
     return layout.read_header(data, host).kind not in {_ET_EXEC, _ET_DYN}
 
 
-def is_go(data: bytes) -> bool:
+def is_go(data: File) -> bool:
     """
     Tell whether a file was linked by Go, and so brings a Go runtime.
 
@@ -149,7 +149,7 @@ def is_go(data: bytes) -> bool:
     return find_go_build_info(data) is not None
 
 
-def find_go_build_info(data: bytes) -> int | None:
+def find_go_build_info(data: File) -> int | None:
     """
     Return where Go's build information begins in a file; None when there is none.
 
@@ -305,7 +305,7 @@ def _find_lost_sections(data: Bytes, header: Header) -> Defect | None:
     return None
 
 
-def _find_gap(data: bytes) -> Defect | None:
+def _find_gap(data: File) -> Defect | None:
     """
     Say that a piece of the code, the symbols, their names or the relocations is missing.
 

@@ -26,6 +26,7 @@ from nativeplug.load.unloading import starts_threads
 from nativeplug.load.words import in_users_words
 
 if TYPE_CHECKING:
+    from nativeplug.load.image import Image
     from nativeplug.load.symbols import Kind
 
 _NEAREST = 3
@@ -54,6 +55,8 @@ class Generation:
     is_probed: bool = field(default=False, kw_only=True)
     #: How it was loaded.
     options: LoadOptions = field(default_factory=LoadOptions, kw_only=True)
+    #: What is mapped; None for a system library.
+    copy: Image | None = field(default=None, kw_only=True, repr=False)
     #: When it was loaded.
     loaded_at: datetime = field(init=False, default_factory=lambda: datetime.now(timezone.utc))
     #: Where it lies in memory.
@@ -122,6 +125,8 @@ class Generation:
             reason = handle.close(mine)
             if reason is None:
                 object.__setattr__(self, "_span", ffi.new("struct np_dl_span *"))
+                if self.copy is not None:
+                    self.copy.close()
             else:
                 object.__setattr__(self, "resident", reason)
         return self.resident

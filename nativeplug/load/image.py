@@ -1,12 +1,19 @@
 """
 The private copy of a plugin's file: the only thing of it that is ever mapped.
 
-A file that is overwritten or truncated while it is mapped kills the process. So its bytes
-are read once, from one descriptor, into a sealed memfd (memfd_create(2)), and that is
-loaded: nobody can change it any more, and the user's file may go its own way.
+A file that is overwritten or truncated while it is mapped kills the process. So a copy is mapped,
+which nobody changes any more, and the user's file may go its own way. It is
 
-dlopen(3) tells loaded objects by name before it looks at the file. A name that repeats
-would give the old object, so none ever does.
+- one of the `store`, which processes share: this is the rule;
+- a file among links to what lies around the user's (`origin`), where that means something to the
+  plugin: in a directory that stays until the process ends (`held`);
+- a sealed memfd (memfd_create(2)), or else a file without a name, where there is no such place.
+
+Debuggers and profilers look for what is mapped by its name, from processes of their own. So that is
+a path; for what has none, it leads through the descriptor, which stays open, in /proc/PID/fd.
+
+dlopen(3) tells loaded objects by name before it looks at the file. A name that repeats while
+that is loaded would give the old object, so none does.
 """
 
 from __future__ import annotations
@@ -15,127 +22,252 @@ import contextlib
 import errno
 import fcntl
 import itertools
-import mmap
 import os
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from nativeplug import access
-from nativeplug.directories import cache_directory
 from nativeplug.errors import OpenError
-from nativeplug.load import origin
+from nativeplug.load import held, origin, store, unique
 from nativeplug.load.key import cannot_open, real_path
+from nativeplug.storage import Directory
+
+if TYPE_CHECKING:
+    from nativeplug.load.dynamic import Dynamic
+    from nativeplug.load.layout import File
 
 # Of Linux 6.3: without it a host that sets vm.memfd_noexec=1 refuses to map code.
 _MFD_EXEC: Final = 0x10
 
-# Room in a file's name (255 bytes) and a memfd's (249) for what is put around it.
-_LONGEST_LABEL: Final = 200
-
 # How much of a hash a name shows: enough to tell a plugin's versions apart.
 _SHOWN_DIGITS: Final = 16
+
+# By these a library finds where it lies, or loads what lies beside it when it is needed.
+_LOOKING: Final = frozenset({"dladdr", "dladdr1", "dl_iterate_phdr", "dlinfo", "dlopen", "dlmopen"})
 
 _numbers = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """Bytes that can be loaded, and a name for them that never repeats in this process."""
+    """A copy that can be loaded, and stays as it is until it is closed."""
 
     #: What to give to dlopen(3).
     name: str
-    #: Open for reading.
-    descriptor: int
-    #: A directory to remove once the image is loaded.
-    temporary: str | None = None
-    #: Its name is that of the descriptor, which is what another process needs to find it.
-    by_descriptor: bool = False
-    _status: os.stat_result = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Note which file the descriptor is of."""
-        object.__setattr__(self, "_status", os.fstat(self.descriptor))
+    #: Where its name is that of a descriptor, this one: another process needs it to find the file.
+    descriptor: int | None
+    #: The bytes that it has otherwise than the user's file, by their offsets.
+    changes: Mapping[int, int]
+    _undo: contextlib.ExitStack
 
     def close(self) -> None:
-        """Give up all that is needed for the time of loading only; the name then leads nowhere."""
-        with contextlib.suppress(OSError):
-            # A constructor may have closed all descriptors, and this is another file's now.
-            if os.path.samestat(os.fstat(self.descriptor), self._status):
-                os.close(self.descriptor)
-        if self.temporary is not None:
-            _remove(self.temporary)
+        """Give up all that is needed while it is mapped; the name may then lead nowhere."""
+        self._undo.close()
 
 
 def copy(
-    path: str, data: bytes, sha256: str = "", *, trusted: Collection[int] | None = None
+    path: str,
+    data: File,
+    sha256: str = "",
+    *,
+    file: Dynamic | None = None,
+    trusted: Collection[int] | None = None,
 ) -> Image:
     """
     Make the private copy of a plugin's file.
 
-    It is a sealed memfd, unless the host refuses those or the plugin finds its libraries
-    relative to its own place (``$ORIGIN``). Then it is a file in a private directory, which is
-    there for the time of loading: beside the user's file, or in the cache directory, or in
-    that for temporary files. ``$NATIVEPLUG_KEEP_COPIES`` names a directory in which it is made
-    and stays, so that gdb(1) and perf(1) find it.
+    ``$NATIVEPLUG_KEEP_COPIES`` names a directory in which it is made and stays.
 
     Args:
         path: The user's path.
         data: The file's bytes.
-        sha256: Their SHA-256, for the name of a copy that stays; without it none does.
+        sha256: Their SHA-256; without it the copy is for this process alone.
+        file: What was read of them.
         trusted: The only users that may be able to put another file in the copy's place; None
             where nobody asks for that.
 
     Raises:
         OpenError: The copy cannot be written: memory or the disk is full, for one.
     """
-    place = real_path(path)
-    source = _Source(path, place, data, origin.levels(place, data), trusted)
+    changes = {} if file is None else unique.find_own(data, file)
+    may_look = file is not None and not _LOOKING.isdisjoint(file.imports)
+    source = _Source(path, real_path(path), data, changes, may_look, trusted)
     kept = os.environ.get("NATIVEPLUG_KEEP_COPIES", "") if sha256 else ""
     if kept:
-        return _kept_image(source, kept, sha256)
-    if source.levels is None:
-        with contextlib.suppress(_RefusedError):
-            return _memory_image(path, data)
-    return _temporary_image(source)
+        return source.image(_kept(source, os.path.abspath(kept), sha256), contextlib.ExitStack())
+    with contextlib.ExitStack() as undo:
+        stored = None
+        if sha256:
+            name = f"{sha256}.own" if changes else sha256
+            stored = store.take(name, store.label(source.place), data, changes)
+        if stored is not None:
+            undo.callback(stored.close)
+        made = _surrounded(source, stored, undo)
+        if made is None and stored is not None:
+            made = source.image(stored.path, undo.pop_all())
+        return made or _nameless(source)
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What is copied."""
+    """What is copied; see `copy`."""
 
     path: str
     #: Where the path leads to.
     place: str
-    data: bytes
-    #: See `origin.levels`.
-    levels: int | None
-    #: See `copy`.
+    data: File
+    #: The bytes that the copy has otherwise, by their offsets.
+    changes: Mapping[int, int]
+    #: It may look for what lies beside it, by means that cannot be seen.
+    may_look: bool
     trusted: Collection[int] | None
 
+    @property
+    def label(self) -> str:
+        return store.label(self.path)
 
-class _RefusedError(Exception):
-    """The host has no place of this kind."""
+    def image(self, name: str, undo: contextlib.ExitStack, descriptor: int | None = None) -> Image:
+        return Image(name, descriptor, self.changes, undo)
+
+    def write(self, descriptor: int) -> None:
+        store.write(descriptor, self.data, self.changes)
+        store.check_executable(descriptor)
 
 
-def _memory_image(path: str, data: bytes) -> Image:
+def _surrounded(
+    source: _Source, stored: store.Copy | None, undo: contextlib.ExitStack
+) -> Image | None:
+    """Make a copy that has around it what the user's file has; None where that means nothing."""
+    levels = origin.levels(source.place, source.data)
+    is_needed = levels is not None
+    if levels is None and source.may_look and source.trusted is None:
+        levels = origin.levels_at_hand(source.place)
+    if levels is None:
+        return None
+    refused = []
+    for directory in _directories(source.place):
+        try:
+            root = held.new_path(directory, source.label)
+            os.mkdir(root, 0o700)
+            undo.callback(held.remove, root)
+            name = _file_in(root, source, levels, stored)
+        except OSError as error:  # noqa: PERF203 - at most three
+            refused.append(f"{directory!r}: {error.strerror}")
+        else:
+            return source.image(name, undo.pop_all())
+    if is_needed:
+        raise _no_place(source.path, refused)
+    return None
+
+
+def _file_in(root: str, source: _Source, levels: int | None, stored: store.Copy | None) -> str:
+    """
+    Make a copy in a private directory, and links to what lies around the user's file.
+
+    Raises:
+        OSError: It cannot be written there, or not be run from there; or others could put another
+            one there.
+    """
+    if source.trusted is not None:
+        _check_way(os.path.join(root, "*"), source.trusted)
+    around = root
+    if levels is not None:
+        around = origin.rebuild(os.path.join(root, "around"), source.place, levels)
+    copied = os.path.join(around, os.path.basename(source.place))
+    if stored is not None:
+        with contextlib.suppress(OSError):  # on another file system, for one
+            os.link(stored.path, copied)
+            return copied
+    descriptor = os.open(copied, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        descriptor = memory_file(_label(path))
-    except (OSError, AttributeError) as error:  # Python itself may be built without
-        raise _RefusedError from error
+        source.write(descriptor)
+    finally:
+        os.close(descriptor)
+    return copied
+
+
+def _kept(source: _Source, directory: str, sha256: str) -> str:
+    import shutil
+    import tempfile
+
+    # The number, as a random name could come back.
+    name = f"{source.label}.{sha256[:_SHOWN_DIGITS]}.{next(_numbers)}."
+    try:
+        os.makedirs(directory, exist_ok=True)
+        root = tempfile.mkdtemp("", name, directory)
+        try:
+            return _file_in(root, source, origin.levels(source.place, source.data), None)
+        except BaseException:
+            shutil.rmtree(root, ignore_errors=True)
+            raise
+    except OSError as error:
+        reason = f"{directory!r}: {error.strerror}; NATIVEPLUG_KEEP_COPIES names it"
+        raise _no_place(source.path, [reason]) from None
+
+
+def _no_place(path: str, reasons: list[str]) -> OpenError:
+    reason = f"no place for a private copy: {', '.join(reasons)}"
+    return OpenError(f"cannot open plugin {path!r}: {reason}", path=path, reason=reason)
+
+
+def _directories(place: str) -> Iterator[str]:
+    """Give the directories in which a private one may be made, best first."""
+    import tempfile
+
+    # The store's, if it can be: a copy there is linked, not written again.
+    copies = store.directory()
+    if copies is not None:
+        with contextlib.suppress(OSError), Directory.open(copies) as directory:
+            yield directory.path
+    yield os.path.dirname(place)
+    with contextlib.suppress(OSError):
+        yield tempfile.gettempdir()
+
+
+def _check_way(path: str, trusted: Collection[int]) -> None:
+    """
+    Refuse a path that others could make lead elsewhere.
+
+    Raises:
+        PermissionError: They could.
+    """
+    fault = next(access.find_writable(path, trusted, is_there=False), None)
+    if fault is not None:
+        raise PermissionError(errno.EACCES, fault)
+
+
+def _nameless(source: _Source) -> Image:
+    """Make a copy that is found by its descriptor alone."""
+    number = _in_memory(source)
+    if number is None:
+        number = _in_directory(source)
+    descriptor = held.Descriptor(number)
+    undo = contextlib.ExitStack()
+    undo.callback(descriptor.close)
+    return source.image(_unused_spelling(number), undo, number)
+
+
+def _in_memory(source: _Source) -> int | None:
+    """Return the descriptor of a sealed memfd; None where the host refuses those."""
+    try:
+        descriptor = memory_file(source.label)
+    except (OSError, AttributeError):  # Python itself may be built without
+        return None
     seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-    try:
-        _write(descriptor, data)
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
-    except OSError as error:
-        os.close(descriptor)
-        raise cannot_open(path, error) from None
-    try:
-        _check_executable(descriptor)
-    except OSError as error:
-        os.close(descriptor)
-        raise _RefusedError from error
-    return Image(_unused_spelling("/proc/self/fd", str(descriptor)), descriptor, by_descriptor=True)
+    with contextlib.ExitStack() as undo:
+        undo.callback(os.close, descriptor)
+        try:
+            store.write(descriptor, source.data, source.changes)
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        except OSError as error:
+            raise cannot_open(source.path, error) from None
+        try:
+            store.check_executable(descriptor)
+        except OSError:
+            return None
+        undo.pop_all()
+    return descriptor
 
 
 def memory_file(name: str) -> int:
@@ -155,130 +287,35 @@ def memory_file(name: str) -> int:
     return os.memfd_create(name, flags)
 
 
-def _unused_spelling(directory: str, base: str) -> str:
-    """
-    Return a path of a file that no image had before, nor ever will have.
+def _in_directory(source: _Source) -> int:
+    """Return the descriptor of a file that has no name any more."""
+    import tempfile
 
-    The number of a descriptor comes back once that is closed. So a number that never repeats
-    is written between directory and name, in binary and in what a path may have without
-    meaning anything: ``/`` and ``/.``.
-    """
-    bits = f"{next(_numbers):b}"
-    return f"{directory}{bits.replace('0', '/').replace('1', '/.')}/{base}"
-
-
-def _kept_image(source: _Source, directory: str, sha256: str) -> Image:
-    name = f"{_label(source.path)}.{sha256[:_SHOWN_DIGITS]}"
-    try:
-        directory = os.path.abspath(directory)
-        os.makedirs(directory, exist_ok=True)
-        return replace(_file_image(source, directory, name, by_path=True), temporary=None)
-    except OSError as error:
-        reason = f"{directory!r}: {error.strerror}; NATIVEPLUG_KEEP_COPIES names it"
-        raise _no_place(source.path, reason) from None
-
-
-def _temporary_image(source: _Source) -> Image:
     refused = []
     for directory in _directories(source.place):
-        try:
-            name = f".{_label(source.path)}"
-            made = _file_image(source, directory, name, by_path=source.levels is not None)
-        except OSError as error:  # noqa: PERF203 - at most three
-            refused.append(f"{directory!r}: {error.strerror}")
-        else:
-            if source.levels is not None:
-                return made
-            # Its place means nothing, so nobody who can write there is to put another one there.
-            name = _unused_spelling("/proc/self/fd", str(made.descriptor))
-            return replace(made, name=name, by_descriptor=True)
-    reason = f"{', '.join(refused)}; let NATIVEPLUG_CACHE_DIR name another directory"
-    raise _no_place(source.path, reason)
+        with contextlib.ExitStack() as undo:
+            try:
+                descriptor, path = tempfile.mkstemp("", f".{source.label}.", directory)
+                undo.callback(os.close, descriptor)
+                os.unlink(path)
+                source.write(descriptor)
+            except OSError as error:
+                refused.append(f"{directory!r}: {error.strerror}")
+            else:
+                undo.pop_all()
+                return descriptor
+    reason = ", ".join(refused)
+    raise _no_place(source.path, [f"{reason}; let NATIVEPLUG_CACHE_DIR name another directory"])
 
 
-def _no_place(path: str, reason: str) -> OpenError:
-    reason = f"no place for a private copy: {reason}"
-    return OpenError(f"cannot open plugin {path!r}: {reason}", path=path, reason=reason)
-
-
-def _directories(place: str) -> Iterator[str]:
-    """Give the directories in which a private one may be made, best first."""
-    import tempfile
-
-    yield os.path.dirname(place)
-    cache = cache_directory()
-    if cache is not None:
-        copies = str(cache / "copies")
-        with contextlib.suppress(OSError):  # who is to write there will be told
-            copies = os.path.abspath(copies)
-            os.makedirs(copies, mode=0o700, exist_ok=True)
-        yield copies
-    with contextlib.suppress(OSError):
-        yield tempfile.gettempdir()
-
-
-def _file_image(source: _Source, directory: str, name: str, *, by_path: bool) -> Image:
+def _unused_spelling(descriptor: int) -> str:
     """
-    Make the copy in a private directory of its own; it may be going to be loaded *by_path*.
+    Return a path of a descriptor, for all processes, that no image had before, nor ever will have.
 
-    Raises:
-        OSError: It cannot be written there, or not be run from there; or others could put another
-            one there.
+    A constructor may close the descriptor, and its number come back. So a number that never
+    repeats is written between directory and name, in binary and in what a path may have without
+    meaning anything: ``/`` and ``/.``.
     """
-    import tempfile
-
-    with contextlib.ExitStack() as undo:
-        # The number, as a random name could come back.
-        root = around = tempfile.mkdtemp("", f"{name}.{next(_numbers)}.", directory)
-        undo.callback(_remove, root)
-        if by_path and source.trusted is not None:
-            _check_way(os.path.join(root, "*"), source.trusted)
-        if source.levels is not None:
-            around = origin.rebuild(root, source.place, source.levels)
-        copied = os.path.join(around, os.path.basename(source.place))
-        descriptor = os.open(copied, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        undo.callback(os.close, descriptor)
-        _write(descriptor, source.data)
-        _check_executable(descriptor)
-        undo.pop_all()
-        return Image(copied, descriptor, temporary=root)
-
-
-def _remove(directory: str) -> None:
-    import shutil
-
-    shutil.rmtree(directory, ignore_errors=True)  # somebody else tidied up
-
-
-def _check_way(path: str, trusted: Collection[int]) -> None:
-    """
-    Refuse a path that others could make lead elsewhere.
-
-    Raises:
-        PermissionError: They could.
-    """
-    fault = next(access.find_writable(path, trusted, is_there=False), None)
-    if fault is not None:
-        raise PermissionError(errno.EACCES, fault)
-
-
-def _check_executable(descriptor: int) -> None:
-    """
-    Map code of a copy, as the dynamic loader will.
-
-    Raises:
-        OSError: A security policy forbids it, or the file system is mounted with noexec.
-    """
-    if os.fstat(descriptor).st_size:
-        mmap.mmap(descriptor, 1, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC).close()
-
-
-def _label(path: str) -> str:
-    """Return the file's name, cut to what the name of a copy has room for."""
-    return os.fsdecode(os.fsencode(os.path.basename(path))[:_LONGEST_LABEL])
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    process = os.readlink("/proc/self")  # as the /proc has it that is mounted here
+    bits = f"{next(_numbers):b}"
+    return f"/proc/{process}/fd{bits.replace('0', '/').replace('1', '/.')}/{descriptor}"

@@ -14,10 +14,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import mmap
     from collections.abc import Iterator
     from typing import TypeAlias
 
-    Bytes: TypeAlias = bytes | memoryview
+    #: What is in a file: read, or mapped.
+    File: TypeAlias = bytes | mmap.mmap
+    Bytes: TypeAlias = File | memoryview
 
 MAGIC = b"\x7fELF"
 #: How many bytes `Target.of` needs: e_ident, e_type and e_machine, which all ELF

@@ -13,11 +13,14 @@ import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nativeplug.load import handle, layout, sanitizers, structure
 from nativeplug.load.content import Content
 from nativeplug.load.searches import Searches
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 _SECONDS: Final = 60.0
 _PT_INTERP: Final = 3
@@ -79,7 +82,7 @@ def find(content: Content) -> Linking:
     return Linking(tuple(missing), frozenset(filter(handle.is_global, own)))
 
 
-def _trace(path: str, data: bytes) -> list[str]:
+def _trace(path: str, data: File) -> list[str]:
     """Return what the loader says of a file, by lines."""
     target = layout.Target.of(data)
     if target != layout.host_target() or structure.host_libc() != "glibc":

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 from _cffi_backend import FFI
 
 from nativeplug._dl import ffi
 from nativeplug.errors import ForkError, FormatError, OpenError
-from nativeplug.load import elf, handle, image, sanitizers, unique
+from nativeplug.load import elf, handle, image, sanitizers
 from nativeplug.load.content import Content
 from nativeplug.load.generation import Generation
 from nativeplug.load.image import Image
@@ -21,6 +22,9 @@ from nativeplug.load.searches import Searches
 from nativeplug.load.structure import Defect
 from nativeplug.load.unloading import find_resident_reason
 from nativeplug.load.words import cannot_load, in_users_words
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 # Of the handle of a Go library of the system: the process that loaded it.
 _processes: dict[int, int] = {}
@@ -75,18 +79,19 @@ def load_file(  # noqa: PLR0913 - most are given by name
     options.check_possible(path)
     file = content.file
     _refuse_missing_sanitizer(path, content)
-    own = unique.find_own(content.data, file)
-    resident = options.resident or find_resident_reason(file, is_shared=len(own) < len(file.unique))
-    data = unique.give_own(content.data, own)
-    made = image.copy(content.path, data, content.sha256, trusted=trusted)
-    with contextlib.closing(made) as copy:
+    with contextlib.ExitStack() as undo:
+        copy = image.copy(content.path, content.data, content.sha256, file=file, trusted=trusted)
+        undo.callback(copy.close)
+        is_shared = len(copy.changes) < len(file.unique)
+        resident = options.resident or find_resident_reason(file, is_shared=is_shared)
         if probe:
             unloads = resident is None
             _refuse_death(path, probe_copy(path, copy, unloads=unloads, flags=options.flags))
         ready()
         loaded, text = _open_copy(path, copy, options)
-    if loaded == ffi.NULL:
-        raise cannot_load(path, text)
+        if loaded == ffi.NULL:
+            raise cannot_load(path, text)
+        undo.pop_all()
     return Generation(
         path,
         file.is_go,
@@ -96,6 +101,7 @@ def load_file(  # noqa: PLR0913 - most are given by name
         loaded,
         is_probed=probe,
         options=options,
+        copy=copy,
     )
 
 
@@ -173,7 +179,7 @@ def _open_copy(path: str, copy: Image, options: LoadOptions = _NO_OPTIONS) -> tu
     return loaded, in_users_words(text, copy.name, path)
 
 
-def _format_error(path: str, defect: Defect, data: bytes) -> FormatError:
+def _format_error(path: str, defect: Defect, data: File) -> FormatError:
     message = f"cannot open plugin {path!r}: {defect}"
     if elf.is_refused_by_header(data):
         with (  # what we found needs no place for a copy

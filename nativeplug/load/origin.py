@@ -14,8 +14,13 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from nativeplug.load.searches import Searches
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 # Only a name without braces ends where no further letter, digit or underscore follows: is_dst()
 # in glibc's elf/dl-load.c.
@@ -23,14 +28,16 @@ _ORIGIN = re.compile(r"(?:\$\{ORIGIN\}|\$ORIGIN(?![A-Za-z0-9_]))([^:]*)")
 _VARYING = re.compile(r"\$\{(?:LIB|PLATFORM)\}|\$(?:LIB|PLATFORM)(?![A-Za-z0-9_])")
 #: How many libraries beside a plugin are looked at, and those beside these; more need nothing.
 _MOST_LIBRARIES = 1000
+#: How many files a directory may have whose links are made for a plugin that may not need them.
+_FEW = 200
 
 
-def is_relative(data: bytes) -> bool:
+def is_relative(data: File) -> bool:
     """Tell whether a plugin, given by its bytes, looks for libraries relative to its own place."""
     return any(True for _ in _levels_of(Searches.of(data)))
 
 
-def levels(place: str, data: bytes) -> int | None:
+def levels(place: str, data: File) -> int | None:
     """
     Tell how far above its own directory a plugin looks for its libraries.
 
@@ -50,6 +57,26 @@ def levels(place: str, data: bytes) -> int | None:
     for library in _libraries_beside(place, searches):
         highest = max(highest, *_levels_of(library), 0)
     return highest
+
+
+def levels_at_hand(place: str) -> int | None:
+    """
+    Tell how far above a plugin's directory its surroundings can be had for little.
+
+    A directory of the system has thousands of files. None where the plugin's own has too many.
+    """
+    directory = os.path.dirname(place)
+    if not _has_few(directory):
+        return None
+    return 1 if _has_few(os.path.dirname(directory)) else 0
+
+
+def _has_few(directory: str) -> bool:
+    try:
+        with os.scandir(directory) as entries:
+            return next(islice(entries, _FEW, None), None) is None
+    except OSError:  # it may not be listed
+        return False
 
 
 def expand(entry: str, place: str) -> str:
@@ -94,7 +121,7 @@ def rebuild(root: str, place: str, levels: int) -> str:
     Fill a directory with links to what lies around a plugin.
 
     Args:
-        root: An empty directory. It becomes like the one that is *levels* above the plugin's.
+        root: A directory to make. It becomes like the one that is *levels* above the plugin's.
         place: Where the plugin's file is, without symlinks.
         levels: See `levels`.
 
@@ -104,6 +131,7 @@ def rebuild(root: str, place: str, levels: int) -> str:
     Raises:
         OSError: A link cannot be made.
     """
+    os.mkdir(root, 0o700)
     real, *below = _split(place, levels)
     made = root
     for name in below:

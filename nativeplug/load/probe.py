@@ -143,7 +143,7 @@ def probe_copy(
     Raises:
         OpenError: This cannot be found out.
     """
-    if copy.by_descriptor:
+    if copy.descriptor is not None:
         name = f"/proc/self/fd/{child.DATA}"
         return _load_elsewhere(path, name, copy.descriptor, seconds, unloads=unloads, flags=flags)
     return _load_elsewhere(path, copy.name, b"", seconds, unloads=unloads, flags=flags)

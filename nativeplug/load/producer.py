@@ -18,6 +18,8 @@ from nativeplug.load import elf
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
 
+    from nativeplug.load.layout import File
+
 # DW_LANG_* of DWARF 5, section 7.12, and of https://dwarfstd.org/languages.html.
 _LANGUAGES = {
     "C": {0x01, 0x02, 0x0C, 0x1D, 0x2C, 0x3E},
@@ -53,7 +55,7 @@ class Producer:
         return self.language == "Go"
 
 
-def find(data: bytes, file: ELFFile, needed: list[str]) -> Producer:
+def find(data: File, file: ELFFile, needed: list[str]) -> Producer:
     """
     Say who made a file; damage only makes the answer shorter.
 
@@ -79,7 +81,7 @@ def find(data: bytes, file: ELFFile, needed: list[str]) -> Producer:
     return Producer(written.language or _language_of_runtime(needed), written.toolchain or compiler)
 
 
-def _go_version(data: bytes, start: int) -> str | None:
+def _go_version(data: File, start: int) -> str | None:
     # The layout: debug/buildinfo in Go's sources. Before Go 1.18 there were pointers here.
     header = data[start : start + _GO_VERSION_AT]
     if len(header) < _GO_VERSION_AT or not header[_GO_FLAGS_AT] & _GO_INLINE:
@@ -101,7 +103,7 @@ def _read_comments(file: ELFFile) -> list[str]:
     return [text.decode("utf-8", "replace").strip() for text in texts if text.strip()]
 
 
-def _read_debug_information(data: bytes) -> Producer:
+def _read_debug_information(data: File) -> Producer:
     from nativeplug.load.dwarf import dies, sections  # needs pyelftools
 
     found = sections.load(data)

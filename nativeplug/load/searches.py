@@ -13,9 +13,12 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nativeplug.load import layout
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 _DT_NEEDED, _DT_STRTAB, _DT_RPATH, _DT_RUNPATH = 1, 5, 15, 29
 _DT_AUXILIARY, _DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
@@ -45,7 +48,7 @@ class Searches:
     paths: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, data: bytes) -> Searches:
+    def of(cls, data: File) -> Searches:
         """Read a file's bytes, all of them; what is damaged is not there."""
         return _read(lambda size, offset: data[offset : offset + size])
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from nativeplug.load.layout import Target
 
 if TYPE_CHECKING:
-    from nativeplug.load.layout import Bytes
+    from nativeplug.load.layout import Bytes, File
 
 SHT_SYMTAB, SHT_STRTAB, SHT_RELA, SHT_NOBITS, SHT_DYNSYM = 2, 3, 4, 8, 11
 SHF_ALLOC, SHF_EXECINSTR, SHF_COMPRESSED = 0x2, 0x4, 0x800
@@ -89,7 +89,7 @@ class Table:
         return [*map(Section._make, rows)]
 
 
-def find(data: bytes, name: str) -> Section | None:
+def find(data: File, name: str) -> Section | None:
     """
     Return the first section of that name; None when there is none.
 

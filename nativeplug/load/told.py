@@ -17,6 +17,8 @@ from nativeplug.load import sections
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nativeplug.load.layout import File
+
 SECTION = ".nativeplug"
 #: What says how the texts after it are to be read; each unit of a plugin has its own.
 FORMAT = "nativeplug 1"
@@ -74,7 +76,7 @@ class Told:
     text: str
 
 
-def read(data: bytes, path: str = "<bytes>") -> Told | None:
+def read(data: File, path: str = "<bytes>") -> Told | None:
     """
     Return what a plugin's file tells about itself; None when it tells nothing.
 
@@ -92,7 +94,7 @@ def read(data: bytes, path: str = "<bytes>") -> Told | None:
 class _Reader:
     """Reads the texts of a section."""
 
-    def __init__(self, data: bytes, path: str, section: sections.Section) -> None:
+    def __init__(self, data: File, path: str, section: sections.Section) -> None:
         self.path = path
         self.start = section.offset
         if section.kind == sections.SHT_NOBITS or section.flags & sections.SHF_COMPRESSED:

@@ -12,21 +12,23 @@ A library that the plugin needs is one for all versions. What it has, too, stays
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nativeplug.load import handle
-from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.searches import Searches
+
+if TYPE_CHECKING:
+    from nativeplug.load.dynamic import Dynamic
+    from nativeplug.load.layout import File
 
 _STB_GLOBAL: Final = 1
 # These have no such symbols of anybody else's templates.
 _RUNTIME: Final = re.compile(r"(?:ld-linux.*|lib(?:c|m|dl|pthread|rt|gcc_s|stdc\+\+))\.so(?:\.|$)")
 
 
-def find_own(data: bytes, file: Dynamic) -> list[int]:
+def find_own(data: File, file: Dynamic) -> dict[int, int]:
     """
-    Return where in a plugin's file the bindings are that its copy is to have otherwise.
+    Return which bytes a plugin's copy is to have otherwise, by their offsets: its bindings.
 
     None where a library that the plugin needs comes with it: nobody knows yet what that has.
 
@@ -35,21 +37,12 @@ def find_own(data: bytes, file: Dynamic) -> list[int]:
         file: What was read of them.
     """
     if not file.unique:
-        return []
+        return {}
     shared: set[str] = set()
     for library in Searches.of(data).names:
         found = handle.find_exported(library, file.unique)
         if found is None and not _RUNTIME.match(library):
-            return []
+            return {}
         shared.update(found or ())
-    return [at for name, at in file.unique.items() if name not in shared]
-
-
-def give_own(data: bytes, places: Sequence[int]) -> bytes:
-    """Return a file's bytes with these bindings changed."""
-    if not places:
-        return data
-    changed = bytearray(data)
-    for at in places:
-        changed[at] = _STB_GLOBAL << 4 | changed[at] & 0xF
-    return bytes(changed)
+    own = (at for name, at in file.unique.items() if name not in shared)
+    return {at: _STB_GLOBAL << 4 | data[at] & 0xF for at in own}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nativeplug.load import layout
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 _PT_GNU_STACK = 0x6474E551
 _DT_TEXTREL, _DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 22, 24, 30, 0x6FFFFFFB
@@ -20,13 +23,13 @@ WANTED: Final = {
 }
 
 
-def find_missing(data: bytes, wanted: frozenset[str]) -> Iterator[str]:
+def find_missing(data: File, wanted: frozenset[str]) -> Iterator[str]:
     """Say what a file has not of what is wanted, a reason each; damaged files have nothing."""
     missing = wanted - _found(data)
     yield from (reason for name, reason in WANTED.items() if name in missing)
 
 
-def _found(data: bytes) -> set[str]:
+def _found(data: File) -> set[str]:
     target = layout.Target.of(data)
     segments = layout.find_segments(data)
     if target is None:

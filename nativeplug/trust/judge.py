@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nativeplug import access
 from nativeplug.errors import FormatError, OriginError
@@ -27,6 +27,9 @@ from nativeplug.trust.comment import Comment, written
 from nativeplug.trust.ledger import Entry
 from nativeplug.trust.minisign import MOST_BYTES, SUFFIX, Signature, UntrustedError
 from nativeplug.trust.policy import Policy
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -284,7 +287,7 @@ def read_signature(path: str) -> bytes:
         return file.read(MOST_BYTES + 1)
 
 
-def _find_faults_of_toolchain(data: bytes, policy: Policy) -> Iterator[str]:
+def _find_faults_of_toolchain(data: File, policy: Policy) -> Iterator[str]:
     from nativeplug.load import facts  # needs pyelftools
 
     patterns = sorted(map(str, policy.toolchains or ()))

@@ -12,11 +12,14 @@ import contextlib
 import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nativeplug import access
 from nativeplug.load import origin
 from nativeplug.load.searches import Searches
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 #: How many libraries, and how many directories, are looked at.
 _MOST: Final = 256
@@ -28,7 +31,7 @@ _VARIANTS: Final = frozenset(
 )
 
 
-def find_relative(data: bytes, place: str) -> Iterator[str]:
+def find_relative(data: File, place: str) -> Iterator[str]:
     """
     Say where a plugin looks for libraries relative to the working directory, a reason each.
 
@@ -41,7 +44,7 @@ def find_relative(data: bytes, place: str) -> Iterator[str]:
             yield f"it looks in {entry!r}, which is relative to the working directory"
 
 
-def find_faults(data: bytes, place: str, trusted: Collection[int]) -> Iterator[str]:
+def find_faults(data: File, place: str, trusted: Collection[int]) -> Iterator[str]:
     """
     Say where others could put libraries for a plugin, a reason each.
 

@@ -17,7 +17,10 @@ import binascii
 import hashlib
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 UNTRUSTED: Final = "untrusted comment: "
 TRUSTED: Final = "trusted comment: "
@@ -80,7 +83,7 @@ class PublicKey:
         """Return the key as minisign prints it."""
         return base64.b64encode(KEY + self.id + self.key).decode()
 
-    def has_signed(self, signed: bytes, data: bytes) -> bool:
+    def has_signed(self, signed: bytes, data: File) -> bool:
         """Tell whether this key has signed data; a number that is only congruent does not do."""
         algorithm = ed25519()
         from cryptography.exceptions import InvalidSignature
@@ -133,7 +136,7 @@ class Signature:
         rest = by_key[len(HASHED) :]
         return cls(rest[:_ID_SIZE], rest[_ID_SIZE:], comment, signed_comment)
 
-    def verify(self, data: bytes, keys: tuple[PublicKey, ...]) -> PublicKey:
+    def verify(self, data: File, keys: tuple[PublicKey, ...]) -> PublicKey:
         """
         Return the key that has signed data and this file's trusted comment.
 

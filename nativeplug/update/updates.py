@@ -145,7 +145,7 @@ class Updates:
             ClosedError: The plugin was closed.
         """
         with self._alone() as file:
-            content = read_finished(file) if finished else self._read(file)
+            content = read_finished(file) if finished else self._read(file, afresh=asked)
             known = {self._symbols.generation.sha256, None if asked else self._left}
             if content.sha256 not in known:
                 self._check_known(content, asked=asked)
@@ -222,13 +222,13 @@ class Updates:
     def _refusal(self, *reasons: str) -> UpdateError:
         return refusal(self._symbols.generation.path, *reasons)
 
-    def _read(self, file: str) -> Content:
+    def _read(self, file: str, *, afresh: bool) -> Content:
         for _ in range(_ATTEMPTS):
             with (
                 contextlib.suppress(FileChangedError),
                 refusing(self._symbols.generation.path),
             ):
-                return read_file(file)
+                return read_file(file, afresh=afresh)
         raise self._refusal("the file changes while it is read")
 
     def _take_up(

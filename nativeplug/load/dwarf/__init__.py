@@ -6,13 +6,20 @@ them, so `load.debug` calls it in a process of its own and keeps what it has fou
 is imported when there is something to read, and pyelftools with it.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from nativeplug.load.dwarf.known import Debug, Known
 from nativeplug.load.dwarf.sections import has_debug, size_of
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 __all__ = ["Debug", "Known", "has_debug", "read", "size_of"]
 
 
-def read(data: bytes) -> Debug:
+def read(data: File) -> Debug:
     """
     Read what the debug information of a file tells of the symbols that it exports.
 

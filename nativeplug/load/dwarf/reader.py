@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nativeplug import abi
 from nativeplug.load import dynamic
@@ -22,11 +22,14 @@ from nativeplug.load.dwarf.spelling import Spelling
 from nativeplug.load.dwarf.types import Types
 from nativeplug.load.symbols import FUNCTIONS, GO_RUNTIME, VARIABLES
 
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
+
 # What finishing takes, also when everything else has taken too much.
 _FEW_ENTRIES, _FEW_SECONDS = 50_000, 2.0
 
 
-def read(data: bytes) -> Debug:
+def read(data: File) -> Debug:
     """
     Read the debug information of a file that has some; see the package.
 
@@ -49,7 +52,7 @@ def read(data: bytes) -> Debug:
 
 
 class _Reader:
-    def __init__(self, data: bytes, found: dict[str, bytes], budget: Budget) -> None:
+    def __init__(self, data: File, found: dict[str, bytes], budget: Budget) -> None:
         self._build_id = sections.find_build_id(data)
         self._symbols = _exported(data)
         self._dies = Dies(found, budget)
@@ -158,7 +161,7 @@ def _addresses(symbols: list[Export]) -> frozenset[int]:
     return frozenset(symbol.address for symbol in symbols)
 
 
-def _exported(data: bytes) -> list[Export]:
+def _exported(data: File) -> list[Export]:
     """Return the symbols that a file exports at a place in it, and that are not a runtime's."""
     file = dynamic.read(data)
     exports = (

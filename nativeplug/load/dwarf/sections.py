@@ -11,10 +11,13 @@ import importlib
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nativeplug.load import sections
 from nativeplug.load.sections import SHF_COMPRESSED, SHT_NOBITS, Section
+
+if TYPE_CHECKING:
+    from nativeplug.load.layout import File
 
 _COMPRESSION: Final = struct.Struct("<IIQQ")
 _ELFCOMPRESS_ZLIB, _ELFCOMPRESS_ZSTD = 1, 2
@@ -38,7 +41,7 @@ class UnreadableError(Exception):
     """The debug information cannot be read; says why."""
 
 
-def has_debug(data: bytes) -> bool:
+def has_debug(data: File) -> bool:
     """
     Tell whether a file has a section of debug information, in microseconds.
 
@@ -47,14 +50,14 @@ def has_debug(data: bytes) -> bool:
     return any(sections.find(data, name) for name in (".debug_info", ".zdebug_info"))
 
 
-def find_build_id(data: bytes) -> str | None:
+def find_build_id(data: File) -> str | None:
     """Return a file's build id in hexadecimal digits; None when the linker has written none."""
     section = sections.find(data, ".note.gnu.build-id")
     # Three numbers and the name "GNU" come first, elf(5).
     return None if section is None else data[section.offset + 16 : section.end].hex() or None
 
 
-def size_of(data: bytes) -> int:
+def size_of(data: File) -> int:
     """
     Return how many bytes of debug information are to be read, decompressed, as the file says it.
 
@@ -63,7 +66,7 @@ def size_of(data: bytes) -> int:
     return sum(_Packing.of(name, section, data).size for name, section in _find_read(data))
 
 
-def load(data: bytes) -> dict[str, bytes]:
+def load(data: File) -> dict[str, bytes]:
     """
     Return the debug sections of a file that are read, by name (``.debug_info``), decompressed.
 
@@ -83,7 +86,7 @@ def load(data: bytes) -> dict[str, bytes]:
     return found
 
 
-def _find_read(data: bytes) -> Iterator[tuple[str, Section]]:
+def _find_read(data: File) -> Iterator[tuple[str, Section]]:
     return (each for each in find_all(data) if _plain(each[0]) in READ)
 
 
@@ -91,7 +94,7 @@ def _plain(name: str) -> str:
     return name.replace(".z", ".", 1)
 
 
-def find_all(data: bytes) -> Iterator[tuple[str, Section]]:
+def find_all(data: File) -> Iterator[tuple[str, Section]]:
     """Give the debug sections of a file that have content, and their names."""
     table = sections.Table.of(data)
     if table is None or (table.target.word_size, table.target.byte_order) != (64, "<"):
@@ -115,7 +118,7 @@ class _Packing(NamedTuple):
     header: int
 
     @classmethod
-    def of(cls, name: str, section: Section, data: bytes) -> _Packing:
+    def of(cls, name: str, section: Section, data: File) -> _Packing:
         """Read that."""
         start = data[section.offset : min(section.offset + _COMPRESSION.size, section.end)]
         if section.flags & SHF_COMPRESSED and len(start) == _COMPRESSION.size:

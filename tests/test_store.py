@@ -1,0 +1,416 @@
+"""Copies on disk: one for each content, which processes share."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import nativeplug
+from gates import background
+from nativeplug import kept
+from nativeplug.load import content, handle, held, loading, store
+from nativeplug.load.generation import Generation
+from nativeplug.load.key import FileKey
+from support import BuildC, Compile, RunPython, call_int, load_generation, names, refuse
+
+NUMBER = "static int n = 6; int number(void) { return ++n; }"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a cache directory of this test's own."""
+    made = tmp_path / "cache"
+    monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(made))
+    yield made
+    for parent in [each for each in held._directories if each.startswith(str(made))]:
+        held._give_up(*held._directories.pop(parent))
+
+
+def place_of(loaded: Generation) -> Path:
+    """Return where the loaded copy is."""
+    return Path(handle.path_of(loaded._handle))
+
+
+def copies_in(cache: Path) -> set[str]:
+    """Name the copies that are there, but for what belongs to a process."""
+    found = (cache / "copies").glob("[!.]*/*")
+    return {str(path.relative_to(cache / "copies")) for path in found}
+
+
+class TestShared:
+    """One content is one file, for all processes."""
+
+    def test_path(self, compile_c: Compile, cache: Path) -> None:
+        """It is named after its content and the plugin, and can only be read."""
+        path = compile_c(NUMBER)
+        loaded = load_generation(path)
+        assert cache / "copies" / str(loaded.sha256) / "plugin.so" == place_of(loaded)
+        assert path.read_bytes() == place_of(loaded).read_bytes()
+        assert 0o100400 == place_of(loaded).stat().st_mode
+
+    def test_two_processes(self, compile_c: Compile, run_python: RunPython) -> None:
+        """Two processes map one file."""
+        path = compile_c(NUMBER)
+        code = """
+            import os, sys, nativeplug
+            plg = nativeplug.open(sys.argv[1], "int number(void);")
+            assert 7 == plg.number()
+            line = next(each for each in open("/proc/self/maps") if "/plugin.so" in each)
+            print(*line.split()[3:6])
+        """
+        ended = [run_python(code, path) for _ in range(2)]
+        (found,) = {each.stdout for each in ended}
+        assert "/plugin.so" in found, ended
+
+    def test_again_in_one_process(self, compile_c: Compile, cache: Path) -> None:
+        """What is loaded again beside itself is another file, as the loader would not load it."""
+        path = compile_c(NUMBER)
+        first, second = load_generation(path), load_generation(path)
+        assert [7, 8, 7] == [call_int(each, "number") for each in (first, first, second)]
+        name = f"{first.sha256}"
+        assert {f"{name}/plugin.so", f"{name}.1/plugin.so"} == copies_in(cache)
+
+    def test_again_once_unloaded(self, compile_c: Compile, cache: Path) -> None:
+        """What was unloaded is loaded again from the same file."""
+        path = compile_c(NUMBER)
+        for _ in range(3):
+            loaded = load_generation(path)
+            assert 7 == call_int(loaded, "number")
+            assert None is loaded.unload()
+        assert {f"{loaded.sha256}/plugin.so"} == copies_in(cache)
+
+    def test_threads(self, compile_c: Compile) -> None:
+        """Threads that load one content at once have a file each."""
+        path, together = compile_c(NUMBER), threading.Barrier(4)
+
+        def load() -> Generation:
+            together.wait()
+            return load_generation(path)
+
+        with background(*[load] * 4) as futures:
+            loaded = [each.result() for each in futures]
+        assert [7] * 4 == [call_int(each, "number") for each in loaded]
+        assert 4 == len({place_of(each).stat().st_ino for each in loaded})
+
+    def test_cache_removed(self, compile_c: Compile, cache: Path) -> None:
+        """Who removes the cache directory while plugins are open does no harm."""
+        path = compile_c(NUMBER)
+        first = load_generation(path)
+        assert 7 == call_int(first, "number")
+        shutil.rmtree(cache)
+        second = load_generation(path)
+        assert [8, 7] == [call_int(each, "number") for each in (first, second)]
+
+    def test_not_loadable(self, compile_c: Compile, cache: Path) -> None:
+        """What cannot be loaded is not held in use."""
+        path = compile_c("int missing(void); int f(void) { return missing(); }")
+        with pytest.raises(nativeplug.OpenError, match="undefined symbol"):
+            load_generation(path)
+        assert [] == [*(cache / "copies").glob(".nativeplug.*/plugin*")]
+
+
+class TestBelieved:
+    """Nothing that lies there is loaded unless it is what the user's file has."""
+
+    def test_damaged(self, compile_c: Compile) -> None:
+        """A copy that is not the content is made anew."""
+        path = compile_c(NUMBER)
+        loaded = load_generation(path)
+        place = place_of(loaded)
+        assert None is loaded.unload()
+        place.chmod(0o600)
+        place.write_bytes(b"\0" * place.stat().st_size)
+        assert 7 == call_int(load_generation(path), "number")
+        assert path.read_bytes() == place.read_bytes()
+
+    def test_link(self, compile_c: Compile, tmp_path: Path) -> None:
+        """A symlink in its place is replaced, not followed."""
+        path = compile_c(NUMBER)
+        loaded = load_generation(path)
+        place = place_of(loaded)
+        assert None is loaded.unload()
+        place.rename(tmp_path / "elsewhere.so")
+        place.symlink_to(tmp_path / "elsewhere.so")
+        assert 7 == call_int(load_generation(path), "number")
+        assert not place.is_symlink()
+
+    def test_others_can_write(self, compile_c: Compile, cache: Path) -> None:
+        """Where others can write there are no copies."""
+        cache.mkdir()
+        cache.chmod(0o777)
+        loaded = load_generation(compile_c(NUMBER))
+        assert 7 == call_int(loaded, "number")
+        assert str(place_of(loaded)).startswith("/proc/")
+
+    @pytest.mark.parametrize("call", ["link", "replace", "write"])
+    def test_no_room(self, call: str, compile_c: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where the disk is full, or links are refused, memory has to do."""
+        path, write = compile_c(NUMBER), os.write
+
+        def refuse_once(*args: int) -> int:
+            monkeypatch.setattr(os, "write", write)
+            return refuse(errno.ENOSPC)(*args)
+
+        monkeypatch.setattr(os, call, refuse_once if call == "write" else refuse(errno.ENOSPC))
+        loaded = load_generation(path)
+        assert 7 == call_int(loaded, "number")
+        assert str(place_of(loaded)).startswith("/proc/")
+
+
+class TestTidy:
+    """What nobody uses goes when it is too much."""
+
+    @pytest.fixture
+    def used(self, compile_c: Compile, cache: Path) -> list[str]:
+        """Give three copies, the last of which is in use, by the time of their use."""
+        found = []
+        for number in range(3):
+            loaded = load_generation(compile_c(f"int number(void) {{ return {number}; }}"))
+            found.append(f"{loaded.sha256}/plugin.so")
+            if number < 2:
+                assert None is loaded.unload()
+            time = 10**9 * (number + 1)
+            os.utime(place_of(loaded).parent, ns=(time, time)) if number == 2 else os.utime(
+                cache / "copies" / f"{loaded.sha256}", ns=(time, time)
+            )
+        return found
+
+    @pytest.mark.parametrize(("name", "most"), [("_MOST_COPIES", 2), ("_MOST_BYTES", 40_000)])
+    def test_oldest_first(
+        self, name: str, most: int, used: list[str], cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What was not used for the longest time goes, until there is room."""
+        monkeypatch.setattr(store, name, most)
+        store._tidy(str(cache / "copies"))
+        assert {*used[1:]} == copies_in(cache)
+
+    def test_in_use(self, used: list[str], cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a process has mapped stays."""
+        monkeypatch.setattr(store, "_MOST_COPIES", 0)
+        store._tidy(str(cache / "copies"))
+        assert {used[2]} == copies_in(cache)
+
+    def test_now_and_then(self, compile_c: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is looked for as copies are made."""
+        looked: list[str] = []
+        monkeypatch.setattr(store, "_tidy", looked.append)
+        monkeypatch.setattr(store, "_INTERVAL", 2)
+        for number in range(4):
+            load_generation(compile_c(f"int number(void) {{ return 10 + {number}; }}"))
+        assert 2 == len(looked)
+
+    def test_unfinished(self, cache: Path) -> None:
+        """What a writer has left behind goes after an hour."""
+        folder = cache / "copies/abc"
+        folder.mkdir(parents=True)
+        for name in (".old", ".new"):
+            (folder / name).touch()
+        os.utime(folder / ".old", (1, 1))
+        store._tidy(str(cache / "copies"))
+        assert {".new"} == names(folder)
+
+
+class TestLarge:
+    """A large file is read by way of its copy."""
+
+    @pytest.fixture(autouse=True)
+    def _all_are_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let files of some kilobytes be large."""
+        monkeypatch.setattr(store, "LARGE", 1000)
+
+    @pytest.fixture
+    def plugin(self, compile_c: Compile) -> Path:
+        """Give a plugin."""
+        return compile_c(NUMBER)
+
+    def test_mapped(self, plugin: Path, cache: Path) -> None:
+        """What is judged and loaded is the copy, which is not in memory a second time."""
+        found = content.read_file(str(plugin))
+        assert isinstance(found.data, mmap.mmap)
+        assert plugin.read_bytes() == found.data[:]
+        loaded = loading.load_file(str(plugin), found)
+        assert 7 == call_int(loaded, "number")
+        assert {f"{found.sha256}/plugin.so"} == copies_in(cache)
+
+    @pytest.mark.parametrize("afresh", [False, True])
+    def test_known(self, plugin: Path, *, afresh: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that has not changed is not copied again, and not read unless that is asked."""
+        first = content.read_file(str(plugin))
+        monkeypatch.setattr(store, "_copy", refuse(errno.EIO))
+        if not afresh:
+            monkeypatch.setattr(os, "pread", refuse(errno.EIO))
+        again = content.read_file(str(plugin), afresh=afresh)
+        assert (first.sha256, first.key, first.place) == (again.sha256, again.key, again.place)
+        assert isinstance(again.data, mmap.mmap)
+
+    def test_hidden_change(self, compile_c: Compile) -> None:
+        """What its times do not tell is found by whoever asks for it, as update() does."""
+        first, second = (compile_c(f"int f(void) {{ return {n}; }}") for n in (1, 2))
+        old, new = (content.read_file(str(path)) for path in (first, second))
+        key = FileKey.of(second.stat())
+        kept.store(content._note_of(key), content._NOTE, old.sha256.encode())
+        assert old.sha256 == content.read_file(str(second)).sha256
+        assert new.sha256 == content.read_file(str(second), afresh=True).sha256
+
+    def test_changed(self, plugin: Path, compile_c: Compile) -> None:
+        """A file with other times, or in its place, is read."""
+        first = content.read_file(str(plugin))
+        os.utime(plugin)
+        assert first.sha256 == content.read_file(str(plugin)).sha256
+        os.replace(compile_c("int other;"), plugin)
+        assert first.sha256 != content.read_file(str(plugin)).sha256
+
+    def test_copy_gone(self, plugin: Path, cache: Path) -> None:
+        """What is known of a copy that is there no more is of no use."""
+        first = content.read_file(str(plugin))
+        shutil.rmtree(cache / "copies")
+        again = content.read_file(str(plugin))
+        assert (first.sha256, plugin.read_bytes()) == (again.sha256, again.data[:])
+        assert isinstance(again.data, mmap.mmap)
+
+    @pytest.mark.parametrize("time", [10**18, 10**18 + 10**7, 10**18 + 1])
+    def test_coarse_times(self, plugin: Path, time: int) -> None:
+        """Where times are coarse, a change may hide, and nothing is noted."""
+        key = FileKey.of(plugin.stat())._replace(ctime_ns=time)
+        content._remember(key, "abc")
+        assert ("abc" if time % 10**7 else None) == content._recall(key)
+
+    def test_written_meanwhile(self, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that is written while it is copied is read again by whoever asked for it."""
+        copy = store._copy
+
+        def copy_late(source: int, target: int, size: int) -> None:
+            os.utime(plugin, ns=(1, 1))
+            copy(source, target, size)
+
+        monkeypatch.setattr(store, "_copy", copy_late)
+        with pytest.raises(content.FileChangedError):
+            content.read_file(str(plugin))
+
+    @pytest.mark.parametrize("call", ["copy_file_range", "sendfile"])
+    def test_ways_to_copy(self, plugin: Path, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is copied by whatever the file system offers."""
+        if call == "sendfile":
+            monkeypatch.setattr(os, "copy_file_range", refuse(errno.EXDEV))
+        assert plugin.read_bytes() == content.read_file(str(plugin)).data[:]
+
+    def test_no_place(self, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without a place for copies it is read into memory."""
+        monkeypatch.setattr(store, "cache_directory", lambda: None)
+        found = content.read_file(str(plugin))
+        assert plugin.read_bytes() == found.data
+        assert isinstance(found.data, bytes)
+
+    def test_unique_symbols(self, compile_c: Compile) -> None:
+        """What a copy has otherwise is in another copy: what is judged is the user's."""
+        text = """
+            __asm__(".data; .globl one; .type one, %gnu_unique_object; .size one, 4;"
+                    "one: .long VALUE; .previous");
+            extern int one;
+            int number(void) { return one; }
+        """
+        for value in (1, 2):
+            path = compile_c(text.replace("VALUE", str(value)))
+            for _ in range(2):  # the second finds it in the store
+                found = content.read_file(str(path))
+                assert path.read_bytes() == found.data[:]
+                loaded = loading.load_file(str(path), found)
+                assert value == call_int(loaded, "number")
+                assert f"{found.sha256}.own" in str(place_of(loaded))
+                assert None is loaded.unload()
+
+    def test_policy(self, plugin: Path, tmp_path: Path) -> None:
+        """Policies judge it as any other, and its updates are taken up."""
+        path = tmp_path / "plugin.so"
+        shutil.copy(plugin, path)
+        sha256 = content.read_file(str(path)).sha256
+        with pytest.raises(nativeplug.OriginError):
+            nativeplug.open(path, "int number(void);", sha256="0" * 64)
+        plg = nativeplug.open(path, "int number(void);", sha256=sha256)
+        assert 7 == plg.number()
+        assert "unchanged" == plg.update()
+
+
+class TestProcess:
+    """What is a process's goes with it."""
+
+    CODE = """
+        import os, signal, sys, nativeplug
+        from pathlib import Path
+        plg = nativeplug.open(sys.argv[1], "int number(void);")
+        cache = Path(os.environ["NATIVEPLUG_CACHE_DIR"], "copies")
+        own = lambda: len([*cache.glob(".nativeplug.*/*.so.*")])
+    """
+
+    def own(self, cache: Path) -> list[Path]:
+        """Return the directories of processes."""
+        return [*(cache / "copies").glob(".nativeplug.*")]
+
+    def test_exit(self, compile_c: Compile, cache: Path, run_python: RunPython) -> None:
+        """At its end nothing is left but the copy."""
+        ended = run_python(self.CODE + "    print(own())", compile_c(NUMBER))
+        assert "1\n" == ended.stdout, ended.stderr
+        assert [] == self.own(cache)
+        assert 1 == len(copies_in(cache))
+
+    def test_killed(self, compile_c: Compile, cache: Path, run_python: RunPython) -> None:
+        """What a killed process has left is removed by the next one."""
+        path = compile_c(NUMBER)
+        run_python(self.CODE + "    os.kill(os.getpid(), signal.SIGKILL)", path)
+        assert 1 == len(self.own(cache))
+        ended = run_python(
+            self.CODE + "    print(own(), len([*cache.glob('.nativeplug.*')]))", path
+        )
+        assert "1 1\n" == ended.stdout, ended.stderr
+        assert [] == self.own(cache)
+
+    def test_forked(self, compile_c: Compile, cache: Path, run_python: RunPython) -> None:
+        """A forked process has its parent's until it ends itself, though the parent has ended."""
+        code = """
+            import os, sys, nativeplug
+            from pathlib import Path
+            cache = Path(os.environ["NATIVEPLUG_CACHE_DIR"], "copies")
+            own = lambda: [*cache.glob(".nativeplug.*/*.so.*")]
+            last_ended, _held = os.pipe()
+            if os.fork() == 0:
+                plg = nativeplug.open(sys.argv[1], "int number(void);")
+                first_ended, held = os.pipe()
+                if os.fork() == 0:
+                    os.close(held)
+                    os.read(first_ended, 1)
+                    print(len(own()), plg.number())
+                sys.exit()
+            os.close(_held)
+            os.read(last_ended, 1)
+            print(len(own()))
+        """
+        ended = run_python(code, compile_c(NUMBER))
+        assert ["1 7", "0"] == ended.stdout.splitlines(), ended.stderr
+        assert [] == self.own(cache)
+
+
+def test_constructor_that_closes_all(build_c: BuildC, run_python: RunPython) -> None:
+    """A constructor that closes all descriptors leaves names and surroundings as they are."""
+    text = """
+        #define _GNU_SOURCE
+        #include <unistd.h>
+        __attribute__((constructor)) static void start(void) { close_range(3, ~0U, 0); }
+        int number(void) { return 7; }
+    """
+    path = build_c(text)
+    code = """
+        import os, sys, nativeplug
+        first = nativeplug.open(sys.argv[1], "int number(void);")
+        second = nativeplug.open(sys.argv[2], "int number(void);")
+        print(first.number(), second.number(), os.path.exists(sys.argv[1]))
+    """
+    other = Path(shutil.copy(path, path.with_name("other.so")))
+    ended = run_python(code, path, other)
+    assert "7 7 True\n" == ended.stdout, ended.stderr
