@@ -18,6 +18,7 @@ from nativeplug.load import layout
 from nativeplug.load.content import Content, read_file
 from nativeplug.load.key import FileKey
 from nativeplug.trust import Demands
+from samples import FLUSH
 from signing import FAR, Signer
 from support import E_MACHINE, EXPORTS_C, BuildC, CPlugin, patched
 from telling import tell
@@ -203,6 +204,14 @@ class TestProbe:
         found = check_of(read_file(str(c_plugin("greeter"))), "probe", probe=True)
         done = "a process of its own has loaded and unloaded it"
         assert ("ok", (done,)) == (found.verdict, found.texts)
+
+    def test_altered(self, build_c: BuildC) -> None:
+        """A constructor that changes how the thread computes is a finding."""
+        start = "__attribute__((constructor)) static void start(void)"
+        path = build_c(f"{start} {{ {FLUSH} }}", "plugin", "-s")
+        found = check_of(read_file(str(path)), "probe", probe=True)
+        assert "finding" == found.verdict
+        assert found.texts[0].startswith("its constructors make denormal numbers zero")
 
     def test_death(self, build_c: BuildC) -> None:
         """A constructor that ends the process is a finding, and is not run otherwise."""
