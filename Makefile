@@ -9,7 +9,7 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-timing test-stress test-all test-asan test-valgrind test-aarch64 lint bench \
+.PHONY: help demo test quick test-timing test-stress test-all test-asan test-valgrind test-aarch64 lint bench \
 	bench-check bench-record fuzz soak clean
 
 VENV := .venv
@@ -42,6 +42,7 @@ help:
 	@cat <<'END'
 	make demo          set up .venv, build a C and a Go plugin, open, call and update them
 	make test          the whole test suite, with line and branch coverage
+	make quick         the same without what is slow, and without coverage: under a minute
 	make test-timing   the tests that measure time, alone; on a machine that does nothing else
 	make test-stress   the test suite in random order on a busy machine; SEED=n repeats it, WHAT=path
 	make test-all      the test suite on every Python from 3.10 to 3.13 that this machine has
@@ -64,6 +65,9 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/test.stamp
 	@NATIVEPLUG_FORBID_SKIPS=1 $(BIN)/python -m pytest $(PARALLEL) \
 		--cov --cov-report=term --cov-fail-under=$(LEAST_COVERAGE)
+
+quick: $(VENV)/test.stamp
+	@$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not timing'
 
 test-timing: $(VENV)/test.stamp
 	@$(BIN)/python -m pytest -m timing -n 0

@@ -91,7 +91,7 @@ def tests(session: nox.Session) -> None:
     session.install(*build_requires())
     session.install("--no-build-isolation", ".[cli,go,test]")
     session.notify("report")
-    session.run("pytest", *session.posargs, env={"NATIVEPLUG_FORBID_SKIPS": "1"})
+    session.run("pytest", "-n", "auto", *session.posargs, env={"NATIVEPLUG_FORBID_SKIPS": "1"})
     ran.append(str(session.python))
 
 
@@ -124,7 +124,7 @@ def asan(session: nox.Session) -> None:
     # of the first are those of tests/test_every_call.py.
     without = ["--ignore=tests/test_leaks.py", "--deselect=tests/test_soak.py::test_retired"]
     try:
-        session.run("pytest", "--timeout=600", *without, *session.posargs, env=settings)
+        session.run("pytest", *without, *session.posargs, env=settings)
     finally:
         written = [*reports.parent.glob("report.*")]
         for path in written:

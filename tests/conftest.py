@@ -56,6 +56,13 @@ def pytest_configure(config: pytest.Config) -> None:
     stack.enter_context(building.session())
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what builds Go plugins as slow."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "go_toolchain" in item.fixturenames:
+            item.add_marker("slow")
+
+
 def pytest_collection_finish() -> None:
     """Keep the collector off what pytest has collected: some hundred thousand objects."""
     gc.collect()

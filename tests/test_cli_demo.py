@@ -28,6 +28,7 @@ class TestDemo:
     """The main job, shown."""
 
     @needs_go
+    @pytest.mark.slow
     def test_both(self) -> None:
         """Both are built, opened, called, written to, and misused; Go's is updated."""
         before = _sources()

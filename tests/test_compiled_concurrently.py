@@ -35,6 +35,7 @@ class TestConcurrent:
         assert [unit] * 16 == found
         assert [cache] == list(cache.parent.iterdir())
 
+    @pytest.mark.slow
     def test_processes(self, cache: Path) -> None:
         """Processes that write one file again and again, and damage it, all get what they want."""
         code = (

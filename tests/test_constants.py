@@ -86,6 +86,7 @@ def or_none(text: str) -> int | None:
 
 @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(EXPRESSIONS, min_size=150, max_size=250))
+@pytest.mark.slow
 def test_like_the_compiler(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     """Whatever can be told without a compiler is what the compiler says."""
     told = [(text, value) for text in texts if (value := or_none(text)) is not None]

@@ -34,6 +34,7 @@ SPOILED: dict[Group, Callable[[Any], object]] = {
 }
 
 
+@pytest.mark.slow
 def test_random_prototypes() -> None:
     """Results and arguments of random functions are the same, bit for bit, also in maps."""
     problem = run_batch("differential", SEED, PROTOTYPES)

@@ -97,6 +97,7 @@ def commands() -> list[str]:
 
 
 @needs_go
+@pytest.mark.slow
 def test_readme_commands(tmp_path: Path) -> None:
     """The commands of nativeplug that the README shows succeed, one after the other, as pasted."""
     pasted = [line for line in commands() if line.startswith("nativeplug ")]

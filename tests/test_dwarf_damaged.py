@@ -14,6 +14,7 @@ _SEED, _FILES = 20261127, 50
 _SOURCE = "typedef struct { int x; } T; T f(T *t) { return *t; } int v;"
 
 
+@pytest.mark.slow
 def test_random_damage() -> None:
     """Whatever is damaged, reading ends, raises nothing, and its text ends no process."""
     assert run_batch("damaged_debug", _SEED, _FILES) is None

@@ -28,6 +28,7 @@ class TestExports:
         }
         assert expected == dynamic.read(elf_bytes).exports
 
+    @pytest.mark.slow
     def test_system_libraries(self) -> None:
         """They are those that pyelftools finds in the libraries that this process has mapped."""
         lines = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()

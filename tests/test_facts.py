@@ -95,6 +95,7 @@ class TestFacts:
         assert any(reasons)
         assert not any("\n" in reason for reason in reasons if reason)
 
+    @pytest.mark.slow
     def test_damaged_tables(self, elf_bytes: bytes) -> None:
         """Damage in the symbol and string tables is a FormatError or is survived."""
         damaged = (patched(elf_bytes, offset, "B", 0xFF) for offset in range(0x200, 0x600, 3))

@@ -386,6 +386,7 @@ class TestEnd:
         zlib.unfollow()
 
 
+@pytest.mark.slow
 def test_everything_at_once(plg: Plugin, versions: Versions) -> None:
     """Threads call, look up, update, follow, pin, go back and ask, and all of it is well."""
     data = [versions.build(number).read_bytes() for number in range(2, 6)]

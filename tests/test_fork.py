@@ -292,6 +292,7 @@ class TestLocks:
         done = run_python(PRELUDE + code, gated[0], GATED_CONSTRUCTOR_DECLARED, env=GATES)
         assert (["1", "child: 0", "False", "1"], "") == (done.stdout.splitlines(), done.stderr)
 
+    @pytest.mark.slow
     def test_busy_parent(self, c_plugin: CPlugin, run_python: RunPython) -> None:
         """Children of a parent whose threads open, look up and close all come to an end."""
         code = """

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from batches import run_batch
 
 SEED = int(os.environ.get("SEED", "4"))
 TEXTS = 500
 
 
+@pytest.mark.slow
 def test_refused() -> None:
     """Whatever is damaged, it is read or refused, and nothing crashes."""
     problem = run_batch("hostile_texts", SEED, TEXTS)

@@ -124,6 +124,7 @@ def said(folder: Path) -> dict[str, list[tuple[int, str]]]:
     return found
 
 
+@pytest.mark.slow
 def test_sample(said: dict[str, list[tuple[int, str]]]) -> None:
     """A wrong call, a misspelled member and a wrong value are errors; all else is known."""
     lines = SAMPLE.splitlines()

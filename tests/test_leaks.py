@@ -19,6 +19,7 @@ KEPT: list[object] = []
 OBJECT = object()
 
 
+@pytest.mark.slow
 def test_nothing_stays() -> None:
     """No call of any type, by any invoker, successful or not, leaves a reference or memory."""
     with ThreadPoolExecutor() as pool:

@@ -9,6 +9,8 @@ import soaking
 from soaking import Measured
 from support import needs_go
 
+pytestmark = pytest.mark.slow
+
 SCALE = 0.01
 ROWS = {row.scenario: row for row in soak.ROWS}
 

@@ -22,6 +22,7 @@ def test_is_in_error(broken): pass
 LOAD = stress.Load("a load", processes=1, command=("nice", "-n", "1"))
 
 
+@pytest.mark.slow
 def test_counts(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """What is skipped has not passed; the command that is printed gives the same order again."""
     path = tmp_path / "test_some.py"
@@ -33,6 +34,7 @@ def test_counts(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert f"--random-order-seed=5 -n 0 {path}\n" in printed
 
 
+@pytest.mark.slow
 def test_break_off(tmp_path: Path) -> None:
     """A run that ends without a report has failed."""
     path = tmp_path / "test_some.py"

@@ -247,6 +247,7 @@ class TestMachines:
         assert "" == text_of(parts.data[:100], layout.Target(62, 32, "<"))
 
 
+@pytest.mark.slow
 def test_sanitized() -> None:
     """No mutant makes the check read what is not the file, or compute what C does not define."""
     assert None is run_batch("check_fuzz", 5, 6_000)

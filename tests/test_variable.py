@@ -118,6 +118,7 @@ def test_readonly_memory(open_plugin: OpenPlugin, compile_c: Compile) -> None:
 
 @quick
 @given(text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+@pytest.mark.slow
 def test_text(numbers: Any, text: str) -> None:
     """Text that is assigned to a ``char *`` is what C reads, as long as the program runs."""
     numbers.Name = text
