@@ -35,7 +35,13 @@ int nap(int us) {
     add_up(1);
     return us;
 }
-int send(int signal) { if (signal != 0) raise(signal); return nap(1000); }
+int signalled = 0;
+int send(int us) {
+    int signal = __atomic_exchange_n(&signalled, 0, __ATOMIC_RELAXED);
+    if (signal != 0)
+        raise(signal);
+    return nap(us);
+}
 int fail(int number) { errno = number; return number; }
 """
 )
@@ -51,7 +57,7 @@ void tick(void);
 void add_up(int by);
 int gated(int arrived, int opened);
 int nap(int us);
-int send(int signal);
+int send(int us);
 int fail(int number);
 """
 
@@ -134,11 +140,13 @@ def test_an_interrupt_gets_through(run_python: RunPython, compile_c: Compile, th
     code = f"""
     import array, signal, sys, nativeplug
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
-    plg = nativeplug.open(sys.argv[1], "int send(int signal); extern int count;")
-    xs = array.array("i", [0]) * {ENDLESS}
-    xs[0] = signal.SIGINT
+    plg = nativeplug.open(sys.argv[1], "int send(int us); extern int count, signalled;")
+    naps, once = array.array("i", [1000]) * {ENDLESS}, iter([signal.SIGINT])
+    def begin(_done, _total):
+        for plg.signalled in once:  # the next call sends it
+            pass
     try:
-        plg.lookup("send").map(xs, threads={threads})
+        plg.lookup("send").map(naps, threads={threads}, progress=begin)
     except KeyboardInterrupt:
         print(0 < plg.count < {ENDLESS})
     """
