@@ -68,6 +68,14 @@ class TestGet:
         cache.discard(first)
         assert second is cache.peek("a")
 
+    def test_rekey(self, cache: Cache[str, Thing]) -> None:
+        """A value that is given another key has that one alone; others keep theirs."""
+        first, other = cache.get("a", Thing), cache.get("b", Thing)
+        cache.rekey(first, "c")
+        assert (None, other, first) == (cache.peek("a"), cache.peek("b"), cache.peek("c"))
+        cache.rekey(first, "b")
+        assert (other, None) == (cache.peek("b"), cache.peek("c"))
+
     def test_replaced_while_forgotten(self) -> None:
         """What a signal handler loads while its key is forgotten is kept."""
 
