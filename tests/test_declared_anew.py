@@ -42,7 +42,6 @@ USES = {
     "pin": lambda plg: plg.pin(),
     "function of a struct": lambda plg: plg.lookup("count"),
     "function of an enum": lambda plg: plg.lookup("color"),
-    "vars": vars,
 }
 
 

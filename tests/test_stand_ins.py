@@ -19,8 +19,12 @@ TEXT = """
     const int limit = 4;
     int path(void) { return 7; }
     int twice(int x) { return 2 * x; }
+    int other(int x) { return x; }
 """
-DECLARATIONS = "extern int value; extern const int limit; int path(void); int twice(int x);"
+DECLARATIONS = """
+    extern int value; extern const int limit;
+    int path(void); int twice(int x); int other(int x);
+"""
 
 
 @pytest.fixture
@@ -96,7 +100,8 @@ class TestPatch:
     def test_undone_after_close(self, plg: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
         """A stand-in ends with the plugin, and undoing it then is no error."""
         monkeypatch.setattr(plg, "twice", lambda x: x - 1)
-        plg.close()
+        with mock.patch.object(plg, "other", abs):
+            plg.close()
         with pytest.raises(ClosedError):
             plg.twice(5)
         monkeypatch.undo()

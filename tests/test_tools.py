@@ -71,10 +71,33 @@ class TestDict:
 
     def test_contents(self, plg: Plugin) -> None:
         """It has what can be read after the dot, but for what every plugin has itself."""
-        assert {"LIMIT": 10, "value": 3, "twice": plg.twice} == vars(plg)
-        assert type(vars(plg)) is dict
+        shown = vars(plg)
+        assert type(shown) is dict
+        assert {"LIMIT", "value", "twice"} == shown.keys()
+        assert (10, 3, 6) == (shown["LIMIT"], shown["value"], shown["twice"](3))
+        assert plg.twice is vars(plg)["twice"]
         plg.value = 5
         assert 5 == vars(plg)["value"]
+
+    def test_no_use(self, plg: Plugin) -> None:
+        """Looking at it looks nothing up, so what was declared wrongly can still be corrected."""
+        twice = vars(plg)["twice"]
+        assert {} == plg._symbols.resolved
+        assert f"<function 'twice' of {plg!r}, not looked up>" == repr(twice)
+        assert "twice" == twice.__name__
+        nativeplug.open(plg.path, "int twice(int x); int more(void);\n#define LIMIT 11\n")
+        assert 11 == vars(plg)["LIMIT"]
+        assert twice.__self__ is plg.lookup("twice")
+
+    def test_memory(self, build_c: BuildC) -> None:
+        """A variable that shows the plugin's memory is looked up."""
+        path = build_c("struct { int x; } place = {5}; int *pointer; int plain;")
+        text = "extern struct S { int x; } place; extern int *pointer; extern int plain;"
+        with nativeplug.open(path, text) as plg:
+            shown = vars(plg)
+            assert {"place", "pointer"} == plg._symbols.resolved.keys()
+            shown["place"].x = 6
+            assert (6, 0) == (plg.place.x, shown["plain"])
 
     def test_copy(self, plg: Plugin) -> None:
         """What is written into it changes that dict, and nothing else."""
@@ -186,6 +209,8 @@ class TestIPython:
         assert ["value"] == completions(plg, "plg.val", jedi=jedi)
         assert ["LIMIT"] == completions(plg, "plg.LI", jedi=jedi)
         assert ["rollback"] == completions(plg, "plg.roll", jedi=jedi)
+        # jedi asks what the names that it offers are; others it leaves alone.
+        assert plg._symbols.resolved.keys() <= {"twice", "value"}
 
     @pytest.mark.parametrize("jedi", [True, False], ids=["jedi", "plain"])
     def test_closed(self, plg: Plugin, *, jedi: bool) -> None:

@@ -176,6 +176,11 @@ class Variable:
             )
         return memory
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its values are Python's own, and show nothing of the plugin's memory."""
+        return self._is_text_array or self._value.kind in {*_PLAIN, Kind.TEXT}
+
     def disable(self, error: Callable[[], Exception]) -> None:
         """Make every further use raise what *error* makes."""
         self._error = error

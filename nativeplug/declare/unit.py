@@ -44,6 +44,11 @@ def from_line(line: Line) -> Row:
     return [kind, name, f"{before}{name}{after}", *rest, f"{file}:{place}", problem]
 
 
+def is_function(line: Line) -> bool:
+    """Tell whether a line is a function's."""
+    return line[0].startswith(f'["{FUNCTION}"')
+
+
 class Lines(kept.Rows[Line]):
     """The lines of functions and variables by name."""
 

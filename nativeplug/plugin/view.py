@@ -15,6 +15,32 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+class Unread:
+    """
+    A function of a plugin that nobody has looked up, as ``plg.__dict__`` shows it.
+
+    It is called as the function, and then looked up.
+    """
+
+    __slots__ = ("__name__", "_view")
+
+    def __init__(self, view: View, name: str) -> None:
+        self._view, self.__name__ = view, name
+
+    @property
+    def __self__(self) -> Function:
+        """The function, looked up."""
+        return self._view.function(self.__name__)
+
+    def __call__(self, /, *args: Any, **named: Any) -> Any:
+        """Call the function."""
+        return self.__self__(*args, **named)
+
+    def __repr__(self) -> str:
+        """Show the name."""
+        return f"<function {self.__name__!r} of {self._view!r}, not looked up>"
+
+
 class View(PluginBase):
     """Symbols as attributes of an object."""
 
@@ -187,26 +213,37 @@ class View(PluginBase):
         """Return what ``__dict__`` is: every attribute that can be read, as it is now."""
         found: dict[str, Any] = {}
         with contextlib.suppress(ClosedError):
-            for name in (*self, *self._symbols.constants()):
-                if not hasattr(type(self), name):
-                    with contextlib.suppress(PluginError, UnicodeError):
-                        found[name] = getattr(self, name)
-        return found
+            for name in self:
+                with contextlib.suppress(PluginError, UnicodeError):
+                    found[name] = self._peek(name)
+            found |= self._symbols.constants()
+        return {name: found[name] for name in found if not hasattr(type(self), name)}
+
+    def _peek(self, name: str) -> Any:
+        """Read an attribute, without looking its symbol up where that can be avoided."""
+        symbols = self._symbols
+        if name not in symbols.resolved:
+            if symbols.is_function(name):
+                return Unread(self, name)
+            if (peeked := symbols.peek(name)) is not None:
+                return peeked[0]
+        return getattr(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Write a variable, or let a callable stand in for a function until it is deleted."""
         if hasattr(type(self), name):
             raise AttributeError(f"attribute {name!r} of a plugin cannot be set")
-        native = _function_of(value)
-        if self.closed and native is not None and native.name == name:
+        if self.closed and _is_native(value, name):
             return  # nothing stands in for it: so a test may put it back after all was closed
         symbol = self.lookup(name)
         if isinstance(symbol, Variable):
             symbol.value = value
+        elif isinstance(value, (Function, Unread)) and _function_of(value) is symbol:
+            self._replace(name, symbol.builtin())
         elif callable(value):
-            self._replace(name, symbol.builtin() if value is symbol else value)
+            self._replace(name, value)
         else:
-            raise AttributeError(  # noqa: TRY004 - what Python raises for attributes
+            raise AttributeError(
                 f"{name!r} in plugin {self.path!r} is a function: {symbol!r}; only a callable "
                 f"can stand in for it, not {type(value).__name__}"
             )
@@ -249,6 +286,14 @@ def _function_of(value: object) -> Function | None:
     return found if isinstance(found, Function) else None
 
 
+def _is_native(value: object, name: str) -> bool:
+    """Tell whether a value is a plugin's function of a name, in whatever form."""
+    if isinstance(value, Unread):
+        return value.__name__ == name
+    function = _function_of(value)
+    return function is not None and function.name == name
+
+
 _PRIVATE = {
     "_closed",
     "_contents",
@@ -259,6 +304,7 @@ _PRIVATE = {
     "_missing",
     "_opened_as",
     "_other_kind",
+    "_peek",
     "_pin",
     "_pins",
     "_remember",

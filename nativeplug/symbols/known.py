@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from nativeplug import abi
 from nativeplug.declare import Line, abi_of, from_line
-from nativeplug.declare.unit import CTYPE, FUNCTION, TEXT
+from nativeplug.declare.unit import CTYPE, TEXT, is_function
 from nativeplug.errors import SignatureMismatchError
 from nativeplug.load.content import Content
 from nativeplug.load.symbols import FUNCTIONS, VARIABLES
@@ -18,8 +18,6 @@ from nativeplug.symbols.reading import Reading
 By = Literal["plugin", "dwarf"]
 
 _SAYS: Final = {"plugin": "the plugin itself tells", "dwarf": "its debug information tells"}
-# How the patterns of functions begin (see `to_line`).
-_FUNCTION_PATTERN: Final = f'["{FUNCTION}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +136,12 @@ class Known(Reading):
             SignatureMismatchError: It is a function there and not here, or the reverse, or a
                 variable that is larger here.
         """
-        file, (pattern, name, _) = self._file, line
+        file, name = self._file, line[1]
         kind = None if file is None or name in file.untyped else file.exports.get(name)
-        is_function = pattern.startswith(_FUNCTION_PATTERN)
-        if file is None or kind is None or (is_function and kind in FUNCTIONS):
+        declared_function = is_function(line)
+        if file is None or kind is None or (declared_function and kind in FUNCTIONS):
             return
-        if is_function and kind in VARIABLES:
+        if declared_function and kind in VARIABLES:
             raise self._mismatch(line, "a variable", "but the file has a variable of that name")
         if kind in FUNCTIONS:
             raise self._mismatch(line, "a function", "but the file has a function of that name")

@@ -12,6 +12,7 @@ from typing import Any, Final
 from nativeplug.call import PENDING, Callback, Function, Variable
 from nativeplug.declare import Declarations, Used
 from nativeplug.declare.sources import Source
+from nativeplug.declare.unit import is_function
 from nativeplug.errors import DeclarationError, PluginError, SignatureMismatchError
 from nativeplug.load.generation import Generation
 from nativeplug.options import Options
@@ -241,6 +242,20 @@ class Symbols:
                 same = self._both() is both and self._counts_held is counts_held
                 if self.error is None and same:
                     return self.resolved.setdefault(name, symbol)
+
+    def is_function(self, name: str) -> bool:
+        """Tell whether a name is declared as a function."""
+        return is_function(self.declarations.lines[name])
+
+    def peek(self, name: str) -> tuple[Any] | None:
+        """Return a variable's value, if that can be had without looking the variable up."""
+        while True:
+            loaded, given = self._both()
+            with loaded.uses:
+                if self._serves(loaded):
+                    symbol = Binding(given, loaded, self._counts_held).resolve(name)
+                    plain = isinstance(symbol, Variable) and symbol.is_plain
+                    return (symbol.value,) if plain else None  # type: ignore[union-attr]
 
     def _serves(self, loaded: Loaded) -> bool:
         """Tell, once it is in use, whether a generation still serves, and so is loaded."""
