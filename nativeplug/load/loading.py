@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from _cffi_backend import FFI
 
 from nativeplug._dl import ffi
 from nativeplug.errors import ForkError, FormatError, OpenError
-from nativeplug.load import elf, handle, image, sanitizers
+from nativeplug.load import elf, handle, image, in_place, sanitizers
 from nativeplug.load.content import Content
 from nativeplug.load.generation import Generation
 from nativeplug.load.image import Image
 from nativeplug.load.key import PROGRAM, PROGRAM_NAME
 from nativeplug.load.options import LoadOptions
-from nativeplug.load.probe import Probed, probe_copy, probe_system
+from nativeplug.load.probe import Probed, probe_copy, probe_name
 from nativeplug.load.searches import Searches
 from nativeplug.load.structure import Defect
 from nativeplug.load.unloading import find_resident_reason
@@ -25,6 +27,8 @@ from nativeplug.load.words import cannot_load, in_users_words
 
 if TYPE_CHECKING:
     from nativeplug.load.layout import File
+
+_log = logging.getLogger("nativeplug.load")
 
 # Of the handle of a Go library of the system: the process that loaded it.
 _processes: dict[int, int] = {}
@@ -61,14 +65,14 @@ def load_file(  # noqa: PLR0913 - most are given by name
     ready: Callable[[], object] = _nothing,
 ) -> Generation:
     """
-    Load a private copy of a plugin's file; its constructors run without the GIL.
+    Load a plugin's file, or a private copy of it; its constructors run without the GIL.
 
     Args:
         path: The user's path, for words.
         content: What was read of the file.
         options: How it is loaded.
         probe: Load the copy in a process of its own first; see `probe_copy`.
-        trusted: Who may be able to write where the copy is made; see `image.copy`.
+        trusted: Who may be able to write where the copy is made, or the file; see `image.copy`.
         ready: Called when that has gone well, and it is about to be loaded here.
 
     Raises:
@@ -79,6 +83,14 @@ def load_file(  # noqa: PLR0913 - most are given by name
     options.check_possible(path)
     file = content.file
     _refuse_missing_sanitizer(path, content)
+    if options.in_place:
+        return _load_in_place(path, content, options, probe=probe, trusted=trusted, ready=ready)
+    if options.in_place is None and in_place.is_loaded(content):
+        _log.warning(
+            "plugin %r: this process has loaded its file already, and its private copy has "
+            "variables of its own: in_place=True shares them, in_place=False means it so",
+            path,
+        )
     with contextlib.ExitStack() as undo:
         copy = image.copy(content.path, content.data, content.sha256, file=file, trusted=trusted)
         undo.callback(copy.close)
@@ -105,6 +117,34 @@ def load_file(  # noqa: PLR0913 - most are given by name
     )
 
 
+def _load_in_place(  # noqa: PLR0913 - most are given by name
+    path: str,
+    content: Content,
+    options: LoadOptions,
+    *,
+    probe: bool,
+    trusted: Collection[int] | None,
+    ready: Callable[[], object],
+) -> Generation:
+    name, file = in_place.name_of(path, content, trusted), content.file
+    if probe:
+        _refuse_death(path, probe_name(path, name, flags=options.flags))
+    ready()
+    loaded, text = handle.open_file(name, options.flags)
+    if loaded == ffi.NULL:
+        raise cannot_load(path, in_users_words(text, name, path))
+    return Generation(
+        path,
+        file.is_go,
+        content.sha256,
+        options.resident,
+        file,
+        loaded,
+        is_probed=probe,
+        options=options,
+    )
+
+
 def load_system(
     soname: str, options: LoadOptions = _NO_OPTIONS, *, probe: bool = False
 ) -> Generation:
@@ -114,7 +154,7 @@ def load_system(
     Args:
         soname: Its name; that of `PROGRAM` for the program itself, which is loaded.
         options: How it is loaded, unless the process has loaded it already.
-        probe: Load it in a process of its own first; see `probe_system`.
+        probe: Load it in a process of its own first; see `probe_name`.
 
     Raises:
         OpenError: There is none, or it cannot be loaded; or not be probed.
@@ -125,8 +165,12 @@ def load_system(
         is_go, resident = False, "it is the program itself"
         return Generation(PROGRAM_NAME, is_go, None, resident, None, program)
     options.check_possible(soname)
+    if options.in_place is False:
+        reason = "in_place=False cannot be had: a system library is shared"
+        raise OpenError(f"cannot open plugin {soname!r}: {reason}", path=soname, reason=reason)
+    options = replace(options, in_place=True)
     if probe:
-        _refuse_death(soname, probe_system(soname, flags=options.flags))
+        _refuse_death(soname, probe_name(soname, soname, flags=options.flags))
     loaded, text = handle.open_file(soname, options.flags)
     if loaded == ffi.NULL:
         raise cannot_load(soname, text + _hint(soname, text))

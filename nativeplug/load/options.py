@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
+from typing import Final
 
 from nativeplug.errors import OpenError
 from nativeplug.load import sanitizers
+
+_RESIDENT: Final = {
+    "in_place": "its file itself is mapped (in_place=True)",
+    "export_symbols": "others may use its symbols (export_symbols=True)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,8 @@ class LoadOptions:
     deep_bind: bool | None = None
     #: Files that are loaded later find its symbols: RTLD_GLOBAL.
     export_symbols: bool | None = None
+    #: The file itself is mapped, not a private copy.
+    in_place: bool | None = None
 
     def __post_init__(self) -> None:
         """
@@ -44,7 +52,7 @@ class LoadOptions:
     @property
     def resident(self) -> str | None:
         """Why what is loaded so can be neither replaced nor unloaded; None if it can."""
-        return "others may use its symbols (export_symbols=True)" if self.export_symbols else None
+        return next((text for name, text in _RESIDENT.items() if getattr(self, name)), None)
 
     def check_possible(self, path: str) -> None:
         """

@@ -107,16 +107,24 @@ class Probed:
     altered: tuple[str, ...] = ()
 
 
-def probe_system(soname: str, seconds: float = SECONDS, *, flags: int = handle.FLAGS) -> Probed:
+def probe_name(
+    path: str, name: str, seconds: float = SECONDS, *, flags: int = handle.FLAGS
+) -> Probed:
     """
-    Load a system library in a process of its own, which is never unloaded.
+    Load what has a name in a process of its own, and never unload it there.
 
-    That process looks for it by its name, with the same environment.
+    That process looks for a system library by its soname, with the same environment.
+
+    Args:
+        path: The user's path or soname, for words.
+        name: What to give to dlopen(3).
+        seconds: How long that may take.
+        flags: As it will be loaded; see dlopen(3).
 
     Raises:
         OpenError: This cannot be found out.
     """
-    return _load_elsewhere(soname, soname, b"", seconds, unloads=False, flags=flags)
+    return _load_elsewhere(path, name, b"", seconds, unloads=False, flags=flags)
 
 
 def probe_copy(

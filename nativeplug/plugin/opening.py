@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         fresh: bool
         deep_bind: bool | None
         export_symbols: bool | None
+        in_place: bool | None
 
 
 @overload
@@ -103,6 +104,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     fresh: bool = True,
     deep_bind: bool | None = None,
     export_symbols: bool | None = None,
+    in_place: bool | None = None,
 ) -> Plugin | Interface:
     """
     Open a plugin.
@@ -160,14 +162,17 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
             also where the program exports functions of the same names (``RTLD_DEEPBIND``).
         export_symbols: Let files that are loaded later find the plugin's symbols
             (``RTLD_GLOBAL``). It is never updated nor unloaded then. See docs/lifetime.md.
+        in_place: Map the file itself, as ctypes does, not a private copy: what has loaded it
+            already, or loads it later, shares its variables. It is never updated nor unloaded
+            then, and overwriting it ends the process. See docs/lifetime.md.
 
     Returns:
         The open plugin. Dropping it closes nothing.
 
     Raises:
         OpenError: The file is missing or cannot be loaded, with the dynamic loader's text; or it
-            cannot be probed; or it is open, and was loaded with another *deep_bind* or
-            *export_symbols*.
+            cannot be probed; or it is open, and was loaded with another *deep_bind*,
+            *export_symbols* or *in_place*.
         FormatError: It is not a plugin that this process could load, or the probe died of it.
         OriginError: It does not come from where it must; nothing of it has run.
         DeclarationError: The declarations cannot be read, or contradict those of the plugin,
@@ -177,7 +182,8 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         UpdateError: The file has changed, and the plugin cannot be updated: it serves on.
         ForkError: It is a Go library of the system that was loaded before fork().
         TypeError: An argument is of the wrong type.
-        ValueError: *unload*, *max_generations* or *sha256* is none that there is.
+        ValueError: *unload*, *max_generations* or *sha256* is none that there is; or a plugin is
+            to be followed that is never updated.
 
     Example:
         >>> plg = nativeplug.open("greeter.so")
@@ -185,7 +191,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         (5, 'world')
     """
     updating = unload, max_generations, before_update, after_update, probe, check_update
-    load = LoadOptions(deep_bind, export_symbols)
+    load = LoadOptions(deep_bind, export_symbols, in_place)
     demands = UNSAID if policy is None and sha256 is None else Demands.of(policy, sha256)
     if (
         declarations is None
@@ -204,6 +210,8 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         allow_go_results=allow_go_results,
         require_checked=require_checked,
     )
+    if follow and load.resident is not None:
+        raise ValueError(f"follow=True has nothing to do: {load.resident}, so it is never updated")
     Settings().plus(*updating)  # a mistake in them is told before anything is loaded
     content = pathless.read(path)
     name = _name_of(path, content)

@@ -162,7 +162,7 @@ def _find_faults_of_place(content: Content, policy: Policy) -> Iterator[str]:
         return
     place = content.place
     if place is None or place.path is None:
-        yield "where it lies cannot be known: there is no /proc"
+        yield "where it lies cannot be known: it was opened from bytes, or there is no /proc"
         return
     if policy.directories is not None:
         above = os.path.dirname(place.path)

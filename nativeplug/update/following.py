@@ -62,12 +62,15 @@ class Following:
         if on_update is not None:
             self._on_update = on_update
         if self._follower is None:
-            reason = str(never_updated(self._plugin._updates.key))  # noqa: SLF001 - for this
-            path = self._plugin.path
-            raise UpdateError(
-                f"cannot follow plugin {path!r}: {reason}", path=path, reasons=(reason,)
-            )
+            raise self._refusal(str(never_updated(self._plugin._updates.key)))  # noqa: SLF001
+        resident = self._plugin._symbols.generation.options.resident  # noqa: SLF001
+        if resident is not None:
+            raise self._refusal(f"{resident}, so it is never updated")
         self._follower.start()
+
+    def _refusal(self, reason: str) -> UpdateError:
+        path = self._plugin.path
+        return UpdateError(f"cannot follow plugin {path!r}: {reason}", path=path, reasons=(reason,))
 
     def stop(self, *, wait: bool = True) -> None:
         """Follow the file no longer."""
