@@ -65,7 +65,7 @@ class TestInit:
     """Go's init functions, which run in a thread once the file is loaded."""
 
     CODE = """
-        import os, sys, nativeplug
+        import os, sys, threading, nativeplug
         from nativeplug.update import handover
         path, following, said, word, options = sys.argv[1:]
         plg = nativeplug.open(path, **eval(options))
@@ -73,6 +73,10 @@ class TestInit:
         open(said, "w").write(word)
         os.rename(following, path)
         handover.SECONDS = 0.5 if word == "block" else handover.SECONDS
+        def refuse(thread):
+            raise RuntimeError("can't start new thread")
+        if word == "no thread":
+            threading.Thread.start = refuse
         try:
             print(plg.update(), os.path.exists("made"), plg.Add(2, 3))
         except nativeplug.UpdateError as error:
@@ -113,3 +117,10 @@ class TestInit:
         """A version whose init function does not end is refused, also without a probe."""
         told = self.run(go_plugin, run_python, tmp_path, "block", probe=False)
         assert ["its init functions did not end within 0.5 s", "1 5"] == told
+
+    @needs_go
+    def test_no_thread(self, go_plugin: CPlugin, run_python: RunPython, tmp_path: Path) -> None:
+        """Where no thread can be started that waits for them, the version is refused."""
+        told = self.run(go_plugin, run_python, tmp_path, "no thread", probe=False)
+        reason = "its init functions cannot be waited for: can't start new thread"
+        assert [reason, "1 5"] == told
