@@ -29,8 +29,8 @@ Invoke = Callable[..., Any]
 
 #: Parameters whose conversion leaves something in the `Call`.
 _KEEPING = {Kind.CALLBACK, Kind.GO_STRING, Kind.GO_SLICE}
-#: Results that may have addresses in them.
-_EXPORTING = {Kind.POINTER, Kind.CALLBACK, Kind.OTHER}
+#: Results of which the program is given a copy.
+_COPIED = {Kind.TEXT, Kind.GO_STRING}
 
 
 def bind(  # noqa: PLR0913 - all that a call needs
@@ -65,7 +65,7 @@ def bind(  # noqa: PLR0913 - all that a call needs
     counted = bool(plan.lengths)
     finish = finisher(ffi, plan, _releaser(ffi, release) if release else None)
     keeps = any(parameter.kind in _KEEPING for parameter in plan.parameters)
-    exporting = plan.result.kind in _EXPORTING
+    exporting = plan.result.kind not in _COPIED and exports.may_hold_address(plan.result.ctype)
     idle, late = Call(), PENDING.by_call
     error = partial(raised, path, plan.signature.name)
     asking = _Asking(ffi, target, uses, error, save_errno, bool(release), finish)

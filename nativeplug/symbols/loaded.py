@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from nativeplug.call import Memory, Uses
+from nativeplug.call import Memory, Uses, exports
 from nativeplug.load.generation import Generation
 from nativeplug.symbols.given import Given
 from nativeplug.symbols.known import Known
@@ -31,6 +31,7 @@ class Loaded:
         "__weakref__",
         "_memories",
         "_pins",
+        "_unwatched_since",
         "generation",
         "given",
         "kept",
@@ -52,6 +53,9 @@ class Loaded:
         self.given: Given | None = None
         #: The calls under way, and whether an address was given out.
         self.uses = Uses(*generation.span, generation.own_function(_TAKE_ERROR))
+        # How much callbacks had been given when its addresses were looked for last; None: they are.
+        self._unwatched_since: int | None = None
+        exports.watch(self.uses)
         #: What its variables point to.
         self.kept: dict[Any, Any] = {}
         self._memories: weakref.WeakSet[Memory] = weakref.WeakSet()
@@ -72,6 +76,23 @@ class Loaded:
         """
         self.number, self.known, self.given = 1, known, None
         return self
+
+    def watch(self, *, on: bool) -> None:
+        """
+        Look for its addresses in what callbacks are given, or look no more.
+
+        That costs each callback; it is done for what may be unloaded. Where it was not, and
+        callbacks were given addresses meanwhile, one of it may have been among them.
+        """
+        since = self._unwatched_since
+        if not on and since is None:
+            self._unwatched_since = exports.count_given()
+            exports.unwatch(self.uses)
+        elif on and since is not None:
+            exports.watch(self.uses)
+            self._unwatched_since = None
+            if since != exports.count_given():
+                self.uses.export(self.generation.span[0])
 
     def inherit(self, old: Loaded) -> None:
         """Keep what the variables of another generation point to, whose state it has taken over."""
@@ -101,5 +122,6 @@ class Loaded:
     def forget(self) -> None:
         """Let go of what its variables point to, but for copies of texts: it is unloaded."""
         _mapped.discard(self)
+        exports.unwatch(self.uses)
         _texts.extend(kept for name, kept in self.kept.items() if isinstance(name, tuple))
         self.kept = {}

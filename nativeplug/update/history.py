@@ -112,6 +112,13 @@ class History:
             self._retire()
             self._forget_files()
 
+    def set_unloading(self, *, retired: bool) -> None:
+        """Say whether what was retired is to be unloaded, too."""
+        with self._lock:
+            self.unloads_retired = retired
+            for record in self._records:
+                record.loaded.watch(on=retired)
+
     def _retire(self) -> None:
         for record in self._records:
             if record.state is _CURRENT:

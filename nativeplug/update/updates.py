@@ -197,7 +197,7 @@ class Updates:
 
     def unload(self) -> None:
         """Unload what was rejected, and, if that is asked for, what serves no more."""
-        self.history.unloads_retired = self.settings.unload == "when_idle"
+        self.history.set_unloading(retired=self.settings.unload == "when_idle")
         reaper.unload_idle(self.history)
 
     @contextlib.contextmanager
