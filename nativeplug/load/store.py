@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from nativeplug.directories import cache_directory
 from nativeplug.load import held
-from nativeplug.storage import Directory
+from nativeplug.storage import Directory, replacing
 
 if TYPE_CHECKING:
     from nativeplug.load.layout import File
@@ -118,9 +118,20 @@ def _link(folder: Directory, file_name: str, data: File, changes: Mapping[int, i
 def _open(folder: Directory, file_name: str, data: File, changes: Mapping[int, int]) -> int:
     """Return the descriptor of a copy, which locks it."""
     expected = changed(data, changes) if isinstance(data, bytes) else None
+    # What another process makes meanwhile stays: it may have mapped it.
+    is_there = os.path.lexists(folder.path_of(file_name))
     descriptor = find(folder, file_name, len(data), expected)
     if descriptor is None:
-        with folder.replacing(file_name, mode=0o400, sync=expected is None) as file:
+        with (
+            contextlib.suppress(FileExistsError),
+            replacing(
+                file_name,
+                mode=0o400,
+                replace=is_there,
+                sync=expected is None,
+                dir_fd=folder.descriptor,
+            ) as file,
+        ):
             write(file.fileno(), data, changes)
         tidy(len(data))
         descriptor = find(folder, file_name, len(data), expected)
@@ -196,18 +207,21 @@ class Received:
     def keep(self, sha256: str, file_name: str) -> mmap.mmap:
         """Return what is mapped of the copy that there was, or that this is from now on."""
         size = len(self.data)
-        found = map_copy(sha256, file_name, size)
-        if found is not None:
-            return found
         os.fchmod(self._descriptor, 0o400)
-        os.fsync(self._descriptor)
         with Directory.open(os.path.join(self._copies.path, sha256)) as folder:
-            os.replace(
-                self._temporary,
-                file_name,
-                src_dir_fd=self._copies.descriptor,
-                dst_dir_fd=folder.descriptor,
-            )
+            for put in (os.link, os.replace):
+                found = map_copy(sha256, file_name, size)
+                if found is not None:
+                    return found
+                os.fsync(self._descriptor)
+                with contextlib.suppress(FileExistsError):  # another process has made it
+                    put(
+                        self._temporary,
+                        file_name,
+                        src_dir_fd=self._copies.descriptor,
+                        dst_dir_fd=folder.descriptor,
+                    )
+                    break
         tidy(size)
         return self.data
 
