@@ -123,13 +123,14 @@ class TestConstructors:
                     wait_for(lambda: count_waiting() == 1)
                     signal.raise_signal(signal.SIGINT)  # its handler runs in the main thread
                     gate.open()
-                print(waiter.result())
+                return waiter.result()
 
-            with background(interrupt):
+            with background(interrupt) as (found,):
                 try:
                     nativeplug.open(path)
                 except KeyboardInterrupt:
                     print("interrupted")
+            print(found.result())
             print(nativeplug.open(path).constructed())
         """
         done = run_python(code, path, GATED_CONSTRUCTOR_DECLARED, env=GATES)
