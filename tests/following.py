@@ -90,10 +90,11 @@ def threads() -> list[str]:
 
 
 def is_watched() -> bool:
-    """Tell whether this process has an inotify(7) descriptor."""
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
-            if os.readlink(f"/proc/self/fd/{name}") == "anon_inode:inotify":
+    """Tell whether this process watches something by inotify(7)."""
+    for name in os.listdir("/proc/self/fdinfo"):
+        # It may have been closed meanwhile.
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/self/fdinfo/{name}") as file:
+            if "inotify wd:" in file.read():
                 return True
     return False
 

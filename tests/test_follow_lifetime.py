@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,24 @@ PRELUDE = f"""
                 sys.exit()
             print("child:", os.waitpid(child, 0)[1], flush=True)
 """
+
+
+Make = Callable[..., Follower]
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Give a function that makes a follower; it is stopped after the test."""
+    made: list[Follower] = []
+
+    def make(path: Path, changed: Callable[[], bool], settle: float = SETTLE) -> Follower:
+        made.append(Follower(Observer(str(path), changed, settle=settle)))
+        return made[-1]
+
+    yield make
+    for follower in made:
+        follower.stop()
+    wait_until_nothing_follows()
 
 
 class TestThread:
@@ -114,9 +133,9 @@ class TestThread:
 class TestStartAndStop:
     """Each may come at any time, and any number of times."""
 
-    def test_running(self, followed: Path, calls: Calls) -> None:
+    def test_running(self, make: Make, followed: Path, calls: Calls) -> None:
         """A follower runs from its start to its stop."""
-        follower = Follower(Observer(str(followed), calls))
+        follower = make(followed, calls)
         assert (False, []) == (follower.running, threads())
         for twice in (follower.stop, follower.start, follower.stop, follower.start):
             twice()
@@ -131,12 +150,12 @@ class TestStartAndStop:
         wait_until_nothing_follows()
 
     @pytest.mark.parametrize("state", ["quiet", "settling", "polling"])
-    def test_stop_returns(self, followed: Path, calls: Calls, state: str) -> None:
+    def test_stop_returns(self, make: Make, followed: Path, calls: Calls, state: str) -> None:
         """A stop ends it, whatever is being waited for."""
         if state == "polling":
             shutil.rmtree(followed.parent)
         settle = 0 if state == "quiet" else PATIENCE
-        follower = Follower(Observer(str(followed), calls, settle=settle))
+        follower = make(followed, calls, settle=settle)
         follower.start()
         if state == "quiet":
             calls.next()
@@ -192,13 +211,13 @@ class TestStartAndStop:
         follower.stop()
         wait_until_nothing_follows()
 
-    def test_no_thread(self, followed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_thread(self, make: Make, followed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where no thread can be started nothing is followed, and it may be tried again."""
 
         def fail(_thread: threading.Thread) -> None:
             raise RuntimeError("can't start new thread")
 
-        follower = Follower(Observer(str(followed), lambda: True))
+        follower = make(followed, lambda: True)
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", fail)
             with pytest.raises(RuntimeError):
@@ -210,11 +229,13 @@ class TestStartAndStop:
         assert [False, False, True, False] == states
         wait_until_nothing_follows()
 
-    def test_not_installed(self, followed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_not_installed(
+        self, make: Make, followed: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Without watchfiles the error says what to install."""
         monkeypatch.setitem(sys.modules, "watchfiles", None)
         with pytest.raises(UpdateError) as caught:
-            Follower(Observer(str(followed), lambda: True)).start()
+            make(followed, lambda: True).start()
         assert (
             f"cannot follow plugin '{followed}': watchfiles is not installed: "
             "pip install 'nativeplug[follow]'"
@@ -229,11 +250,11 @@ class TestEvents:
     """Events make it sooner; where there are none the file is looked at all the same."""
 
     def test_no_directory(
-        self, calls: Calls, followed: Path, caplog: pytest.LogCaptureFixture
+        self, make: Make, calls: Calls, followed: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A directory that is not there may come; one warning says so."""
         shutil.rmtree(followed.parent)
-        follower = Follower(Observer(str(followed), calls, settle=SETTLE))
+        follower = make(followed, calls, settle=SETTLE)
         follower.start()
         wait_for(lambda: caplog.records)
         followed.parent.mkdir()
@@ -252,6 +273,7 @@ class TestEvents:
 
     def test_try_again(
         self,
+        make: Make,
         calls: Calls,
         followed: Path,
         caplog: pytest.LogCaptureFixture,
@@ -260,7 +282,7 @@ class TestEvents:
         """After some looks without events it is tried again to get some."""
         monkeypatch.setattr(module, "_POLL", 0.001)
         followed.parent.rename(followed.parent.with_name("hidden"))
-        follower = Follower(Observer(str(followed), calls))
+        follower = make(followed, calls)
         follower.start()
         wait_for(lambda: caplog.records)
         assert not is_watched()
@@ -290,13 +312,13 @@ class TestEvents:
         assert len(caplog.records) <= 1  # none, if the change was seen before the name was
 
     def test_odd_directory(
-        self, calls: Calls, tmp_path: Path, caplog: pytest.LogCaptureFixture
+        self, make: Make, calls: Calls, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A directory may have such a name, too."""
         path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff/p.so"))
         path.parent.mkdir()
         path.touch()
-        follower = Follower(Observer(str(path), calls, settle=SETTLE))
+        follower = make(path, calls, settle=SETTLE)
         follower.start()
         calls.next()
         wait_for(lambda: caplog.records)
