@@ -117,6 +117,24 @@ class TestBytes:
         with pytest.raises(OpenError, match=r"relative to its own place \(\$ORIGIN\), and bytes"):
             _open(data, NUMBER)
 
+    def test_nothing_beside(
+        self, build_c: BuildC, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What lies in the working directory is nothing to it, also if it looks."""
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "witness").touch()
+        text = """
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            const char *place(void) { Dl_info i; return dladdr(place, &i) ? i.dli_fname : ""; }
+        """
+        path, declared = build_c(text), "const char *place(void);"
+        with _open(path.read_bytes(), declared) as plg, _open(path, declared) as other:
+            assert [False, True] == [
+                os.path.exists(os.path.join(os.path.dirname(each.place()), "witness"))
+                for each in (plg, other)
+            ]
+
     def test_demands(self, path: Path) -> None:
         """A pin holds, also when it is open; a policy about places is not met."""
         data = path.read_bytes()

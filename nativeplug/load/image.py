@@ -92,6 +92,7 @@ def copy(
     """
     changes = {} if file is None else unique.find_own(data, file)
     may_look = file is not None and not _LOOKING.isdisjoint(file.imports)
+    may_look = may_look and os.path.lexists(path)  # nothing lies beside bytes that were given
     source = _Source(path, real_path(path), data, changes, may_look, trusted)
     kept = os.environ.get("NATIVEPLUG_KEEP_COPIES", "") if sha256 else ""
     if kept:
