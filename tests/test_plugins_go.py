@@ -12,7 +12,7 @@ import pytest
 
 import nativeplug
 from gates import at_once
-from support import CPlugin
+from support import CPlugin, RunPython
 
 WORD = re.compile(r"[a-z]+")
 
@@ -83,3 +83,27 @@ class TestVersions:
         two = nativeplug.open(go_plugin("versions/two"), free=free)
         assert ("v0.1.0", 6.0) == (one.Version(), one.Area(2, 3))
         assert ("v0.2.0", pytest.approx(4.712, abs=0.001)) == (two.Version(), two.Area(2, 3))
+
+
+class TestEnvironment:
+    """What Go sees of what Python has changed."""
+
+    CODE = """
+        import os, sys, nativeplug
+        os.environ["BEFORE"] = "1"
+        released = {"Getenv": "free", "GetenvOfC": "free"}
+        plg = nativeplug.open(sys.argv[1], free=released)
+        os.environ["AFTER"] = "2"
+        names = ("BEGUN", "BEFORE", "AFTER")
+        print([plg.Getenv(name) for name in names])
+        print([plg.GetenvOfC(name) for name in names])
+        for name, value in os.environ.items():
+            plg.Setenv(name, value)
+        print([plg.Getenv(name) for name in names])
+    """
+
+    def test_told(self, go_plugin: CPlugin, run_python: RunPython) -> None:
+        """Go sees what the process began with; the rest through C, or once it is told."""
+        done = run_python(self.CODE, go_plugin("environment"), env={"BEGUN": "0"})
+        whole = "['0', '1', '2']"
+        assert ["['0', '', '']", whole, whole] == done.stdout.splitlines(), done.stderr
