@@ -13,10 +13,16 @@ from typing import Any
 
 import pytest
 
-from nativeplug.errors import OpenError
+from nativeplug.errors import FormatError, OpenError
 from nativeplug.load import content
 from nativeplug.load.key import FileKey
 from support import descriptors, let_clock_tick, refuse
+
+
+def characters_read() -> int:
+    """Return how many bytes this process has read so far, proc(5)."""
+    text = Path("/proc/self/io").read_text()
+    return int(dict(line.split(": ") for line in text.splitlines())["rchar"])
 
 
 class TestReading:
@@ -30,6 +36,19 @@ class TestReading:
         sha256 = hashlib.sha256(data).hexdigest()
         expected = content.Content(str(path), FileKey.of(path.stat()), data, sha256)
         assert expected == content.read_file(str(path))
+
+    def test_large_text(self, tmp_path: Path) -> None:
+        """Of a large file that is not ELF only the beginning is read: this one is a gibibyte."""
+        path = tmp_path / "plugin.so"
+        with path.open("wb") as file:
+            file.write(b"text\n" * 1000)
+            file.truncate(1 << 30)
+        before = characters_read()
+        with pytest.raises(FormatError, match=r"plugin\.so': not an ELF file but text$"):
+            content.read_file(str(path))
+        with pytest.raises(content.UnfinishedError, match="not an ELF file but text"):
+            content.read_finished(str(path))
+        assert (1 << 20) > characters_read() - before
 
     def test_place(self, tmp_path: Path) -> None:
         """Where it was read is the place of the file itself, with its owner and permissions."""

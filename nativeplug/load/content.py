@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from nativeplug import kept
 from nativeplug.access import Access
+from nativeplug.errors import FormatError
 from nativeplug.load import dynamic, elf, store
 from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.key import ContentKey, FileKey, cannot_open, file_key, real_path
@@ -42,6 +43,8 @@ _UNTOLD_NS: Final = 1_000_000_000
 #: What the name of a file with the hash of another one ends in.
 SUFFIX: Final = ".sha256"
 _HASH_SIZE: Final = 64
+
+_MAGIC: Final = b"\x7fELF"
 
 # What is read at once of a file that gives no size, as in /proc.
 _CHUNK: Final = 1 << 16
@@ -140,10 +143,13 @@ def read_file(path: str, *, afresh: bool = False) -> Content:
 
     Raises:
         OpenError: It cannot be read, or is not a regular one.
+        FormatError: It is large, and not an ELF file.
         FileChangedError: It was written while it was read.
     """
     try:
         return _read_file(path, check_writers=False, afresh=afresh)
+    except FormatError:  # an OSError too
+        raise
     except (OSError, ValueError) as error:
         raise cannot_open(path, error) from None
 
@@ -185,13 +191,26 @@ def _read_file(path: str, *, check_writers: bool, afresh: bool) -> Content:
         if check_writers:
             _check_writers(descriptor, key)
         if key.size >= store.LARGE:
-            with contextlib.suppress(OSError):  # there is no room for a copy
+            try:
                 return _read_large(path, descriptor, key, afresh=afresh)
+            except FormatError:  # an OSError, too
+                raise
+            except OSError:  # there is no room for a copy
+                pass
         data = _read(descriptor, key.size)
         place = _check_unchanged(descriptor, key)
         return Content(path, key, data, hashlib.sha256(data).hexdigest(), place)
     finally:
         os.close(descriptor)
+
+
+def _check_magic(path: str, descriptor: int) -> None:
+    """Refuse a file that does not start as ELF does: such a large one need not be read."""
+    start = os.pread(descriptor, _CHUNK, 0)
+    defect = None if start.startswith(_MAGIC) else elf.find_defect(start)
+    if defect is not None:
+        message = f"cannot open plugin {path!r}: {defect}"
+        raise FormatError(message, path=path, reason=defect.text, offset=defect.offset)
 
 
 def _check_writers(descriptor: int, key: FileKey) -> None:
@@ -226,6 +245,7 @@ def _read_large(path: str, descriptor: int, key: FileKey, *, afresh: bool) -> Co
     Copy a file into the store, if it is not there, and map the copy.
 
     Raises:
+        FormatError: It does not start as an ELF file does.
         OSError: It cannot be copied.
     """
     name = store.label(real_path(path))
@@ -233,6 +253,7 @@ def _read_large(path: str, descriptor: int, key: FileKey, *, afresh: bool) -> Co
     data = None if known is None else store.map_copy(known, name, key.size)
     if data is not None and known is not None:
         return Content(path, key, data, known, _check_unchanged(descriptor, key))
+    _check_magic(path, descriptor)
     with store.receive(descriptor, key.size) as received:
         place = _check_unchanged(descriptor, key)
         sha256 = received.sha256()
