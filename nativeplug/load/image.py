@@ -96,7 +96,7 @@ def copy(
     source = _Source(path, real_path(path), data, changes, may_look, trusted)
     kept = os.environ.get("NATIVEPLUG_KEEP_COPIES", "") if sha256 else ""
     if kept:
-        return source.image(_kept(source, os.path.abspath(kept), sha256), contextlib.ExitStack())
+        return source.image(_kept(source, kept, sha256), contextlib.ExitStack())
     with contextlib.ExitStack() as undo:
         stored = None
         if sha256:
@@ -195,6 +195,7 @@ def _kept(source: _Source, directory: str, sha256: str) -> str:
     # The number, as a random name could come back.
     name = f"{source.label}.{sha256[:_SHOWN_DIGITS]}.{next(_numbers)}."
     try:
+        directory = os.path.abspath(directory)
         os.makedirs(directory, exist_ok=True)
         root = tempfile.mkdtemp("", name, directory)
         try:
