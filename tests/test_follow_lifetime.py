@@ -222,6 +222,7 @@ class TestStartAndStop:
             patch.setattr(threading.Thread, "start", fail)
             with pytest.raises(RuntimeError):
                 follower.start()
+        assert not module._watches  # or the interpreter's exit would wait for it
         states = [follower.running]
         for use in (follower.stop, follower.start, follower.stop):
             use()
