@@ -230,7 +230,8 @@ class TestFiles:
         expected = (
             "no place for a private copy: "
             + ", ".join(f"'{directory}': {words}" for directory in tried)
-            + "; let NATIVEPLUG_CACHE_DIR name another directory"
+            + "; let NATIVEPLUG_CACHE_DIR name another directory, or map the file itself with "
+            "in_place=True"
         )
         assert expected == caught.value.reason
         assert f"cannot open plugin '{path}': {expected}" == str(caught.value)

@@ -207,6 +207,14 @@ class TestSurvived:
         assert death_of(constructed(statements)) is None
         assert ("", "") == capfd.readouterr()
 
+    def test_no_proc(self, constructed: Constructed, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where there is no /proc it is loaded and unloaded as well; and its death is its own."""
+        monkeypatch.setattr(probe, "_CODE", probe._CODE.replace("/proc/self/", "/nowhere/"))
+        monkeypatch.setattr(probe, "_MOST", 0.0)
+        assert probe.Probed() == probed(constructed(""), unloads=True)
+        path = constructed(CRASH)
+        assert "SIGSEGV" in str(death_of(path))
+
     def test_refused_by_the_loader(self, c_plugin: CPlugin) -> None:
         """What the dynamic loader refuses there may be there here."""
         path = c_plugin("undefined_symbol")

@@ -46,6 +46,9 @@ _SHOWN_DIGITS: Final = 16
 # By these a library finds where it lies, or loads what lies beside it when it is needed.
 _LOOKING: Final = frozenset({"dladdr", "dladdr1", "dl_iterate_phdr", "dlinfo", "dlopen", "dlmopen"})
 
+_ANOTHER_WAY: Final = (
+    "let NATIVEPLUG_CACHE_DIR name another directory, or map the file itself with in_place=True"
+)
 _numbers = itertools.count()
 
 
@@ -158,7 +161,7 @@ def _surrounded(
         else:
             return source.image(name, undo.pop_all())
     if is_needed:
-        raise _no_place(source.path, refused)
+        raise _no_place(source.path, [f"{', '.join(refused)}; {_ANOTHER_WAY}"])
     return None
 
 
@@ -307,7 +310,7 @@ def _in_directory(source: _Source) -> int:
                 undo.pop_all()
                 return descriptor
     reason = ", ".join(refused)
-    raise _no_place(source.path, [f"{reason}; let NATIVEPLUG_CACHE_DIR name another directory"])
+    raise _no_place(source.path, [f"{reason}; {_ANOTHER_WAY}"])
 
 
 def _unused_spelling(descriptor: int) -> str:

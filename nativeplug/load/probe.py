@@ -25,7 +25,7 @@ SECONDS: Final = 30.0
 # into Go of a C function that does nothing. What constructors leave to other threads is waited
 # for, while those are busy, but not for ever. Python's own end is not run.
 _CODE: Final = """
-import time
+import contextlib, time
 def find(handle, symbol, result, *arguments):
     address = libc.dlsym(handle, symbol)
     return ctypes.CFUNCTYPE(result, *arguments)(address) if address else None
@@ -41,6 +41,9 @@ def is_busy(thread):
     except OSError:  # it has ended
         return False
 def wait():
+    if not os.path.isdir("/proc/self/task"):  # nobody can tell
+        time.sleep({most})
+        return
     quiet, end = 0, time.monotonic() + {most}
     while quiet < {looks} and time.monotonic() < end:
         others = {{*os.listdir("/proc/self/task")}} - {{str(own)}}
@@ -49,7 +52,8 @@ def wait():
         quiet = 0 if any(map(is_busy, others)) else quiet + 1
         time.sleep(0.001)
 def keep_others():
-    with open("/proc/self/maps", "rb") as file:
+    paths = set()
+    with contextlib.suppress(OSError), open("/proc/self/maps", "rb") as file:
         paths = {{line.split(None, 5)[-1].rstrip() for line in file if b".so" in line}}
     for path in paths - {{os.path.realpath({name!r})}}:
         libc.dlopen(path, os.RTLD_LAZY | os.RTLD_NOLOAD | os.RTLD_NODELETE)
