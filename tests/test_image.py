@@ -195,7 +195,7 @@ class TestFiles:
         """The system's directory for temporary files serves where there is no cache directory."""
         monkeypatch.setattr(store, "cache_directory", lambda: cache and Path(cache))
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        copy = image.copy("/nowhere/plugin.so", b"bytes")
+        copy = image.copy("/proc/nowhere/plugin.so", b"bytes")
         assert os.readlink(copy.name).startswith(f"{tmp_path}/.plugin.so.")
         copy.close()
 

@@ -121,6 +121,12 @@ class TestFindsItself:
         plg = nativeplug.open(path, _DECLARED, policy=policy)
         assert (-1, -1) == (plg.beside(), plg.above())
 
+    def test_no_place(self, build_c: BuildC, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is opened by its bytes lies nowhere, and finds nothing beside it."""
+        monkeypatch.chdir(folder)
+        plg = nativeplug.open(build_c(_DLADDR, "looks").read_bytes(), _DECLARED)
+        assert (-1, -1) == (plg.beside(), plg.above())
+
     def test_not_needed(self, build_c: BuildC, folder: Path) -> None:
         """A library that asks for none of this has no links beside it."""
         path = folder / "plain.so"

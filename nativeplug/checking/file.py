@@ -145,7 +145,8 @@ def check_loading(content: Content) -> Check:
     if content.defect is not None:
         return not_checked("probe", "it cannot be loaded here")
     try:
-        with contextlib.closing(image.copy(path, content.data)) as copy:
+        made = image.copy(path, content.data, content.sha256, file=content.file)
+        with contextlib.closing(made) as copy:
             unloads = find_resident_reason(content.file) is None
             probed = probe.probe_copy(path, copy, unloads=unloads)
     except OpenError as error:

@@ -63,10 +63,11 @@ def levels_at_hand(place: str) -> int | None:
     """
     Tell how far above a plugin's directory its surroundings can be had for little.
 
-    A directory of the system has thousands of files. None where the plugin's own has too many.
+    A directory of the system has thousands of files. None where the plugin's own has too many, and
+    for a plugin that lies nowhere.
     """
     directory = os.path.dirname(place)
-    if not _has_few(directory):
+    if not os.path.lexists(place) or not _has_few(directory):
         return None
     return 1 if _has_few(os.path.dirname(directory)) else 0
 
