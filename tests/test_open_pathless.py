@@ -92,6 +92,24 @@ class TestBytes:
             _open(path.read_bytes()[:-1])
         assert str(caught.value).startswith("cannot open plugin '<bytes>': truncated: ")
 
+    @pytest.mark.parametrize(
+        ("given", "what"),
+        [
+            (b"PK\x03\x04\0\0", "a zip archive"),
+            (b"int add(int a, int b);\n" * 1000, "text"),
+        ],
+    )
+    def test_other_content(self, given: bytes, what: str) -> None:
+        """Bytes that cannot be a path are content of another kind."""
+        with pytest.raises(FormatError, match=rf"^cannot open plugin '<bytes>': .*but {what} \("):
+            _open(given)
+
+    def test_no_path(self) -> None:
+        """Text that cannot be a path is not shown whole."""
+        with pytest.raises(OpenError) as caught:
+            _open("x" * 10**6)
+        assert f"cannot open plugin '{'x' * 60}...': File name too long" == str(caught.value)
+
     def test_bytes_of_a_path(self, path: Path) -> None:
         """Bytes that do not begin as an ELF file are a path, as everywhere in Python."""
         plg = _open(os.fsencode(path), NUMBER)

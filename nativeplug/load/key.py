@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from nativeplug.errors import OpenError
+
+# No path is longer; and how much is shown of what is none.
+_LONGEST_SHOWN: Final = 4096
+_SHOWN: Final = 60
 
 
 class SystemKey(NamedTuple):
@@ -139,8 +143,9 @@ def real_path(path: str) -> str:
 def cannot_open(path: str, error: OSError | ValueError) -> OpenError:
     """Return the error for a *path* that the operating system refuses."""
     reason = getattr(error, "strerror", None) or str(error)
+    shown = path if len(path) <= _LONGEST_SHOWN else f"{path[:_SHOWN]}..."
     return OpenError(
-        f"cannot open plugin {path!r}: {reason}",
+        f"cannot open plugin {shown!r}: {reason}",
         path=path,
         reason=reason,
         errno=getattr(error, "errno", None),

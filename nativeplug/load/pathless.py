@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
+from typing import Any, Final
 
 from nativeplug.errors import OpenError
 from nativeplug.load import layout, origin
 from nativeplug.load.content import Content
 from nativeplug.load.key import ContentKey, cannot_open
+
+#: Of Linux; no path is longer.
+_PATH_MAX: Final = 4096
 
 
 def read(given: Any) -> Content | None:
@@ -18,7 +21,7 @@ def read(given: Any) -> Content | None:
 
     It may be anything with a buffer; what reads (`io.BytesIO`, a file that is open in binary mode,
     from where it stands); or what can be read whole (`importlib.resources.abc.Traversable`).
-    ``bytes`` are a path unless they begin as an ELF file does.
+    ``bytes`` are a path where they can be one, and do not begin as an ELF file does.
 
     Args:
         given: What ``open`` was given.
@@ -29,7 +32,7 @@ def read(given: Any) -> Content | None:
     """
     if given is None or isinstance(given, (str, os.PathLike)):
         return None
-    if isinstance(given, bytes) and not given.startswith(layout.MAGIC):
+    if isinstance(given, bytes) and _may_be_path(given):
         return None
     name = getattr(given, "name", None)
     label = f"<{os.path.basename(name)}>" if isinstance(name, str) else "<bytes>"
@@ -46,6 +49,11 @@ def read(given: Any) -> Content | None:
 
     sha256 = hashlib.sha256(data).hexdigest()
     return Content(label, ContentKey(sha256), data, sha256)
+
+
+def _may_be_path(given: bytes) -> bool:
+    is_elf = given.startswith(layout.MAGIC)
+    return not is_elf and b"\0" not in given and len(given) <= _PATH_MAX
 
 
 def _read(given: Any) -> bytes | None:
