@@ -20,6 +20,7 @@ from nativeplug import kept
 from nativeplug.load import content, handle, held, loading, store
 from nativeplug.load.generation import Generation
 from nativeplug.load.key import FileKey
+from signing import FAR, Signer
 from support import BuildC, Compile, RunPython, call_int, load_generation, names, refuse
 
 NUMBER = "static int n = 6; int number(void) { return ++n; }"
@@ -362,6 +363,18 @@ class TestLarge:
         plg = nativeplug.open(path, "int number(void);", sha256=sha256)
         assert 7 == plg.number()
         assert "unchanged" == plg.update()
+
+    def test_signed(self, plugin: Path) -> None:
+        """A signature is verified over the copy, each time."""
+        signer = Signer()
+        signer.sign(plugin, "version:1.2", FAR)
+        for _ in range(2):
+            content.read_file(str(plugin))
+            plg = nativeplug.open(plugin, "int number(void);", policy=signer.policy())
+            assert 7 == plg.number()
+            plg.close()
+        with pytest.raises(nativeplug.OriginError, match="signed by the key"):
+            nativeplug.open(plugin, "int number(void);", policy=Signer().policy())
 
 
 class TestProcess:
