@@ -73,9 +73,9 @@ class TestShared:
         with _open(path, DECLARED, in_place=True) as plg:
             assert 4 == plg.get_level()
 
-    def test_go(self, go_plugin: CPlugin) -> None:
+    def test_go(self, go_plugin: CPlugin, tmp_path: Path) -> None:
         """A Go plugin as well."""
-        with _open(go_plugin("greeter"), in_place=True) as plg:
+        with _open(shutil.copy(go_plugin("greeter"), tmp_path), in_place=True) as plg:
             assert 5 == plg.Add(2, 3)
 
     def test_probe(self, path: Path) -> None:
@@ -162,9 +162,9 @@ class TestRefused:
     def test_system_library(self) -> None:
         """A system library is shared in any case."""
         with pytest.raises(OpenError, match=r"in_place=False cannot be had"):
-            _open("libm.so.6", "double cos(double);", in_place=False)
-        with _open("libm.so.6", "double cos(double);") as plg:
-            assert plg is _open("libm.so.6", in_place=True)
+            _open("librt.so.1", in_place=False)
+        with _open("librt.so.1") as plg:
+            assert plg is _open("librt.so.1", in_place=True)
 
     def test_damaged(self, path: Path) -> None:
         """It is checked before."""

@@ -36,6 +36,16 @@ def name(build_c: BuildC) -> str:
     return made
 
 
+def numbered(text: str = SEVEN) -> tuple[str, str, str]:
+    """
+    Return a text about another function than `number`, its declaration, and its name.
+
+    What exports its symbols is found by all that the process loads later, of other tests too.
+    """
+    name = f"number_{os.getpid()}_{next(_numbers)}"
+    return text.replace("number", name), f"int {name}(void);", name
+
+
 def renamed(text: str, name: str) -> str:
     """Return a text about another function than `chosen`."""
     return text.replace("chosen", name)
@@ -112,12 +122,13 @@ class TestExportSymbols:
         _open(path, declared, export_symbols=True)
         assert 42 == self.open_user(build_c, function).doubled()
 
-    def test_never_replaced(self, versions: Versions) -> None:
+    def test_never_replaced(self, build_c: BuildC) -> None:
         """It is neither updated, nor unloaded: others may call its code."""
-        path = versions.put(7)
-        plg = _open(path, "int64_t version(void);", export_symbols=True, unload="when_idle")
+        text, declared, name = numbered()
+        path = build_c(text)
+        plg = _open(path, declared, export_symbols=True, unload="when_idle")
         assert "unchanged" == plg.update()
-        versions.put(8)
+        build_c(text.replace("7", "8"))
         reason = (
             "others may use its symbols (export_symbols=True), so it is never replaced: restart "
             "the program"
@@ -126,7 +137,7 @@ class TestExportSymbols:
             with pytest.raises(UpdateError) as caught:
                 update()
             assert (reason,) == caught.value.reasons
-        assert 7 == plg.version()
+        assert 7 == plg.lookup(name)()
         plg.close()
         assert ["resident (others may use its symbols (export_symbols=True))"] == [
             info.state for info in plg.generations
@@ -153,8 +164,9 @@ class TestAgain:
     @pytest.mark.parametrize("first", [None, False, True])
     def test_contradiction(self, build_c: BuildC, option: str, *, first: bool | None) -> None:
         """Opening an open plugin otherwise is an error; without a word, or the same, it is not."""
-        path, was = build_c(SEVEN), bool(first)
-        plg = _open(path, "int number(void);", **{option: first})
+        text, declared, _ = numbered()
+        path, was = build_c(text), bool(first)
+        plg = _open(path, declared, **{option: first})
         assert plg is _open(path, **{option: None})
         assert plg is _open(path, **{option: was})
         with pytest.raises(OpenError) as caught:
@@ -166,16 +178,17 @@ class TestAgain:
         assert f"cannot open plugin '{path}': {reason}" == str(caught.value)
         assert not plg.closed
         plg.close()
-        _open(path, "int number(void);", **{option: not was}).close()
+        _open(path, declared, **{option: not was}).close()
 
     @pytest.mark.parametrize("option", ["deep_bind", "export_symbols"])
     def test_taken_up(self, build_c: BuildC, option: str) -> None:
         """What a closed plugin has left is taken up if it was loaded as it is asked for now."""
-        path = build_c("static int calls; int number(void) { return ++calls; }")
+        text, declared, name = numbered("static int calls; int number(void) { return ++calls; }")
+        path = build_c(text)
         counts = []
         for asked in (True, None, True, False, False):
-            plg = _open(path, "int number(void);", fresh=False, **{option: asked})
-            counts.append(plg.number())
+            plg = _open(path, declared, fresh=False, **{option: asked})
+            counts.append(plg.lookup(name)())
             plg.close()
         assert [1, 2, 3, 1, 2] == counts
 

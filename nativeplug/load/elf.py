@@ -48,6 +48,7 @@ _LOOKS = (
     (b"#!", "a script"),
     (b"!<arch>\n", "an ar archive (a static library): link its objects with -shared"),
     (b"!<thin>\n", "a thin ar archive (a static library): link its objects with -shared"),
+    (b"/* GNU ld script", "a linker script"),
     (b"version https://git-lfs", "a Git LFS pointer: fetch the file itself with 'git lfs pull'"),
     (b"MZ", "a Windows PE file"),
     (b"\xfe\xed\xfa\xce", "a Mach-O file (macOS)"),
@@ -208,13 +209,13 @@ def _describe_foreign(data: Bytes) -> Defect:
         return Defect("the file is empty", is_cut=True)
     if layout.MAGIC.startswith(start):
         return _cut(f"the file has only {len(data)} bytes")
-    for magic, look in _LOOKS:
-        if start.startswith(magic):
-            return Defect(f"not an ELF file but {look}", 0)
     library = find_linked_library(data)
     if library is not None:
         text = f"not an ELF file but a linker script: open {library!r}, which it names"
         return Defect(text, 0)
+    for magic, look in _LOOKS:
+        if start.startswith(magic):
+            return Defect(f"not an ELF file but {look}", 0)
     if not any(start):
         text = "not an ELF file: it begins with zero bytes"
         return Defect(text + _UNFINISHED, 0, is_cut=True)
