@@ -132,6 +132,14 @@ class TestInspect:
         for expected in ("x86-64", "int triple[3]", "not declared", "Declared, not exported"):
             assert expected.replace("x86-64", self.report(kinds)["architecture"]) in text
 
+    def test_missing(self, tmp_path: Path) -> None:
+        """What it needs, and nobody here has, is listed, with exit status 1."""
+        source = tmp_path / "needy.c"
+        source.write_text("int nowhere(void);\nint ask(void) { return nowhere(); }\n")
+        result = run("inspect", build(source))
+        assert 1 == result.exit_code
+        assert "no: nobody defines 'nowhere', which it needs" in result.stdout
+
     def test_never_loads(self, tmp_path: Path) -> None:
         """No code of the plugin runs."""
         source = tmp_path / "loud.c"

@@ -160,6 +160,14 @@ def test_commands_are_listed() -> None:
         assert re.search(rf"^\|.*`{name}\b", page, re.MULTILINE), name
 
 
+def test_decisions_are_numbered() -> None:
+    """Decisions have numbers without gaps, in their files' names and in their titles."""
+    pages = sorted((ROOT / "docs" / "adr").iterdir())
+    assert [f"{number:04}" for number in range(1, len(pages) + 1)] == [p.name[:4] for p in pages]
+    for number, page in enumerate(pages, 1):
+        assert page.read_text(encoding="utf-8").startswith(f"# {number}. "), page.name
+
+
 def test_no_example_shadows_a_module() -> None:
     """No example plugin has the name of a standard module, which Python would import it for."""
     examples = [*PLUGINS_C.glob("*.c"), *PLUGINS_GO.iterdir()]

@@ -40,7 +40,8 @@ def inspect(plugin: str, declarations: Path | None, *, as_json: bool) -> None:
 
     None of its code runs, and it may be built for another machine. The types of what it
     exports come from DECLARATIONS, a header file; or from PLUGIN itself, from a header of the
-    same name beside it, or from its debug information.
+    same name beside it, or from its debug information. The exit status is 1 where libraries
+    or symbols that it needs are missing here.
     """
     if "/" not in plugin and not os.path.exists(plugin):
         raise Failure(
@@ -56,6 +57,7 @@ def inspect(plugin: str, declarations: Path | None, *, as_json: bool) -> None:
         click.echo(json.dumps(report, indent=2))
     else:
         _print(report)
+    click.get_current_context().exit(1 if report["missing"] else 0)
 
 
 def _find_missing(content: Content) -> list[str] | None:
