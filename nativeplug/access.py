@@ -249,6 +249,7 @@ def walk(path: str) -> Generator[Step, None, None]:
     mounters: dict[int, int | None] = {}
     waiting = _names(absolute(path))
     here, links = "/", 0
+    # It is always one that is open: closed twice, its number may be another thread's file by then.
     descriptor = os.open(here, _LOOK)
     try:
         while waiting:
@@ -257,9 +258,9 @@ def walk(path: str) -> Generator[Step, None, None]:
                 yield Step(here, descriptor, Access.of(descriptor, mounters), name)
             entry = os.open(name, _LOOK, dir_fd=descriptor)
             if not stat.S_ISLNK(os.fstat(entry).st_mode):
-                os.close(descriptor)
-                descriptor = entry
                 here = os.path.dirname(here) if name == ".." else os.path.join(here, name)
+                descriptor, done = entry, descriptor
+                os.close(done)
                 continue
             try:
                 target = os.readlink("", dir_fd=entry)
@@ -270,8 +271,9 @@ def walk(path: str) -> Generator[Step, None, None]:
                 raise OSError(0, "too many symbolic links")
             waiting += _names(target)
             if target.startswith("/"):
-                os.close(descriptor)
-                here, descriptor = "/", os.open("/", _LOOK)
+                here, done = "/", descriptor
+                descriptor = os.open(here, _LOOK)
+                os.close(done)
         yield Step(here, descriptor, Access.of(descriptor, mounters), "")
     finally:
         os.close(descriptor)

@@ -3,13 +3,14 @@ What lets a test decide the order of things, so that none depends on how long an
 
 A `Gate` holds C code up until the test lets it go on; `background` runs functions in threads
 that are joined, and whose errors are the test's; `at_once` runs functions in threads together;
-`interrupted` lets a signal handler come between the lines of the library; `wait_for` waits for
-what happens by itself.
+`interrupted` lets a signal handler come between the lines of the library, `interrupted_at` an
+interrupt; `wait_for` waits for what happens by itself.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import select
 import sys
@@ -154,6 +155,36 @@ def interrupted(
 
     with background(work) as (call,):
         return call.result(PATIENCE)
+
+
+def interrupted_at(step: int, code: CodeType, function: Callable[[], object]) -> bool:
+    """
+    Call a function, with an interrupt as Ctrl-C makes it; tell whether it came.
+
+    Args:
+        step: Before which step of the code it comes, counted from 1: any two can be torn apart.
+        code: The code.
+        function: What calls it.
+    """
+    steps = itertools.count(1)
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        if frame.f_code is not code:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode" and next(steps) == step:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
 
 
 def count_waiting(cache: Cache[Any, Any] = files) -> int:

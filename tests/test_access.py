@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 import struct
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gates import interrupted_at
 from nativeplug import access
 from nativeplug.access import Access
 from support import descriptors
@@ -61,6 +63,16 @@ class TestWay:
             directory.chmod(0o777)
         expected = [writable(deep.parent.parent, 0o777), writable(deep.parent, 0o777)]
         assert expected == found(deep)
+
+    def test_interrupted(self, deep: Path) -> None:
+        """Wherever an interrupt comes, no descriptor is closed twice: it may be another's then."""
+        (deep.parent / "up").symlink_to("..")
+        (deep.parent / "away").symlink_to(deep.parent.parent)
+        path = str(deep.parent / "up" / "two" / "away" / "two" / "plugin.so")
+        code, steps = access.walk.__code__, itertools.count(1)
+        while interrupted_at(next(steps), code, lambda: [*access.walk(path)]):
+            pass  # else it were "Bad file descriptor"
+        assert next(steps) > 100
 
     def test_not_there(self, deep: Path) -> None:
         """What is not there yet can be put there by whoever can write to where it would be."""

@@ -139,3 +139,39 @@ class TestHooks:
         plg.update()
 
         assert 12 == plg.seen
+
+
+class TestErrors:
+    """A hook of a plugin that tells of errors may tell of one."""
+
+    TELLS = """
+        static const char *noted;
+        const char *nativeplug_take_error(void) {
+            const char *text = noted;
+            noted = NULL;
+            return text; }
+    """
+
+    @pytest.mark.parametrize(
+        ("old", "new", "reason"),
+        [
+            ("", 'int nativeplug_loaded(void) { noted = "no"; return 1; }', "loaded() of the new"),
+            (
+                'void *nativeplug_save(size_t *size) { noted = "no"; *size = 1; return NULL; }',
+                RESTORE,
+                "save() of the old",
+            ),
+            (
+                SAVE,
+                'int nativeplug_restore(const void *data, size_t size) { noted = "no"; return 0; }',
+                "restore() of the new",
+            ),
+        ],
+        ids=["loaded", "save", "restore"],
+    )
+    def test_told(self, versions: Versions, old: str, new: str, reason: str) -> None:
+        """Its text is the reason of the refusal, and no call's error."""
+        plg = counted(versions, self.TELLS + old)
+        versions.put(2, self.TELLS + COUNT + new)
+        assert (f"nativeplug_{reason} version raised: no",) == refused(plg).reasons
+        assert 4 == plg.count()

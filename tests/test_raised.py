@@ -166,6 +166,27 @@ class TestMap:
         assert [1] * 500 + [9] * 499 == [*out[:500], *out[501:]]
         assert [1] * 500 == list(root.map(numbers[:500]))
 
+    def test_both(self, versions: Versions, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where a kept callback fails in the same call, its error is raised."""
+        monkeypatch.delenv("NATIVEPLUG_INVOKER", raising=False)
+        versions.put(
+            1,
+            TELLS
+            + """
+            static int64_t (*kept)(int64_t);
+            void keep(int64_t (*callback)(int64_t)) { kept = callback; }
+            int64_t call(int64_t n) { int64_t got = kept(n); noted = "told"; return got; }
+            """,
+        )
+        declared = "void keep(int64_t (*callback)(int64_t)); int64_t call(int64_t n);"
+        plg: Any = versions.open(declared)
+        callback = plg.callback("int64_t (*)(int64_t)", {1: 2}.__getitem__)
+        plg.keep(callback)
+        for call in (plg.call, lambda n: plg.function("call").map(array("q", [n]))):
+            assert "told" == told(call, 1)
+            with pytest.raises(KeyError):
+                call(3)
+
     def test_threads(self, root: nativeplug.Function) -> None:
         """An error of any thread is raised."""
         numbers = array("d", [2] * 999 + [-1])

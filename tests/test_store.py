@@ -32,8 +32,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     made = tmp_path / "cache"
     monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(made))
     yield made
-    for parent in [each for each in held._directories if each.startswith(str(made))]:
-        held._give_up(*held._directories.pop(parent))
+    for key in [each for each in held._directories if each[0].startswith(str(made))]:
+        held._give_up(*held._directories.pop(key))
 
 
 def place_of(loaded: Generation) -> Path:
@@ -321,6 +321,18 @@ class TestLarge:
         with pytest.raises(content.FileChangedError):
             content.read_file(str(plugin))
 
+    def test_emptied_meanwhile(self, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file that is emptied while it is copied has changed, too."""
+        copy = store._copy
+
+        def copy_late(source: int, target: int, size: int) -> None:
+            os.truncate(plugin, 0)
+            copy(source, target, size)
+
+        monkeypatch.setattr(store, "_copy", copy_late)
+        with pytest.raises(content.FileChangedError):
+            content.read_file(str(plugin))
+
     @pytest.mark.parametrize("call", ["copy_file_range", "sendfile"])
     def test_ways_to_copy(self, plugin: Path, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is copied by whatever the file system offers."""
@@ -350,7 +362,7 @@ class TestLarge:
                 assert path.read_bytes() == found.data[:]
                 loaded = loading.load_file(str(path), found)
                 assert value == call_int(loaded, "number")
-                assert f"{found.sha256}.own" in str(place_of(loaded))
+                assert f"/{found.sha256}." in str(place_of(loaded))
                 assert None is loaded.unload()
 
     def test_policy(self, plugin: Path, tmp_path: Path) -> None:
@@ -379,6 +391,47 @@ class TestLarge:
 
 class TestProcess:
     """What is a process's goes with it."""
+
+    #: The rest runs as another user, where this one is root, in a directory of that user's.
+    AS_ANOTHER = """
+            import contextlib, os, sys, tempfile
+            from nativeplug.load import held
+            another = os.geteuid() or 65534
+            @contextlib.contextmanager
+            def own_directory():
+                with tempfile.TemporaryDirectory() as folder:
+                    os.chown(folder, another, -1)
+                    yield folder
+    """
+
+    def test_other_user(self, run_python: RunPython) -> None:
+        """A process that has given up root's rights has a directory in which it may write."""
+        code = """
+            with own_directory() as folder:
+                os.chmod(folder, 0o755)
+                os.mkdir(held.new_path(folder, "plugin.so"))
+                os.seteuid(another)
+                os.mkdir(held.new_path(folder, "plugin.so"))
+                os.seteuid(os.getuid())
+                print("made")
+        """
+        ended = run_python(self.AS_ANOTHER + code)
+        assert ("made\n", "") == (ended.stdout, ended.stderr)
+
+    def test_no_lock(self, run_python: RunPython) -> None:
+        """A directory in which no lock can be made does not stay."""
+        code = """
+            with own_directory() as folder:
+                os.seteuid(another)
+                os.umask(0o700)
+                try:
+                    held.new_path(folder, "plugin.so")
+                except PermissionError:
+                    print(os.listdir(folder))
+                os.seteuid(os.getuid())
+        """
+        ended = run_python(self.AS_ANOTHER + code)
+        assert ("[]\n", "") == (ended.stdout, ended.stderr)
 
     CODE = """
         import os, signal, sys, nativeplug

@@ -197,6 +197,28 @@ class TestBinding:
         reason = "resident (it shares STB_GNU_UNIQUE symbols with a library)"
         assert ["1 True", "2 77 77", reason] == ended.stdout.splitlines(), ended.stderr
 
+    @pytest.mark.parametrize("size", [1, store.LARGE])
+    def test_another_process(self, compile_c: Compile, run_python: RunPython, size: int) -> None:
+        """A copy that another process has made, with another library, is not taken for ours."""
+        soname = f"libnativeplug_other_{size}.so"
+        without, shares = (
+            compile_c(text + "int library(void) { return 1; }", f"-Wl,-soname,{soname}")
+            for text in ("", _UNIQUE.format("shared", 5))
+        )
+        plugin = compile_c(
+            _UNIQUE.format("shared", 1).replace("get_shared", "seen")
+            + _UNIQUE.format("own", 1)
+            + f"int library(void); int use(void) {{ return library(); }} char pad[{size}] = {{1}};",
+            str(shares),
+        )
+        code = """
+            import ctypes, sys, nativeplug
+            ctypes.CDLL(sys.argv[1])
+            print(nativeplug.open(sys.argv[2], "int seen(void);").seen())
+        """
+        seen = [run_python(code, library, plugin).stdout for library in (without, shares, without)]
+        assert ["1\n", "5\n", "1\n"] == seen
+
     @pytest.mark.parametrize("number", [1, 2])
     def test_own_variable(self, compile_c: Compile, number: int) -> None:
         """Two files of one process that have one name have two variables."""

@@ -50,10 +50,12 @@ def _slices(job: Job, target: int, uses: Uses, start: int, stop: int) -> Iterato
     while start < stop:
         count = min(size, stop - start)
         begun = time.perf_counter()
-        job.function._run(target, uses, job.columns, job.out, start, count)  # noqa: SLF001
+        try:
+            job.function._run(target, uses, job.columns, job.out, start, count)  # noqa: SLF001
+        finally:
+            if PENDING.by_call:  # a callback that outlives calls has failed, perhaps in this one
+                Call().finish(PENDING.take(sys._getframe()))  # noqa: SLF001
         took = time.perf_counter() - begun
-        if PENDING.by_call:  # a callback that outlives calls has failed, perhaps in this one
-            Call().finish(PENDING.take(sys._getframe()))  # noqa: SLF001
         size = max(1, int(size * min(_GROWTH, _SLICE_SECONDS / max(took, 1e-9))))
         start += count
         yield count

@@ -14,8 +14,8 @@ from nativeplug.storage import Directory
 _PREFIX: Final = ".nativeplug."
 _LOCK: Final = "lock"
 _numbers = itertools.count()
-#: This process's directories, by what they are in, and what locks them.
-_directories: dict[str, tuple[str, Descriptor]] = {}
+#: This process's directories, by what they are in and by its user, and what locks them.
+_directories: dict[tuple[str, int], tuple[str, Descriptor]] = {}
 
 
 class Descriptor:
@@ -53,11 +53,12 @@ def new_path(parent: str, label: str) -> str:
     Raises:
         OSError: It cannot be made there.
     """
-    own = _directories.get(parent)
+    key = parent, os.geteuid()
+    own = _directories.get(key)
     if own is not None and not os.path.isdir(own[0]):  # somebody has tidied up
-        _give_up(*_directories.pop(parent, own))
+        _give_up(*_directories.pop(key, own))
         own = None
-    directory, _ = own or _own(parent)
+    directory, _ = own or _own(*key)
     return os.path.join(directory, f"{label}.{os.getpid()}.{next(_numbers)}")
 
 
@@ -75,15 +76,19 @@ def remove(path: str) -> None:
         pass
 
 
-def _own(parent: str) -> tuple[str, Descriptor]:
+def _own(parent: str, user: int) -> tuple[str, Descriptor]:
     """Make this process's directory, unless another thread has."""
     _remove_abandoned(parent)
     directory = os.path.join(parent, f"{_PREFIX}{os.getpid()}.{os.urandom(4).hex()}")
     os.mkdir(directory, 0o700)
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-    made = directory, Descriptor(os.open(os.path.join(directory, _LOCK), flags, 0o600))
+    try:
+        made = directory, Descriptor(os.open(os.path.join(directory, _LOCK), flags, 0o600))
+    except OSError:  # nobody would remove it: what has no lock may be another's that is being made
+        os.rmdir(directory)
+        raise
     fcntl.flock(made[1].number, fcntl.LOCK_SH)
-    own = _directories.setdefault(parent, made)
+    own = _directories.setdefault((parent, user), made)
     if own is not made:
         _give_up(*made)
     return own

@@ -103,7 +103,7 @@ def copy(
     with contextlib.ExitStack() as undo:
         stored = None
         if sha256:
-            name = f"{sha256}.own" if changes else sha256
+            name = _name_of(sha256, changes)
             stored = store.take(name, store.label(source.place), data, changes)
         if stored is not None:
             undo.callback(stored.close)
@@ -111,6 +111,16 @@ def copy(
         if made is None and stored is not None:
             made = source.image(stored.path, undo.pop_all())
         return made or _nameless(source)
+
+
+def _name_of(sha256: str, changes: Mapping[int, int]) -> str:
+    """Return what stands for a content with changes, which are others in another process."""
+    if not changes:
+        return sha256
+    import hashlib  # brings OpenSSL
+
+    digest = hashlib.sha256(repr(sorted(changes.items())).encode()).hexdigest()
+    return f"{sha256}.{digest[:_SHOWN_DIGITS]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ Where there is no place for it, or no more, the functions here return None: then
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import mmap
@@ -252,7 +253,12 @@ def receive(source: int, size: int) -> Iterator[Received]:
 
 
 def _copy(source: int, target: int, size: int) -> None:
-    """Copy a file, without its bytes where the file system has copy-on-write."""
+    """
+    Copy a file, without its bytes where the file system has copy-on-write.
+
+    Raises:
+        OSError: It cannot be copied, or has become shorter meanwhile.
+    """
     done = 0
     while done < size:
         try:
@@ -261,7 +267,7 @@ def _copy(source: int, target: int, size: int) -> None:
             os.lseek(target, done, os.SEEK_SET)
             count = os.sendfile(target, source, done, size - done)
         if not count:
-            return
+            raise OSError(errno.EIO, "the file has become shorter")
         done += count
 
 

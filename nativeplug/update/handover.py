@@ -9,11 +9,13 @@ What a plugin may export to take part in updates, and how its state goes over.
 * ``int nativeplug_restore(const void *data, size_t size)``: called in the new generation with a
   copy of that state, valid during the call; anything but 0 refuses the update.
 
-All are called without the GIL.
+All are called without the GIL. In a plugin that tells of errors (see nativeplug.h) each refuses
+also by telling of one, whose text is the reason then.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from _cffi_backend import FFI
@@ -46,7 +48,7 @@ def announce(loaded: Loaded) -> None:
         raise HandoverError(f"its init functions cannot be waited for: {error}") from None
     if not is_begun:
         raise HandoverError(f"its init functions did not end within {SECONDS:g} s")
-    ready = _find(loaded, "nativeplug_loaded", "int (*)(void)")
+    ready = _find(loaded, "nativeplug_loaded", "int (*)(void)", "new")
     if ready is not None and (status := ready()) != 0:
         raise HandoverError(f"nativeplug_loaded() of the new version returned {status}")
 
@@ -60,8 +62,8 @@ def hand_over(old: Loaded, new: Loaded) -> None:
     Raises:
         HandoverError: One of them fails to.
     """
-    save = _find(old, "nativeplug_save", "void *(*)(size_t *)")
-    restore = _find(new, "nativeplug_restore", "int (*)(void *, size_t)")
+    save = _find(old, "nativeplug_save", "void *(*)(size_t *)", "old")
+    restore = _find(new, "nativeplug_restore", "int (*)(void *, size_t)", "new")
     if save is None or restore is None:
         return
     size = _ffi.new("size_t *")
@@ -76,8 +78,16 @@ def hand_over(old: Loaded, new: Loaded) -> None:
         raise HandoverError(f"nativeplug_restore() of the new version returned {status}")
 
 
-def _find(loaded: Loaded, name: str, ctype: str) -> Any:
-    """Return a hook, None where the plugin has none."""
+def _find(loaded: Loaded, name: str, ctype: str, version: str) -> Callable[..., Any] | None:
+    """Return a hook, None where the plugin has none; *version* is which one that is, in words."""
     if not loaded.generation.is_function(name):
         return None
-    return _ffi.cast(ctype, loaded.generation.address(name))
+    hook = _ffi.cast(ctype, loaded.generation.address(name))
+
+    def call(*args: object) -> Any:
+        result, told = loaded.uses.call(hook, args)
+        if told is not None:
+            raise HandoverError(f"{name}() of the {version} version raised: {told}")
+        return result
+
+    return call
