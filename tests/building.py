@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +23,8 @@ from nativeplug import programs
 
 #: Names the directory of what the session has built, which the processes that it starts inherit.
 VARIABLE = "NATIVEPLUG_TESTS_BUILT"
+# A package beside a Go package, in whose go.mod it takes the place of another.
+_REPLACED = re.compile(r"=> \.\./(\w+)")
 #: What a compiler takes from the environment.
 _SETTINGS = ("CC", "CFLAGS", "LDFLAGS", "CPATH", "C_INCLUDE_PATH", "LIBRARY_PATH", "PATH")
 
@@ -100,7 +103,12 @@ def _once(
 
 def _files(source: Path) -> Iterator[Path]:
     """Find what the compiler may read: a C file and the headers beside it, or a whole package."""
-    files = source.rglob("*") if source.is_dir() else [source, *source.parent.glob("*.h")]
+    if source.is_dir():
+        beside = _REPLACED.findall((source / "go.mod").read_text(encoding="utf-8"))
+        folders = [source, *(source.parent / name for name in beside)]
+        files = [path for folder in folders for path in folder.rglob("*")]
+    else:
+        files = [source, *source.parent.glob("*.h")]
     return (path for path in sorted(files) if path.is_file())
 
 
