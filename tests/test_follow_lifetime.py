@@ -332,13 +332,18 @@ class TestEvents:
     def test_limit(self, run_python: RunPython, followed: Path) -> None:
         """At the limit of open files it is looked at without events."""
         code = """
-        import resource
+        import logging, resource
         follower.start()  # imports what it needs
         changed.get(timeout=PATIENCE)
         follower.stop()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        warned = threading.Event()
+        handler = logging.StreamHandler()
+        handler.addFilter(lambda record: warned.set() or True)
+        logging.getLogger("nativeplug.follow").addHandler(handler)
         follower.start()
+        assert warned.wait(PATIENCE)
         os.utime(path)
         changed.get(timeout=PATIENCE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

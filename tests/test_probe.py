@@ -227,8 +227,11 @@ class TestSurvived:
         """A Go runtime may start."""
         assert death_of(go_plugin("greeter")) is None
 
-    def test_nothing_stays(self, constructed: Constructed, run_python: RunPython) -> None:
+    def test_nothing_stays(
+        self, constructed: Constructed, run_python: RunPython, tmp_path: Path
+    ) -> None:
         """No descriptor, and no process."""
+        own = {"NATIVEPLUG_CACHE_DIR": str(tmp_path / "cache")}  # where nobody tidies up meanwhile
         code = """
             import os, sys, nativeplug
             for turn in range(8):
@@ -241,7 +244,7 @@ class TestSurvived:
             except ChildProcessError:
                 print("no child")
         """
-        *counts, last = run_python(code, constructed("abort();")).stdout.splitlines()
+        *counts, last = run_python(code, constructed("abort();"), env=own).stdout.splitlines()
         assert (8, 1, "no child") == (len(counts), len({*counts}), last)
 
 
