@@ -169,13 +169,25 @@ def build_c(tmp_path: Path) -> BuildC:
 
 @pytest.fixture
 def run_python(tmp_path: Path) -> RunPython:
-    """Give a function that runs Python code in a process of its own: what may crash, or forks."""
+    """
+    Give a function that runs Python code in a process of its own: what may crash, or forks.
+
+    Its output is not buffered: it stands in order with that of C, and a crash loses none.
+    """
 
     def run(
         code: str, *args: str | Path, env: dict[str, str] | None = None, timeout: float = PATIENCE
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code), *map(str, args)],
+            [
+                sys.executable,
+                "-u",
+                "-X",
+                "faulthandler",
+                "-c",
+                textwrap.dedent(code),
+                *map(str, args),
+            ],
             capture_output=True,
             text=True,
             check=False,
