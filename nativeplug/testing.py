@@ -203,6 +203,7 @@ class _Faked(Generation):
     def __init__(self, path: str, parts: _Parts) -> None:
         file = Dynamic(
             is_go=False,
+            is_rust=False,
             stays=True,
             unique={},
             exports=parts.exports,

@@ -139,6 +139,7 @@ class TestDamage:
         """A file that is no plugin has nothing."""
         expected = dynamic.Dynamic(
             is_go=False,
+            is_rust=False,
             stays=False,
             unique={},
             exports={},

@@ -14,8 +14,8 @@ import nativeplug
 from nativeplug.checking import Wanted, check
 from nativeplug.load import facts
 from nativeplug.load.content import read_file
-from nativeplug.load.symbols import hint_mangled
-from support import E_SHOFF, EXPORTS_C, Compile, patched
+from nativeplug.load.symbols import hint_missing
+from support import E_SHOFF, EXPORTS_C, BuildC, Compile, patched
 
 
 class TestMangled:
@@ -36,15 +36,15 @@ class TestMangled:
         expected = (
             f'; it exports {mangled!r}: build it as extern "C" (in Rust with #[no_mangle], too)'
         )
-        assert expected == hint_mangled("add", ["other", mangled])
+        assert expected == hint_missing("add", ["other", mangled], is_rust=True)
 
     @pytest.mark.parametrize(
         "other", ["add", "_Z4addyi", "_Z13addii", "_Z1fP3add", "_ZN4math4add2E", "3add"]
     )
     def test_others(self, other: str) -> None:
         """Other names are no reason."""
-        assert "" == hint_mangled("add", [other])
-        assert "" == hint_mangled("", [other])
+        assert "" == hint_missing("add", [other], is_rust=False)
+        assert "" == hint_missing("", [other], is_rust=False)
 
     def test_told(self, tmp_path: Path) -> None:
         """Where a name is looked up, checked, or demanded by an interface, the hint is there."""
@@ -69,6 +69,35 @@ class TestMangled:
         header.write_text("int add(int a, int b);")
         findings = check(read_file(str(path)), Wanted(header)).findings
         assert any(hint in finding for finding in findings)
+
+    @pytest.mark.parametrize(
+        ("ident", "expected"),
+        [
+            ("rustc version 1.95.0", '; Rust exports what is #[no_mangle] pub extern "C"'),
+            ("GCC: 12", ""),
+        ],
+    )
+    def test_rust(self, build_c: BuildC, ident: str, expected: str) -> None:
+        """A Rust cdylib does not export what is not marked, not even mangled: the hint says so."""
+        path = build_c(f'__asm__(".ident \\"{ident}\\""); int other_one(void) {{ return 1; }}')
+        plg = nativeplug.open(path, "int add(int a); int other_on(void);")
+        with pytest.raises(nativeplug.SymbolNotFoundError) as caught:
+            plg.lookup("add")
+        assert str(caught.value).endswith(f": undefined symbol: add{expected}")
+        with pytest.raises(nativeplug.SymbolNotFoundError, match=r"; did you mean 'other_one'\?$"):
+            plg.lookup("other_on")
+        plg.close()
+
+        class Adds(nativeplug.Interface):
+            def add(self, a: nativeplug.int32) -> None: ...
+
+        with pytest.raises(nativeplug.InterfaceError) as refused:
+            nativeplug.open(path, Adds)
+        assert (f"it does not export 'add'{expected}",) == refused.value.findings
+        header = path.with_suffix(".h")
+        header.write_text("int add(int a);")
+        findings = check(read_file(str(path)), Wanted(header)).findings
+        assert f"'add' is declared, and not exported{expected}" in [*map(str, findings)]
 
 
 class TestReadExported:

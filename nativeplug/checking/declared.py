@@ -12,7 +12,7 @@ from nativeplug.checking.report import Check, SymbolCheck, Verdict, judged, not_
 from nativeplug.checking.types import OTHER_MACHINE, Types, text_of
 from nativeplug.declare import Declarations
 from nativeplug.errors import DeclarationError, SignatureMismatchError
-from nativeplug.load.symbols import hint_mangled
+from nativeplug.load.symbols import hint_missing
 from nativeplug.symbols import By
 
 _NONE: Final = "there are none: neither in the plugin, nor in a header beside it, nor by DWARF"
@@ -57,9 +57,10 @@ def check_symbols(types: Types, declared: Declarations) -> Iterator[SymbolCheck]
 
 def _check_symbol(types: Types, declared: Declarations, name: str) -> SymbolCheck:
     symbol, text = declared.symbols[name], text_of(declared, name)
-    kind = types.content.file.exports.get(name)
+    file = types.content.file
+    kind = file.exports.get(name)
     if kind is None:
-        hint = hint_mangled(name, types.content.file.exports)
+        hint = hint_missing(name, file.exports, is_rust=file.is_rust)
         why = f"{name!r} is declared, and not exported{hint}"
         return SymbolCheck(name, "finding", text, symbol.place, text=why, is_exported=False)
     try:

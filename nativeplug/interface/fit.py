@@ -10,7 +10,7 @@ from nativeplug.interface.header import Contents
 from nativeplug.interface.interface import Interface, contents_of
 from nativeplug.interface.members import Member, error_about
 from nativeplug.interface.versions import find_mismatch
-from nativeplug.load.symbols import FUNCTIONS, VARIABLES, hint_mangled
+from nativeplug.load.symbols import FUNCTIONS, VARIABLES, hint_missing
 from nativeplug.load.told import InterfaceVersion
 
 _Symbol = TypeVar("_Symbol")
@@ -29,19 +29,22 @@ class Exported(Protocol):
     def untyped(self) -> Container[str]:
         """Those whose kind the file does not tell."""
 
-
-def _words_of(error: PluginError, member: Member, exports: Mapping[str, str]) -> str:
-    is_missing = isinstance(error, SymbolNotFoundError) and member.name not in exports
-    return _missing(member, exports) if is_missing else str(error)
-
-
-def _missing(member: Member, exports: Mapping[str, str]) -> str:
-    return f"it does not export {member.name!r}{hint_mangled(member.name, exports)}"
+    @property
+    def is_rust(self) -> bool:
+        """The Rust compiler has made it."""
 
 
-def find_missing(
-    contents: Contents, exports: Mapping[str, str], untyped: Container[str]
-) -> Iterator[str]:
+def _words_of(error: PluginError, member: Member, file: Exported) -> str:
+    is_missing = isinstance(error, SymbolNotFoundError) and member.name not in file.exports
+    return _missing(member, file) if is_missing else str(error)
+
+
+def _missing(member: Member, file: Exported) -> str:
+    hint = hint_missing(member.name, file.exports, is_rust=file.is_rust)
+    return f"it does not export {member.name!r}{hint}"
+
+
+def find_missing(contents: Contents, file: Exported) -> Iterator[str]:
     """
     Say which members a file does not export, and which are of another kind in it.
 
@@ -49,14 +52,13 @@ def find_missing(
 
     Args:
         contents: What the interface has.
-        exports: The names that the file exports, each with its kind.
-        untyped: Those whose kind the file does not tell.
+        file: What the file exports.
     """
     for member in _exported_members(contents):
-        if member.name not in exports:
-            yield from () if member.is_optional else (_missing(member, exports),)
-        elif member.name not in untyped:
-            yield from _find_other_kind(member, exports)
+        if member.name not in file.exports:
+            yield from () if member.is_optional else (_missing(member, file),)
+        elif member.name not in file.untyped:
+            yield from _find_other_kind(member, file.exports)
 
 
 def _exported_members(contents: Contents) -> list[Member]:
@@ -112,7 +114,7 @@ def check_file(
     """
     contents = contents_of(interface)
     findings = [*_find_other_version(contents, told)]
-    findings += find_missing(contents, file.exports, file.untyped)
+    findings += find_missing(contents, file)
     for member in _exported_members(contents):
         if file.exports.get(member.name) in {None, *_OTHERS[member.kind]}:
             continue
@@ -142,7 +144,7 @@ def _find_other_version(contents: Contents, told: InterfaceVersion | None) -> It
 def conform(
     interface: type[Interface],
     path: str,
-    exports: Mapping[str, str],
+    file: Exported,
     constants: Mapping[str, int],
     resolve: Callable[[str], _Symbol],
 ) -> dict[str, _Symbol]:
@@ -152,7 +154,7 @@ def conform(
     Args:
         interface: The interface.
         path: The plugin's path, for words.
-        exports: The names that the file exports, each with its kind.
+        file: What the file exports.
         constants: The constants that are declared for the plugin.
         resolve: Resolves a function or variable.
 
@@ -165,12 +167,12 @@ def conform(
     contents = contents_of(interface)
     symbols, findings = {}, []
     for member in _exported_members(contents):
-        if member.is_optional and member.name not in exports:
+        if member.is_optional and member.name not in file.exports:
             continue
         try:
             symbols[member.name] = resolve(member.name)
         except PluginError as error:
-            findings.append(_words_of(error, member, exports))
+            findings.append(_words_of(error, member, file))
     findings += _find_other_constants(interface, constants)
     _refuse(interface, path, findings)
     return symbols

@@ -16,7 +16,7 @@ from itertools import repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from nativeplug.load import elf, layout
+from nativeplug.load import elf, layout, sections
 from nativeplug.load.symbols import GO_RUNTIME, LINKER_NAMES
 
 if TYPE_CHECKING:
@@ -42,10 +42,12 @@ _VERSION_HIDDEN = 0x8000
 
 @dataclass(frozen=True, slots=True)
 class Dynamic:
-    """What a file tells the dynamic loader, and that it is Go's."""
+    """What a file tells the dynamic loader, and that it is Go's or Rust's."""
 
     #: It was linked by Go, and brings a Go runtime.
     is_go: bool
+    #: The Rust compiler has made some of it.
+    is_rust: bool
     #: It asks not to be unloaded (DF_1_NODELETE).
     stays: bool
     #: Its symbols that are one for all files of the process (STB_GNU_UNIQUE), and where in the file
@@ -75,6 +77,7 @@ def read(data: File) -> Dynamic:
         data: The whole file.
     """
     is_go, symbols, section = elf.is_go(data), _Symbols(), _Section.of(data)
+    is_rust = not is_go and _is_rust(data)
     with contextlib.suppress(struct.error, ValueError, OverflowError):
         symbols.read(section)
     exports = symbols.exports
@@ -83,6 +86,7 @@ def read(data: File) -> Dynamic:
     stays = bool(section.value(_DT_FLAGS_1) & _DF_1_NODELETE)
     return Dynamic(
         is_go,
+        is_rust,
         stays,
         symbols.unique,
         exports,
@@ -92,6 +96,12 @@ def read(data: File) -> Dynamic:
         readonly=frozenset(symbols.readonly),
         imports=frozenset(symbols.imports),
     )
+
+
+def _is_rust(data: File) -> bool:
+    """Tell whether the Rust compiler is among those that have left their names."""
+    comment = sections.find(data, ".comment")
+    return comment is not None and b"rustc " in data[comment.offset : comment.end]
 
 
 @dataclass(frozen=True, slots=True)

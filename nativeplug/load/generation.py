@@ -21,7 +21,7 @@ from nativeplug.errors import SymbolNotFoundError
 from nativeplug.load import dynamic, handle
 from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.options import LoadOptions
-from nativeplug.load.symbols import FUNCTIONS, VARIABLES, hint_mangled
+from nativeplug.load.symbols import FUNCTIONS, VARIABLES, hint_missing
 from nativeplug.load.unloading import starts_threads
 from nativeplug.load.words import in_users_words
 
@@ -211,9 +211,8 @@ class Generation:
 
         names = {*known, *self.exports}
         nearest = tuple(difflib.get_close_matches(symbol, sorted(names), _NEAREST))
-        hint = hint_mangled(symbol, self.exports)
-        if not hint and nearest:
-            hint = f"; did you mean {' or '.join(map(repr, nearest))}?"
+        is_rust = self.file.is_rust
+        hint = hint_missing(symbol, self.exports, is_rust=is_rust, nearest=nearest)
         return SymbolNotFoundError(
             f"cannot find symbol {symbol!r} in plugin {self.path!r}: {reason}{hint}",
             path=self.path,

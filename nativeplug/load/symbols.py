@@ -41,22 +41,30 @@ _VERSION_HIDDEN = 0x8000
 _VERSION_INDEX = 0x7FFF
 
 
-def hint_mangled(name: str, exports: Iterable[str]) -> str:
+def hint_missing(
+    name: str, exports: Iterable[str], *, is_rust: bool, nearest: Iterable[str] = ()
+) -> str:
     """
-    Return what to do where a file exports a name mangled, as C++ and Rust do; "" where it does not.
+    Return what may be the reason that a file does not export a name, and what to do; "" if unknown.
 
-    Both write a name after its length: the Itanium C++ ABI, section 5.1; Rust's v0 mangling.
+    C++ and Rust export names mangled. Both write a name after its length: the Itanium C++ ABI,
+    section 5.1; Rust's v0 mangling. A Rust cdylib exports nothing else than what is marked.
 
     Args:
         name: What was looked up.
         exports: What the file exports.
+        is_rust: The Rust compiler has made it.
+        nearest: Names that are meant, perhaps.
     """
     written = re.escape(f"{len(name.encode(errors='surrogateescape'))}{name}")
     mangled = re.compile(rf"(?:_ZL?|_ZN.*?(?<!\d)|_R.*?(?<!\d)){written}.*")
     found = next((each for each in exports if name and mangled.fullmatch(each)), None)
-    if found is None:
-        return ""
-    return f'; it exports {found!r}: build it as extern "C" (in Rust with #[no_mangle], too)'
+    if found is not None:
+        return f'; it exports {found!r}: build it as extern "C" (in Rust with #[no_mangle], too)'
+    guesses = " or ".join(map(repr, nearest))
+    if guesses:
+        return f"; did you mean {guesses}?"
+    return '; Rust exports what is #[no_mangle] pub extern "C"' if is_rust else ""
 
 
 @dataclass(frozen=True, slots=True)

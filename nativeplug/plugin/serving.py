@@ -146,7 +146,7 @@ def _conform(expected: type[Interface], plugin: Plugin, binding: Binding) -> Res
     return interface.conform(
         expected,
         generation.path,
-        generation.exports,
+        generation.file,
         binding.given.declarations.constants,
         lambda name: resolved.get(name) or binding.resolve(name),
     )
