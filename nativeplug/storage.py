@@ -118,6 +118,8 @@ class Directory:
                     _make(step)
                 fault = step.find_fault(trusted)
                 if fault is not None:
+                    if not make:  # what is not there cannot be wrong, whoever may make it
+                        os.stat(step.name, dir_fd=step.descriptor, follow_symlinks=False)
                     raise PermissionError(fault)
             _check_own(step.path, step.access)
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

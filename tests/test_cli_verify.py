@@ -44,6 +44,13 @@ def test_bad() -> None:
     assert "No such file or directory" in refused(run("verify", "none.so"))
 
 
+def test_no_key() -> None:
+    """Where the key is not there, the error says what to give."""
+    Path("minisign.pub").unlink()
+    expected = "no public key 'minisign.pub': name one with --public-key or --public-key-text"
+    assert f"nativeplug: {expected}\n" == refused(run("verify", "greeter.so"))
+
+
 def test_changing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is being written cannot be verified."""
 

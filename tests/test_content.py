@@ -255,6 +255,16 @@ class TestFinished:
         plugin.with_name("plugin.so.sha256").write_bytes(text)
         assert "its SHA-256 is not the one in " in unfinished(plugin)[0]
 
+    def test_pipe_beside(self, plugin: Path) -> None:
+        """A pipe in the place of the hash is none; nobody waits for its writer."""
+        beside = plugin.with_name("plugin.so.sha256")
+        os.mkfifo(beside)
+        expected = f"its SHA-256 is not the one in '{beside}'", False
+        assert expected == unfinished(plugin)
+        writer = os.open(beside, os.O_RDWR)
+        assert expected == unfinished(plugin)
+        os.close(writer)
+
 
 def unfinished(path: Path) -> tuple[str, bool]:
     """Return why a file is not finished, and whether that passes."""

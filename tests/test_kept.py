@@ -34,6 +34,18 @@ def test_nothing_there() -> None:
     assert kept.load("kind/name", "things", bytes) is None
 
 
+def test_sticky(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A cache that is new in a directory like /tmp is made there, and used from the start."""
+    tmp_path.chmod(0o1777)
+    monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path / "ours"))
+    assert kept.load("kind/name", "things", bytes) is None
+    kept.store("kind/name", "things", b"content")
+    assert b"content" == kept.load("kind/name", "things", bytes)
+    assert [] == caplog.records
+
+
 def test_of_another_name(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What was kept under one name is of no use under another."""
     kept.store("kind/name", "things", b"content")

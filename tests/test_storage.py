@@ -175,6 +175,13 @@ class TestOthers:
         with Directory.open(place / "ours") as directory:
             assert str(place / "ours") == directory.path
 
+    @pytest.mark.parametrize("mode", [0o777, 0o1777])
+    def test_not_there(self, place: Path, mode: int) -> None:
+        """Nothing is to be read where nothing is, whoever else could make it."""
+        place.chmod(mode)
+        with pytest.raises(FileNotFoundError):
+            Directory.open(place / "ours", make=False)
+
     def test_sticky_of_a_stranger(self, place: Path, give_away: GiveAway) -> None:
         """Another's entry in a sticky directory is not passed through."""
         (place / "theirs").mkdir()

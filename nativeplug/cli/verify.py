@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nativeplug.cli.console import Finding, printable, read_plugin
+from nativeplug.cli.console import Failure, Finding, printable, read_plugin
 from nativeplug.errors import OriginError
 from nativeplug.trust import Policy, check
 
@@ -30,8 +30,10 @@ def verify(plugin: str, public_key: Path | None, public_key_text: str | None) ->
     """
     if public_key is not None and public_key_text is not None:
         raise click.UsageError("--public-key and --public-key-text exclude each other")
+    key = public_key_text or public_key or Path("minisign.pub")
+    if isinstance(key, Path) and not key.exists():
+        raise Failure(f"no public key '{key}': name one with --public-key or --public-key-text")
     try:
-        key = public_key_text or public_key or Path("minisign.pub")
         policy = Policy(public_keys=[key], allow_older=True)
     except ValueError as error:
         raise click.UsageError(str(error)) from None

@@ -226,8 +226,8 @@ def _check_writers(descriptor: int, key: FileKey) -> None:
 def _read_told_hash(path: str) -> str | None:
     """Return the first word of the file with the hash; None if there is no such file."""
     try:
-        with open(path + SUFFIX, "rb") as file:
-            start = file.read(_HASH_SIZE)
+        with open(path + SUFFIX, "rb", opener=lambda name, _: os.open(name, _READ)) as file:
+            start = file.read(_HASH_SIZE) or b""  # None of a pipe that somebody writes to
     except OSError:
         return None
     return start.decode("ascii", "replace").lower()
