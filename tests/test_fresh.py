@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,35 @@ class TestTakingUp:
         closed.close()
         again: Any = reopened(versions)
         assert 41 == again.number
+
+    def test_within_update(self, versions: Versions) -> None:
+        """An update of the closed plugin that ends later leaves it to the plugin that has it."""
+        arrived, going_on = threading.Event(), threading.Event()
+
+        def wait(_view: object) -> None:
+            arrived.set()
+            assert going_on.wait(PATIENCE)
+
+        versions.put(1)
+        one: Any = versions.open(unload="when_idle", check_update=wait)
+        one.number = 41
+        versions.put(2)
+
+        def update() -> None:
+            with pytest.raises(ClosedError):
+                one.update()
+
+        with background(update):
+            assert arrived.wait(PATIENCE)
+            versions.put(1)
+            one.close()
+            other: Any = versions.open(fresh=False)
+            going_on.set()
+        one.close()
+        assert ["current"] == [each.state for each in other.generations]
+        assert other.generations[0].mapped_bytes > 0
+        assert 41 == other.number
+        assert 1 not in [each.number for each in one.generations]
 
     def test_default(self, versions: Versions, closed: Plugin) -> None:
         """Without it, another copy is loaded, and then there are two to be taken up."""

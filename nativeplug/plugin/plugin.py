@@ -199,7 +199,6 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         """
         self._disown(self._closed("plugin"))
         self._following.stop(wait=False)
-        self._symbols.loaded.serves = False
         self._updates.close()
         files.leave(self._updates)
 

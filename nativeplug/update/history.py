@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+import weakref
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -75,6 +76,8 @@ class History:
         self._records = [_Record(first, _CURRENT)]  # of those that are mapped
         self._served = [first]  # what a rollback goes back through; the last one serves
         self._unloaded: deque[GenerationInfo] = deque(maxlen=_REMEMBERED)
+        #: What another plugin has taken over; an update that was under way may come back to it.
+        self._released: weakref.WeakSet[Loaded] = weakref.WeakSet()
         self._numbers = itertools.count(first.number + 1)
 
     def after_fork(self) -> None:
@@ -99,16 +102,22 @@ class History:
         """Note that a generation serves now, and no other; none does of a closed plugin."""
         with self._lock:
             self._retire()
+            if loaded in self._released:
+                return
             self._set(loaded, _RETIRED if self._is_closed else _CURRENT)
+            if self._is_closed:
+                loaded.serves = False
             if loaded in self._served:  # all that has served since is undone
                 del self._served[self._served.index(loaded) :]
             self._served.append(loaded)
             self._forget_files()
 
     def close(self) -> None:
-        """Note that no generation serves any more."""
+        """Note that no generation serves any more, but what another plugin has taken over."""
         with self._lock:
             self._is_closed = True
+            for record in self._records:
+                record.loaded.serves = False
             self._retire()
             self._forget_files()
 
@@ -149,6 +158,7 @@ class History:
                     self._records.remove(record)
                     if loaded in self._served:
                         self._served.remove(loaded)
+                    self._released.add(loaded)
                     return loaded
         return None
 
