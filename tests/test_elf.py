@@ -270,6 +270,30 @@ class TestUnfinished:
         assert page - 64 < (defect.offset or 0) <= page  # there are zeros before the page, too
         assert f"a piece at byte {defect.offset} is missing" == defect.text
 
+    @pytest.mark.parametrize("section", [".text", ".dynsym", ".symtab"])
+    @pytest.mark.parametrize("is_first", [True, False], ids=["first", "last"])
+    def test_piece_at_the_edge(self, many_pages: bytes, section: str, *, is_first: bool) -> None:
+        """So is one that lacks the page which a section shares with its neighbours."""
+        found = sections.find(many_pages, section)
+        assert found is not None
+        page = (found.offset if is_first else found.end) & -4096
+        assert min(found.end, page + 4096) - max(found.offset, page) >= 64
+        data = many_pages[:page] + bytes(4096) + many_pages[page + 4096 :]
+        defect = elf.find_unwritten(data)
+        assert defect is not None
+        assert f"a piece at byte {page} is missing" == defect.text
+
+    def test_small(self, elf_bytes: bytes) -> None:
+        """So is one whose code is less than the page that is missing."""
+        text = sections.find(elf_bytes, ".text")
+        assert text is not None
+        assert text.size < 4096
+        page = text.offset & -4096
+        data = elf_bytes[:page] + bytes(4096) + elf_bytes[page + 4096 :]
+        defect = elf.find_unwritten(data)
+        assert defect is not None
+        assert f"a piece at byte {page} is missing" == defect.text
+
     def test_zeros_in_data(self, many_pages: bytes) -> None:
         """Data may have any number of zeros, written or not."""
         for name in (".data", ".rodata"):

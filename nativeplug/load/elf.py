@@ -18,6 +18,8 @@ from nativeplug.load import layout, sections, structure
 from nativeplug.load.structure import Defect
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nativeplug.load.layout import Bytes, File, Header, Segment, Target
 
 # Where these are in every ELF header.
@@ -40,6 +42,9 @@ _LONGEST_SCRIPT = 4096
 _UNFINISHED = " (an unfinished copy?)"
 # A page of zeros: none of 5,561 libraries has that in one of these sections, or in code.
 _GAP = bytes(4096)
+_PAGE = len(_GAP)
+# How much of a section such a page must have: the first symbol is 24 zeros, and names end in one.
+_EDGE = 64
 _STEP = 1 << 20  # bytes that are searched at once: the search holds the GIL
 _DENSE = {sections.SHT_SYMTAB, sections.SHT_STRTAB, sections.SHT_RELA, sections.SHT_DYNSYM}
 
@@ -313,12 +318,24 @@ def _find_gap(data: File) -> Defect | None:
     A file that is written out of order has zeros in place of a piece that has not come yet.
     Compilers and linkers do not write so many there. In data they do.
     """
-    table, end = sections.Table.of(data), 0
+    table, end, edges = sections.Table.of(data), 0, set[int]()
     for section in [] if table is None else sorted(table.read(data), key=lambda each: each.offset):
         if section.kind in _DENSE or section.flags & sections.SHF_EXECINSTR:
             start, end = max(section.offset, end), max(section.end, end)
             for at in range(start, min(end, len(data)), _STEP):
                 found = data.find(_GAP, at, min(end, at + _STEP + len(_GAP) - 1))
                 if found >= 0:
-                    return Defect(f"a piece at byte {found} is missing", found, is_cut=True)
-    return None
+                    return _gap(found)
+            edges.update(_edges(section))
+    return next((_gap(page) for page in sorted(edges) if data[page : page + _PAGE] == _GAP), None)
+
+
+def _edges(section: sections.Section) -> Iterator[int]:
+    """Give the pages of the file that a section shares with its neighbours."""
+    for page in (section.offset & -_PAGE, section.end & -_PAGE):
+        if min(section.end, page + _PAGE) - max(section.offset, page) >= _EDGE:
+            yield page
+
+
+def _gap(offset: int) -> Defect:
+    return Defect(f"a piece at byte {offset} is missing", offset, is_cut=True)
