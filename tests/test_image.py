@@ -176,6 +176,20 @@ class TestFiles:
         copy.close()
         assert not os.path.exists(copy.name)
 
+    def test_no_proc(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without a cache and without /proc nobody would find a copy: the error says what helps."""
+        before = descriptors()
+        with monkeypatch.context() as without:
+            without.setattr(os, "readlink", refuse(errno.ENOENT))
+            with pytest.raises(OpenError) as caught:
+                image.copy("plugin.so", b"bytes")
+        assert before == descriptors()
+        expected = (
+            "no place for a private copy: '/proc/self': No such file or directory; let "
+            "NATIVEPLUG_CACHE_DIR name another directory, or map the file itself with in_place=True"
+        )
+        assert expected == caught.value.reason
+
     @pytest.mark.usefixtures("_no_memfd")
     def test_beside_the_file_itself(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Or beside the user's file. A symlink is followed: its own directory is not the file's."""

@@ -83,6 +83,11 @@ class TestBytes:
             _open(file)
         with pytest.raises(OpenError, match=r"'<plugin\.so>': I/O operation on closed file"):
             _open(file)
+        with (
+            path.with_name("new").open("wb") as new,
+            pytest.raises(OpenError, match=r"'<new>': UnsupportedOperation: read$"),
+        ):
+            _open(new)
         with pytest.raises(TypeError, match=r"expected str, bytes or os\.PathLike object, not int"):
             _open(10**6)
 
@@ -193,7 +198,8 @@ class TestResource:
         with _open(resource, NUMBER) as plg:
             assert (7, "<m.so>") == (plg.number(), plg.path)
             assert plg is _open(resource)
-        with pytest.raises(OpenError, match=r"'<none\.so>': .*No such file|zipped_qqqq/none\.so"):
+        missing = r"'<none\.so>': FileNotFoundError: .*zipped_qqqq/none\.so$"
+        with pytest.raises(OpenError, match=missing):
             _open(importlib.resources.files("zipped_qqqq") / "none.so")
         sys.modules.pop("zipped_qqqq")
 
@@ -217,6 +223,21 @@ class TestProgram:
         with pytest.raises(nativeplug.SymbolNotFoundError, match=r"in plugin '<program>'"):
             _open(None, "int nobody_qqqq(void);").lookup("nobody_qqqq")
         plg.close()
+
+    @pytest.mark.parametrize("option", ["deep_bind", "export_symbols", "in_place"])
+    def test_options(self, run_python: RunPython, option: str) -> None:
+        """It is loaded already, so nothing is said of how."""
+        code = """
+            import sys, nativeplug
+            try:
+                nativeplug.open(None, **{sys.argv[1]: True})
+            except nativeplug.OpenError as error:
+                print(error.reason)
+        """
+        done = run_python(code, option)
+        assert (
+            "the program itself is loaded already: it can be given no such option\n" == done.stdout
+        )
 
     def test_later(self, run_python: RunPython, path: Path) -> None:
         """What was loaded with export_symbols is found, as dlopen(NULL) has it."""

@@ -253,14 +253,23 @@ def _check_way(path: str, trusted: Collection[int]) -> None:
 
 
 def _nameless(source: _Source) -> Image:
-    """Make a copy that is found by its descriptor alone."""
+    """
+    Make a copy that is found by its descriptor alone.
+
+    Raises:
+        OpenError: There is no room for it, or no /proc to find it in.
+    """
+    try:
+        process = os.readlink("/proc/self")  # as the /proc has it that is mounted here
+    except OSError as error:
+        raise _no_place(source.path, [f"'/proc/self': {error.strerror}; {_ANOTHER_WAY}"]) from None
     number = _in_memory(source)
     if number is None:
         number = _in_directory(source)
     descriptor = held.Descriptor(number)
     undo = contextlib.ExitStack()
     undo.callback(descriptor.close)
-    return source.image(_unused_spelling(number), undo, number)
+    return source.image(_unused_spelling(process, number), undo, number)
 
 
 def _in_memory(source: _Source) -> int | None:
@@ -323,14 +332,15 @@ def _in_directory(source: _Source) -> int:
     raise _no_place(source.path, [f"{reason}; {_ANOTHER_WAY}"])
 
 
-def _unused_spelling(descriptor: int) -> str:
+def _unused_spelling(process: str, descriptor: int) -> str:
     """
-    Return a path of a descriptor, for all processes, that no image had before, nor ever will have.
+    Return a path of a descriptor that no image had before, nor ever will have.
+
+    It is that of a process, so other processes find the file, too.
 
     A constructor may close the descriptor, and its number come back. So a number that never
     repeats is written between directory and name, in binary and in what a path may have without
     meaning anything: ``/`` and ``/.``.
     """
-    process = os.readlink("/proc/self")  # as the /proc has it that is mounted here
     bits = f"{next(_numbers):b}"
     return f"/proc/{process}/fd{bits.replace('0', '/').replace('1', '/.')}/{descriptor}"

@@ -161,6 +161,11 @@ def load_system(
         FormatError: The other process has died of it.
     """
     if soname == PROGRAM.soname:
+        if True in (options.deep_bind, options.export_symbols, options.in_place):
+            reason = "the program itself is loaded already: it can be given no such option"
+            raise OpenError(
+                f"cannot open plugin {PROGRAM_NAME!r}: {reason}", path=PROGRAM_NAME, reason=reason
+            )
         program, _ = handle.open_file(None)
         is_go, resident = False, "it is the program itself"
         return Generation(PROGRAM_NAME, is_go, None, resident, None, program)

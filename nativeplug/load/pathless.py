@@ -39,7 +39,10 @@ def read(given: Any) -> Content | None:
     try:
         data = _read(given)
     except (OSError, ValueError) as error:  # such as "I/O operation on closed file"
-        raise cannot_open(label, error) from None
+        # A zipped package says what is missing, and only by the error's kind that it is.
+        is_bare = isinstance(error, OSError) and error.strerror is None
+        told = ValueError(f"{type(error).__name__}: {error}") if is_bare else error
+        raise cannot_open(label, told) from None
     if data is None:
         return None
     if origin.is_relative(data):
