@@ -123,6 +123,8 @@ def asan(session: nox.Session) -> None:
     # They count Python's objects and memory, which a sanitizer manages in its own way; the calls
     # of the first are those of tests/test_every_call.py.
     without = ["--ignore=tests/test_leaks.py", "--deselect=tests/test_soak.py::test_retired"]
+    # These load what is sanitized into processes that are not.
+    without.append("--ignore=tests/test_sanitizers.py")
     try:
         session.run("pytest", *without, *session.posargs, env=settings)
     finally:

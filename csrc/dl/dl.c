@@ -249,7 +249,7 @@ keep_needed(const struct link_map *map)
 }
 
 /* Give up *handle*: run the destructors of its object, and unmap that; what it
- * needs stays. The object's name must never have been another's. Returns 0
+ * needs stays. No other object may be loaded by its name meanwhile. Returns 0
  * when the object is gone; else *error* has the loader's text, or is "" when
  * the loader has reasons of its own to keep it. [no gil] */
 static int
