@@ -17,6 +17,11 @@ from nativeplug.load.content import read_file
 from nativeplug.load.symbols import hint_missing
 from support import E_SHOFF, EXPORTS_C, BuildC, Compile, patched
 
+_NAMES_ALONE = (
+    '; it exports C++ or Rust names alone: build functions as extern "C" (in Rust with '
+    "#[no_mangle], too)"
+)
+
 
 class TestMangled:
     """Names that C++ and Rust write otherwise."""
@@ -69,6 +74,37 @@ class TestMangled:
         header.write_text("int add(int a, int b);")
         findings = check(read_file(str(path)), Wanted(header)).findings
         assert any(hint in finding for finding in findings)
+
+    @pytest.mark.parametrize(
+        ("text", "hint"),
+        [
+            ("int _Z3addii, _Z3subii;", _NAMES_ALONE),
+            ("int _Z3addii, add;", ""),
+            (
+                '__asm__(".ident \\"rustc version 1.95.0\\"");',
+                '; Rust exports what is #[no_mangle] pub extern "C"',
+            ),
+            ("static int unused;", ""),
+        ],
+        ids=["mangled", "some", "rust", "nothing"],
+    )
+    def test_none(self, build_c: BuildC, text: str, hint: str) -> None:
+        """Where nothing is declared, a check says whether anything could be called."""
+        path = build_c(text, "plain", "-g0")
+        for header in (None, path.with_suffix(".h")):
+            report = check(read_file(str(path)), Wanted(header))
+            [found] = [each for each in report.checks if each.name == "exports"]
+            assert (f"nothing is declared{hint}",) == found.texts
+            path.with_suffix(".h").write_text("enum { RED };")
+
+    def test_mangled_alone(self, build_c: BuildC) -> None:
+        """Names that its debug information declares are no better."""
+        report = check(
+            read_file(str(build_c("int _Z3addii(int a, int b) { return a + b; }"))), Wanted()
+        )
+        [found] = [each for each in report.checks if each.name == "exports"]
+        expected = f"all that is declared is exported{_NAMES_ALONE}"
+        assert ("ok", (expected,)) == (found.verdict, found.texts)
 
     @pytest.mark.parametrize(
         ("ident", "expected"),

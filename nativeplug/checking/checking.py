@@ -13,6 +13,7 @@ from nativeplug.declare import Declarations
 from nativeplug.errors import DeclarationError, FormatError, OriginError
 from nativeplug.load import layout
 from nativeplug.load.content import Content
+from nativeplug.load.symbols import hint_none
 from nativeplug.symbols import Known
 from nativeplug.trust import Verified
 from nativeplug.trust.comment import written
@@ -115,13 +116,15 @@ class _Checking:
         found, declarations = declared.check_declarations(types, self.wanted.declarations)
         yield found
         lines = Declarations().lines if declarations is None else declarations.lines
-        self.undeclared = tuple(sorted(self.content.file.exports.keys() - lines.keys()))
-        if declarations is None:
-            yield not_checked("exports", "nothing is declared")
+        exported = self.content.file
+        self.undeclared = tuple(sorted(exported.exports.keys() - lines.keys()))
+        hint = hint_none(exported.exports, is_rust=exported.is_rust)
+        if declarations is None or not lines:
+            yield not_checked("exports", f"nothing is declared{hint}")
             yield not_checked("types", "nothing is declared")
         else:
             self.symbols = tuple(declared.check_symbols(types, declarations))
-            yield declared.check_exports(self.symbols)
+            yield declared.check_exports(self.symbols, hint)
             yield declared.check_types(self.symbols, is_foreign=types.is_foreign)
         yield types.check_interface(self.wanted.interface)
 

@@ -73,10 +73,10 @@ def _check_symbol(types: Types, declared: Declarations, name: str) -> SymbolChec
     return SymbolCheck(name, verdict, text, symbol.place, by, text=why)
 
 
-def check_exports(symbols: Sequence[SymbolCheck]) -> Check:
-    """Check that what is declared is exported."""
+def check_exports(symbols: Sequence[SymbolCheck], hint: str = "") -> Check:
+    """Check that what is declared is exported; *hint* says what else there is to know."""
     findings = (each.text for each in symbols if not each.is_exported)
-    return judged("exports", findings, "all that is declared is exported")
+    return judged("exports", findings, f"all that is declared is exported{hint}")
 
 
 def check_types(symbols: Sequence[SymbolCheck], *, is_foreign: bool) -> Check:

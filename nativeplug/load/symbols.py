@@ -39,6 +39,8 @@ LINKER_NAMES = {"_init", "_fini", "_end", "_edata", "_etext", "__bss_start"}
 GO_RUNTIME = re.compile(r"_cgo|x_cgo_|crosscall\d$|x_crosscall2_ptr$|threadentry$|fatalf$")
 _VERSION_HIDDEN = 0x8000
 _VERSION_INDEX = 0x7FFF
+_UNMARKED = '; Rust exports what is #[no_mangle] pub extern "C"'
+_UNMANGLED = 'extern "C" (in Rust with #[no_mangle], too)'
 
 
 def hint_missing(
@@ -60,11 +62,27 @@ def hint_missing(
     mangled = re.compile(rf"(?:_ZL?|_ZN.*?(?<!\d)|_R.*?(?<!\d)){written}.*")
     found = next((each for each in exports if name and mangled.fullmatch(each)), None)
     if found is not None:
-        return f'; it exports {found!r}: build it as extern "C" (in Rust with #[no_mangle], too)'
+        return f"; it exports {found!r}: build it as {_UNMANGLED}"
     guesses = " or ".join(map(repr, nearest))
     if guesses:
         return f"; did you mean {guesses}?"
-    return '; Rust exports what is #[no_mangle] pub extern "C"' if is_rust else ""
+    return _UNMARKED if is_rust else ""
+
+
+def hint_none(exports: Iterable[str], *, is_rust: bool) -> str:
+    """
+    Return why a file exports nothing that C could call, and what to do; "" where it may.
+
+    Args:
+        exports: What the file exports.
+        is_rust: The Rust compiler has made it.
+    """
+    names = [*exports]
+    if not names:
+        return _UNMARKED if is_rust else ""
+    if all(name.startswith(("_Z", "_R")) for name in names):
+        return f"; it exports C++ or Rust names alone: build functions as {_UNMANGLED}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
