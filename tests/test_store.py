@@ -135,6 +135,20 @@ class TestShared:
         second = load_generation(path)
         assert [8, 7] == [call_int(each, "number") for each in (first, second)]
 
+    def test_cache_removed_meanwhile(self, compile_c: Compile, cache: Path) -> None:
+        """Nor does who removes it between the copy and the load."""
+        path = compile_c(NUMBER)
+        removed: list[Path] = []
+
+        def remove() -> None:
+            if not removed:
+                removed.append(cache)
+                shutil.rmtree(cache)
+
+        loaded = loading.load_file(str(path), content.read_file(str(path)), ready=remove)
+        assert 7 == call_int(loaded, "number")
+        assert [cache] == removed
+
     def test_not_loadable(self, compile_c: Compile, cache: Path) -> None:
         """What cannot be loaded is not held in use."""
         path = compile_c("int missing(void); int f(void) { return missing(); }")

@@ -91,19 +91,25 @@ def load_file(  # noqa: PLR0913 - most are given by name
             "variables of its own: in_place=True shares them, in_place=False means it so",
             path,
         )
-    with contextlib.ExitStack() as undo:
-        copy = image.copy(content.path, content.data, content.sha256, file=file, trusted=trusted)
-        undo.callback(copy.close)
-        is_shared = len(copy.changes) < len(file.unique)
-        resident = options.resident or find_resident_reason(file, is_shared=is_shared)
-        if probe:
-            unloads = resident is None
-            _refuse_death(path, probe_copy(path, copy, unloads=unloads, flags=options.flags))
-        ready()
-        loaded, text = _open_copy(path, copy, options)
-        if loaded == ffi.NULL:
-            raise cannot_load(path, text)
-        undo.pop_all()
+    for is_last in (False, True):
+        with contextlib.ExitStack() as undo:
+            copy = image.copy(
+                content.path, content.data, content.sha256, file=file, trusted=trusted
+            )
+            undo.callback(copy.close)
+            is_shared = len(copy.changes) < len(file.unique)
+            resident = options.resident or find_resident_reason(file, is_shared=is_shared)
+            if probe:
+                unloads = resident is None
+                _refuse_death(path, probe_copy(path, copy, unloads=unloads, flags=options.flags))
+            ready()
+            loaded, text = _open_copy(path, copy, options)
+            if loaded != ffi.NULL:
+                undo.pop_all()
+                break
+            if is_last or os.path.exists(copy.name):
+                raise cannot_load(path, text)
+            # Somebody has removed the cache meanwhile: nothing has run, so once more.
     return Generation(
         path,
         file.is_go,
