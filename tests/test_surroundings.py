@@ -99,6 +99,14 @@ class TestFindsItself:
         (folder / "data.txt").write_text("99\n")
         assert 99 == plg.beside()
 
+    def test_kept(self, build_c: BuildC, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So it is where copies are kept."""
+        monkeypatch.setenv("NATIVEPLUG_KEEP_COPIES", str(folder.parents[1] / "kept"))
+        path = folder / "looks.so"
+        build_c(_DLADDR, "looks").rename(path)
+        plg = nativeplug.open(path, _DECLARED)
+        assert (77, 88) == (plg.beside(), plg.above())
+
     @pytest.mark.parametrize(
         ("place", "expected"), [("app/lib", (-1, -1)), ("app", (77, -1)), ("", (77, 88))]
     )

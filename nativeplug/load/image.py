@@ -153,10 +153,7 @@ def _surrounded(
     source: _Source, stored: store.Copy | None, undo: contextlib.ExitStack
 ) -> Image | None:
     """Make a copy that has around it what the user's file has; None where that means nothing."""
-    levels = origin.levels(source.place, source.data)
-    is_needed = levels is not None
-    if levels is None and source.may_look and source.trusted is None:
-        levels = origin.levels_at_hand(source.place)
+    levels, is_needed = _levels(source)
     if levels is None:
         return None
     refused = []
@@ -173,6 +170,14 @@ def _surrounded(
     if is_needed:
         raise _no_place(source.path, [f"{', '.join(refused)}; {_ANOTHER_WAY}"])
     return None
+
+
+def _levels(source: _Source) -> tuple[int | None, bool]:
+    """Return how much around the file means something to it, see `origin`; and if it says so."""
+    levels = origin.levels(source.place, source.data)
+    if levels is not None or not source.may_look or source.trusted is not None:
+        return levels, levels is not None
+    return origin.levels_at_hand(source.place), False
 
 
 def _file_in(root: str, source: _Source, levels: int | None, stored: store.Copy | None) -> str:
@@ -212,7 +217,7 @@ def _kept(source: _Source, directory: str, sha256: str) -> str:
         os.makedirs(directory, exist_ok=True)
         root = tempfile.mkdtemp("", name, directory)
         try:
-            return _file_in(root, source, origin.levels(source.place, source.data), None)
+            return _file_in(root, source, _levels(source)[0], None)
         except BaseException:
             shutil.rmtree(root, ignore_errors=True)
             raise
