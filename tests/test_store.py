@@ -8,8 +8,10 @@ import mmap
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -86,6 +88,7 @@ class TestShared:
             found = find(*args, **options)
             if found is None and not other.exists():
                 shutil.copy(path, other)
+                os.utime(other, ns=(0, 0))
                 other.chmod(0o400)
                 made.append(other.stat().st_ino)
             return found
@@ -247,15 +250,18 @@ class TestTidy:
             load_generation(compile_c(f"int number(void) {{ return 10 + {number}; }}"))
         assert 2 == len(looked)
 
-    def test_unfinished(self, cache: Path) -> None:
-        """What a writer has left behind goes after an hour."""
+    def test_unfinished(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a writer has left behind goes after an hour, whatever it says of its times."""
         folder = cache / "copies/abc"
         folder.mkdir(parents=True)
-        for name in (".old", ".new"):
-            (folder / name).touch()
-        os.utime(folder / ".old", (1, 1))
+        (folder / ".left").touch()
+        os.utime(folder / ".left", (0, 0))
         store._tidy(str(cache / "copies"))
-        assert {".new"} == names(folder)
+        assert {".left"} == names(folder)
+        later = time.time() + 2 * 3600
+        monkeypatch.setattr(store, "time", SimpleNamespace(time=lambda: later))
+        store._tidy(str(cache / "copies"))
+        assert set() == names(folder)
 
 
 class TestLarge:
@@ -315,6 +321,18 @@ class TestLarge:
         again = content.read_file(str(plugin))
         assert (first.sha256, plugin.read_bytes()) == (again.sha256, again.data[:])
         assert isinstance(again.data, mmap.mmap)
+
+    def test_copy_changed(self, plugin: Path, cache: Path) -> None:
+        """Nor is a copy that somebody has written to, though nobody else than the user could."""
+        good = content.read_file(str(plugin))
+        copy = cache / "copies" / good.sha256 / plugin.name
+        copy.chmod(0o600)
+        with copy.open("r+b") as file:
+            file.write(b"damage")
+        again = content.read_file(str(plugin))
+        assert (good.sha256, plugin.read_bytes()) == (again.sha256, again.data[:])
+        assert 7 == call_int(load_generation(plugin), "number")
+        assert plugin.read_bytes() == copy.read_bytes()
 
     @pytest.mark.parametrize("time", [10**18, 10**18 + 10**7, 10**18 + 1])
     def test_coarse_times(self, plugin: Path, time: int) -> None:

@@ -39,6 +39,8 @@ _MOST_COPIES: Final = 500
 _INTERVAL: Final = 50
 #: Nobody writes at one copy for so long, in seconds.
 _ABANDONED: Final = 3600
+#: When a whole copy was changed, as its times say: whoever writes to it later leaves another time.
+_WHOLE_NS: Final = 0
 
 # Room in a file's name (255 bytes) and a memfd's (249) for what is put around it.
 _LONGEST_LABEL: Final = 200
@@ -134,6 +136,7 @@ def _open(folder: Directory, file_name: str, data: File, changes: Mapping[int, i
             ) as file,
         ):
             write(file.fileno(), data, changes)
+            os.utime(file.fileno(), ns=(_WHOLE_NS, _WHOLE_NS))
         tidy(len(data))
         descriptor = find(folder, file_name, len(data), expected)
     if descriptor is None:
@@ -149,7 +152,8 @@ def find(folder: Directory, file_name: str, size: int, data: bytes | None = None
         folder: Where it is.
         file_name: What it is called.
         size: Its size.
-        data: What is in it; None for what was on the disk before it was put in place.
+        data: What is in it; None for what was on the disk before it was put in place, and which
+            nobody has written to since.
     """
     with contextlib.ExitStack() as undo:
         try:
@@ -162,7 +166,12 @@ def find(folder: Directory, file_name: str, size: int, data: bytes | None = None
         # No link leads to what was removed in this moment.
         if not status.st_nlink or status.st_size != size:
             return None
-        if data is not None and os.pread(descriptor, size, 0) != data:
+        is_whole = (
+            status.st_mtime_ns == _WHOLE_NS
+            if data is None
+            else os.pread(descriptor, size, 0) == data
+        )
+        if not is_whole:
             return None
         os.utime(folder.descriptor)  # it was used
         undo.pop_all()
@@ -209,6 +218,7 @@ class Received:
         """Return what is mapped of the copy that there was, or that this is from now on."""
         size = len(self.data)
         os.fchmod(self._descriptor, 0o400)
+        os.utime(self._descriptor, ns=(_WHOLE_NS, _WHOLE_NS))
         with Directory.open(os.path.join(self._copies.path, sha256)) as folder:
             for put in (os.link, os.replace):
                 found = map_copy(sha256, file_name, size)
@@ -301,7 +311,7 @@ def _scan(parent: str) -> Iterator[tuple[int, int, str]]:
                 status = os.lstat(path)
                 if not name.startswith("."):
                     yield used, status.st_size, path
-                elif time.time() - status.st_mtime > _ABANDONED:
+                elif time.time() - status.st_ctime > _ABANDONED:
                     os.unlink(path)
 
 
