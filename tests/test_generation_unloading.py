@@ -11,7 +11,7 @@ from nativeplug.errors import SymbolNotFoundError
 from nativeplug.load import handle, loading
 from nativeplug.load.content import read_file
 from samples import SEVEN
-from support import BuildC, call_int, lies_in, load_generation
+from support import BuildC, RunPython, call_int, lies_in, load_generation
 
 
 def maps() -> list[str]:
@@ -98,3 +98,28 @@ class TestUnloading:
             assert 7 == call_int(loaded, "number")
             assert None is loaded.unload()
         assert len(maps()) <= count + 2  # the heap may have grown
+
+
+def test_interrupted(build_c: BuildC, run_python: RunPython) -> None:
+    """Ctrl-C while destructors run leaves nothing behind: what is left to do is done later."""
+    path = build_c("""
+        #include <signal.h>
+        int number = 7;
+        __attribute__((destructor)) static void end(void) { if (number == 41) raise(SIGINT); }
+    """)
+    code = """
+        import os, sys, nativeplug
+        plg = nativeplug.open(sys.argv[1], "extern int number;", unload="when_idle")
+        plg.number = 41
+        copy = plg._symbols.generation.copy.name
+        links = os.stat(copy).st_nlink
+        try:
+            plg.close()
+        except KeyboardInterrupt:
+            plg.close()
+        print(plg.generations[0].state, os.stat(copy).st_nlink - links)
+        with nativeplug.open(sys.argv[1], "extern int number;") as again:
+            print(again._symbols.generation.copy.name == copy)
+    """
+    ended = run_python(code, path)
+    assert "unloaded -1\nTrue\n" == ended.stdout, ended.stderr

@@ -119,17 +119,26 @@ class Generation:
         Returns:
             None when it is gone from memory; else why it is not.
         """
-        if self.resident is None and self._handle != ffi.NULL:
-            mine = self._handle
-            object.__setattr__(self, "_handle", ffi.NULL)  # first: nobody is to come to it now
-            reason = handle.close(mine)
-            if reason is None:
-                object.__setattr__(self, "_span", ffi.new("struct np_dl_span *"))
-                if self.copy is not None:
-                    self.copy.close()
-            else:
+        if self.resident is None and self.mapped_bytes:
+            reason = self._close()
+            if reason is not None:
                 object.__setattr__(self, "resident", reason)
+                return reason
+            if self.copy is not None:
+                self.copy.close()
+            object.__setattr__(self, "_span", ffi.new("struct np_dl_span *"))
         return self.resident
+
+    def _close(self) -> str | None:
+        """Give up the handle, once; say why the dynamic loader keeps what it stands for."""
+        mine = self._handle
+        if mine != ffi.NULL:
+            object.__setattr__(self, "_handle", ffi.NULL)  # first: nobody is to come to it now
+            return handle.close(mine)
+        # An interrupt has come: after that, as a rule, since destructors may take long.
+        if self.copy is not None and handle.find_exported(self.copy.name, ()) is not None:
+            return "unloading it was interrupted"
+        return None
 
     def wait_for_init(self, seconds: float) -> bool:
         """
