@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -50,7 +51,9 @@ sys.path.append(str(ROOT))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let all processes of the session share what they build."""
+    """Let all processes of the session share what they build, and take the signals of Ctrl-C."""
+    # A shell has what it starts in the background ignore them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
     stack.enter_context(building.session())

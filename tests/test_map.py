@@ -139,7 +139,6 @@ def test_an_interrupt_gets_through(run_python: RunPython, compile_c: Compile, th
     """Ctrl-C stops a long run, in every thread."""
     code = f"""
     import array, signal, sys, nativeplug
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
     plg = nativeplug.open(sys.argv[1], "int send(int us); extern int count, signalled;")
     naps, once = array.array("i", [1000]) * {ENDLESS}, iter([signal.SIGINT])
     def begin(_done, _total):

@@ -111,7 +111,6 @@ class TestConstructors:
             import os, signal, sys, nativeplug
             from gates import Gate, background, count_waiting, wait_for
             from nativeplug import declare
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
             path, declared = sys.argv[1:]
             declare.read(declared)  # imports what the dynamic loader could not load meanwhile
             gate = Gate()
