@@ -126,6 +126,29 @@ os.write(4, str(left).encode())
         """
         assert ["interrupted", "no child"] == run_python(code).stdout.splitlines()
 
+    def test_interrupted_at_start(self, run_python: RunPython) -> None:
+        """Nor where Ctrl-C comes at any step of starting it: Python may not know its number."""
+        code = """
+            import itertools, os
+            from gates import interrupted_at
+            from nativeplug.load import child
+
+            left = 0
+            for function in (child._spawn, child._start):
+                steps = itertools.count(1)
+                while interrupted_at(
+                    next(steps), function.__code__, lambda: child.run("pass", seconds=200)
+                ):
+                    try:
+                        os.waitpid(-1, os.WNOHANG)
+                        left += 1
+                    except ChildProcessError:
+                        pass
+                print(next(steps) > 40)
+            print(left)
+        """
+        assert ["True", "True", "0"] == run_python(code, env=GATES).stdout.splitlines()
+
     def test_parent_dies(self, run_python: RunPython) -> None:
         """It ends with the process that waits for it."""
         code = """
@@ -233,13 +256,13 @@ class TestErrors:
 
     def test_of_one_that_has_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What it wrote is there though it was never waited for."""
-        wait = child._wait
+        wait = child._has_ended_within
 
-        def late(pid: int, errors: child._Errors, seconds: float) -> tuple[str, str | None]:
+        def late(seconds: float, pid: int, errors: child._Errors) -> bool:
             assert os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-            return wait(pid, errors, seconds)
+            return wait(seconds, pid, errors)
 
-        monkeypatch.setattr(child, "_wait", late)
+        monkeypatch.setattr(child, "_has_ended_within", late)
         assert "goodbye" == child.run("os.write(2, b'goodbye')", seconds=PATIENCE).last_words
 
     def test_closed(self) -> None:

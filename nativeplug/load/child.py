@@ -120,9 +120,17 @@ def run(
             answer = stack.enter_context(_file(b""))
             if not isinstance(data, int):
                 data = stack.enter_context(_file(data)).fileno()
-            errors, pid = _start(python, arguments, data, answer.fileno(), stack)
-            ending, death = _wait(pid, errors, seconds)
+            # C writes the number itself: Ctrl-C may come before its answer has reached Python.
+            pid = ffi.new("int *")
+            in_time = False
+            try:
+                errors = _start(python, arguments, data, answer.fileno(), pid, stack)
+                in_time = _has_ended_within(seconds, pid[0], errors)
+            finally:
+                status = _end(pid[0]) if pid[0] else None
+            errors.read(0)
             answer.seek(0)
+            ending, death = _describe(status, None if in_time else seconds)
             return Ended(answer.read(), bytes(errors.kept), ending, death)
     except OSError as error:
         raise ChildError(f"cannot start Python {python!r}: {error.strerror}") from None
@@ -181,31 +189,35 @@ class _Errors:
         return True
 
 
-def _start(
-    python: str, arguments: list[str], data: int, answer: int, stack: contextlib.ExitStack
-) -> tuple[_Errors, int]:
-    """Start a child; return its standard error and its number."""
+def _start(  # noqa: PLR0913, PLR0917 - what a process is made of
+    python: str,
+    arguments: list[str],
+    data: int,
+    answer: int,
+    pid: FFI.CData,
+    stack: contextlib.ExitStack,
+) -> _Errors:
+    """Start a child; return its standard error, and write its number to *pid*."""
     pipe = os.pipe()
     reading = stack.enter_context(FileIO(pipe[0]))
     with FileIO(pipe[1], "w") as writing, FileIO(os.devnull, "r+") as nowhere:
         null = nowhere.fileno()
-        pid = _spawn(python, arguments, [null, null, writing.fileno(), data, answer])
-    return _Errors(reading), pid
+        _spawn(python, arguments, [null, null, writing.fileno(), data, answer], pid)
+    return _Errors(reading)
 
 
-def _spawn(program: str, arguments: list[str], descriptors: list[int]) -> int:
-    """Start a program; return its number."""
+def _spawn(program: str, arguments: list[str], descriptors: list[int], pid: FFI.CData) -> None:
+    """Start a program; write its number to *pid*, where nothing is written if it cannot be."""
     argv = [ffi.new("char[]", os.fsencode(text)) for text in arguments]
     # A copy, made while no other thread of Python can change what it is of.
     environment = [*os.environb.items()]
     envp = [ffi.new("char[]", name + b"=" + value) for name, value in environment]
-    given, pid = ffi.new("int[]", descriptors), ffi.new("int *")
+    given = ffi.new("int[]", descriptors)
     number = lib.np_dl_spawn(
         os.fsencode(program), _array(argv), _array(envp), given, len(descriptors), pid
     )
     if number:
         raise OSError(number, os.strerror(number))
-    return int(pid[0])
 
 
 def _array(texts: list[FFI.CData]) -> FFI.CData:
@@ -213,16 +225,16 @@ def _array(texts: list[FFI.CData]) -> FFI.CData:
     return ffi.new("char *[]", [*texts, ffi.NULL])
 
 
-def _wait(pid: int, errors: _Errors, seconds: float) -> tuple[str, str | None]:
-    """Wait until a child has ended, or its time has; say how it did, and if that is a death."""
-    in_time = False
-    try:
-        in_time = _has_ended_within(seconds, pid, errors)
-    finally:  # also after Ctrl-C
-        status = _end(pid)
-    errors.read(0)
-    if not in_time:
-        ending = f"did not end within {seconds:g} s and was killed"
+def _describe(status: int | None, late: float | None) -> tuple[str, str | None]:
+    """
+    Say how a child ended, and again if that is a death.
+
+    Args:
+        status: Its wait status; None where nobody knows that.
+        late: How many seconds it was given, where it took more.
+    """
+    if late is not None:
+        ending = f"did not end within {late:g} s and was killed"
         return ending, ending
     if status is None:
         return "ended, and nobody can tell how: SIGCHLD is ignored, or others reap", None
