@@ -13,6 +13,8 @@ import pytest
 
 from support import Compile, CPlugin, needs_go, refused, run
 
+pytestmark = pytest.mark.slow
+
 WAYS = ["core, GIL released", "core, GIL held", "cffi invoker", "ctypes", "cffi ABI mode", "lookup"]
 
 

@@ -15,6 +15,8 @@ import pytest
 from nativeplug.load.dwarf.sections import find_build_id
 from support import BuildC
 
+pytestmark = pytest.mark.slow
+
 _SOURCE = """
 #define _GNU_SOURCE
 #include <dlfcn.h>

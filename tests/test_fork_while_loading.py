@@ -5,10 +5,14 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from gates import GATE_C, GATES
 from samples import SEVEN
 from support import BuildC, RunPython
 from versions import FORKING
+
+pytestmark = pytest.mark.slow
 
 #: Forks, loads a file in the child, and gives the child's wait status. A child that waits for
 #: ever is killed by its alarm.

@@ -18,6 +18,8 @@ from refusals import Compiler, Refusal, Stage, ask, attempt, put_next
 from refusals_files import of_damages
 from soak_refusals import REFUSALS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiler:

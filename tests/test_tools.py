@@ -26,6 +26,8 @@ from nativeplug import Plugin
 from support import BuildC, CPlugin
 from versions import Versions
 
+pytestmark = pytest.mark.slow
+
 TEXT = """
     int value = 3;
     int path = 4;

@@ -16,6 +16,8 @@ from nativeplug.load import loading, store, unique
 from nativeplug.load.content import read_file
 from support import Compile, RunPython, call_int, load_generation
 
+pytestmark = pytest.mark.slow
+
 Put = Callable[[int, Path], Path]
 
 _CPLUSPLUS = """
