@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from nativeplug import kept
 from nativeplug.access import Access
 from nativeplug.errors import FormatError
-from nativeplug.load import dynamic, elf, store
+from nativeplug.load import dynamic, elf, layout, store
 from nativeplug.load.dynamic import Dynamic
 from nativeplug.load.key import ContentKey, FileKey, cannot_open, file_key, real_path
 from nativeplug.load.structure import Defect
@@ -43,8 +43,6 @@ _UNTOLD_NS: Final = 1_000_000_000
 #: What the name of a file with the hash of another one ends in.
 SUFFIX: Final = ".sha256"
 _HASH_SIZE: Final = 64
-
-_MAGIC: Final = b"\x7fELF"
 
 # What is read at once of a file that gives no size, as in /proc.
 _CHUNK: Final = 1 << 16
@@ -207,7 +205,7 @@ def _read_file(path: str, *, check_writers: bool, afresh: bool) -> Content:
 def _check_magic(path: str, descriptor: int) -> None:
     """Refuse a file that does not start as ELF does: such a large one need not be read."""
     start = os.pread(descriptor, _CHUNK, 0)
-    defect = None if start.startswith(_MAGIC) else elf.find_defect(start)
+    defect = None if start.startswith(layout.MAGIC) else elf.find_defect(start)
     if defect is not None:
         message = f"cannot open plugin {path!r}: {defect}"
         raise FormatError(message, path=path, reason=defect.text, offset=defect.offset)

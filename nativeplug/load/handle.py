@@ -6,6 +6,7 @@ Together with `generation`, which keeps them, the only Python that touches one.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable
 from itertools import compress
@@ -18,6 +19,21 @@ from nativeplug._dl import ffi, lib
 #: For dlopen(3), where nothing else is asked for.
 FLAGS = lib.RTLD_NOW | lib.RTLD_LOCAL
 _TEXT_SIZE = 8192  # of the loader's messages: a path (PATH_MAX is 4096) and some words
+
+
+_numbers = itertools.count()
+
+
+def unused_spelling(directory: str, name: str) -> str:
+    """
+    Return a path of a file by which this process has loaded nothing, nor ever will.
+
+    dlopen(3) compares names before it looks at files. So a number that never repeats is written
+    between directory and name, in binary and in what a path may have without meaning anything:
+    ``/`` and ``/.``.
+    """
+    bits = f"{next(_numbers):b}"
+    return f"{directory}{bits.replace('0', '/').replace('1', '/.')}/{name}"
 
 
 def open_file(name: str | None, flags: int = FLAGS) -> tuple[FFI.CData, str]:

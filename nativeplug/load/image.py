@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Final
 
 from nativeplug import access
 from nativeplug.errors import OpenError
-from nativeplug.load import held, origin, store, unique
+from nativeplug.load import handle, held, origin, store, unique
 from nativeplug.load.key import cannot_open, real_path
 from nativeplug.storage import Directory
 
@@ -274,7 +274,10 @@ def _nameless(source: _Source) -> Image:
     descriptor = held.Descriptor(number)
     undo = contextlib.ExitStack()
     undo.callback(descriptor.close)
-    return source.image(_unused_spelling(process, number), undo, number)
+    # By the process's number, so others find the file, too. A constructor may close the
+    # descriptor, and its number come back.
+    name = handle.unused_spelling(f"/proc/{process}/fd", str(number))
+    return source.image(name, undo, number)
 
 
 def _in_memory(source: _Source) -> int | None:
@@ -335,17 +338,3 @@ def _in_directory(source: _Source) -> int:
                 return descriptor
     reason = ", ".join(refused)
     raise _no_place(source.path, [f"{reason}; {_ANOTHER_WAY}"])
-
-
-def _unused_spelling(process: str, descriptor: int) -> str:
-    """
-    Return a path of a descriptor that no image had before, nor ever will have.
-
-    It is that of a process, so other processes find the file, too.
-
-    A constructor may close the descriptor, and its number come back. So a number that never
-    repeats is written between directory and name, in binary and in what a path may have without
-    meaning anything: ``/`` and ``/.``.
-    """
-    bits = f"{next(_numbers):b}"
-    return f"/proc/{process}/fd{bits.replace('0', '/').replace('1', '/.')}/{descriptor}"

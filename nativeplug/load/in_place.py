@@ -7,7 +7,6 @@ by whichever path, shares its variables. What is given up for that is in docs/li
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Collection
 from typing import NoReturn
@@ -19,8 +18,6 @@ from nativeplug.errors import OpenError
 from nativeplug.load import handle
 from nativeplug.load.content import Content, FileChangedError
 from nativeplug.load.key import ContentKey, cannot_open, file_key
-
-_numbers = itertools.count()
 
 
 def name_of(path: str, content: Content, trusted: Collection[int] | None) -> str:
@@ -50,9 +47,7 @@ def name_of(path: str, content: Content, trusted: Collection[int] | None) -> str
     except OSError as error:
         raise cannot_open(path, error) from None
     directory, name = os.path.split(place)
-    # A number that never repeats, in binary and in what a path may have without meaning anything.
-    bits = f"{next(_numbers):b}"
-    return f"{directory}{bits.replace('0', '/').replace('1', '/.')}/{name}"
+    return handle.unused_spelling(directory, name)
 
 
 def is_loaded(content: Content) -> bool:
