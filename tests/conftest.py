@@ -46,6 +46,8 @@ from support import (
 )
 from versions import Versions
 
+SLOW_FIXTURES = {"go_toolchain", "run_python"}
+
 # For the package of the benchmarks. At the end: nativeplug itself is what was installed.
 sys.path.append(str(ROOT))
 
@@ -60,9 +62,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what builds Go plugins as slow."""
+    """Mark what builds Go plugins, or starts an interpreter of its own, as slow."""
     for item in items:
-        if isinstance(item, pytest.Function) and "go_toolchain" in item.fixturenames:
+        fixtures = item.fixturenames if isinstance(item, pytest.Function) else ()
+        if not SLOW_FIXTURES.isdisjoint(fixtures):
             item.add_marker("slow")
 
 

@@ -16,6 +16,7 @@ from support import BuildC, run
 _WITHOUT_ARGUMENTS = {"demo", "keygen", "versions"}
 
 
+@pytest.mark.slow
 class TestProgram:
     """The program as a whole."""
 

@@ -98,6 +98,7 @@ class TestClosing:
             gate.open()
             assert 1 == call.result(PATIENCE)
 
+    @pytest.mark.slow
     def test_lookup_meanwhile(self, c_plugin: CPlugin) -> None:
         """A function that is looked up while the plugin is closed is closed too."""
         for _ in range(30):

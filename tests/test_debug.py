@@ -93,6 +93,7 @@ class TestUnread:
         assert "add" in found.symbols
         assert cache.exists()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("code", "reason"),
         [

@@ -174,6 +174,7 @@ def test_long_names(compile_c: Compile) -> None:
     assert 3 == before - budget.entries
 
 
+@pytest.mark.slow
 def test_compressed(plugin: bytes) -> None:
     """What unpacks to more than 64 times its size is not unpacked."""
     table = b"".join(abbreviation(0x7F, _FUNCTION) for _ in range(10 * _MANY)) + b"\0"

@@ -208,6 +208,7 @@ class TestFindDefect:
         assert "" == words(target.read_bytes())
         assert loads(target)
 
+    @pytest.mark.slow
     def test_never_raises(self, elf_bytes: bytes) -> None:
         """No damaged byte of the headers makes a check raise."""
         for offset in range(64 + 56 * 12):

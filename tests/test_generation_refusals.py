@@ -186,6 +186,7 @@ class TestRefusedByTheLoader:
         monkeypatch.setattr(handle, "open_file", lambda *_: (ffi.NULL, ""))
         assert "the dynamic loader gives no reason" == error_of(plugin).reason
 
+    @pytest.mark.slow
     def test_nothing_leaks(self, c_plugin: CPlugin) -> None:
         """A thousand refusals leave no descriptor open, and the next file loads."""
         path, before = c_plugin("undefined_symbol"), len(os.listdir("/proc/self/fd"))

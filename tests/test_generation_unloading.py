@@ -88,6 +88,7 @@ class TestUnloading:
         assert lies_in(loaded, address)
         assert not loaded.has("number")
 
+    @pytest.mark.slow
     def test_many(self, build_c: BuildC) -> None:
         """A thousand updates leave no more mapped than one."""
         plugin = build_c(SEVEN)

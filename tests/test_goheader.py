@@ -177,6 +177,7 @@ def test_included_by_another(tmp_path: Path) -> None:
     assert "long" == declare.read(outer).ffi.typeof("GoInt").cname
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, len(HEADER)), st.integers(0, 60), st.text(max_size=30))
 def test_damaged(start: int, count: int, text: str) -> None:

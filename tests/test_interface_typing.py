@@ -13,6 +13,8 @@ import pytest
 
 from support import PAGES, ROOT, CPlugin, python_of, run
 
+pytestmark = pytest.mark.slow
+
 # Behind each "#:" stands what mypy says of the line: the end of a message. Nothing else is said.
 SAMPLE = """
 # mypy: disable-error-code="empty-body"
@@ -124,7 +126,6 @@ def said(folder: Path) -> dict[str, list[tuple[int, str]]]:
     return found
 
 
-@pytest.mark.slow
 def test_sample(said: dict[str, list[tuple[int, str]]]) -> None:
     """A wrong call, a misspelled member and a wrong value are errors; all else is known."""
     lines = SAMPLE.splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,12 +69,19 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@functools.cache
+def import_statements(source: str) -> list[ast.Import | ast.ImportFrom]:
+    """Return the import statements of a module's text, anywhere in it."""
+    nodes = ast.walk(ast.parse(source))
+    return [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imports(source: str, modules: set[str]) -> Iterator[str]:
-    """Give the modules of the package that a module's text imports, anywhere in it."""
-    for node in ast.walk(ast.parse(source)):
+    """Give the modules of the package that a module's text imports."""
+    for node in import_statements(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert not node.level, "imports are absolute"
             for alias in node.names:
                 name = f"{node.module}.{alias.name}"

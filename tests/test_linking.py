@@ -189,6 +189,7 @@ class TestInterposed:
         assert frozenset() == self.found(build_c(self.TEXT, "plugin", remedy))
 
 
+@pytest.mark.slow
 class TestCommands:
     """What the command line makes of it."""
 

@@ -82,6 +82,7 @@ class TestConstructors:
         build_c("int constructed(void) { return 1; }")
         assert 1 == nativeplug.open(path, "int constructed(void);").constructed()
 
+    @pytest.mark.slow
     def test_open_and_close_at_once(self, c_plugin: CPlugin) -> None:
         """Threads that open and close one plugin never get it closed by its opening."""
         path = c_plugin("variables")
@@ -140,6 +141,7 @@ class TestConstructors:
 class TestSignals:
     """A signal handler may open what the program opens."""
 
+    @pytest.mark.slow
     def test_handler(self, c_plugin: CPlugin) -> None:
         """A handler that opens, calls and closes cannot lock the thread that it interrupts."""
         path, sums = c_plugin("greeter"), list[int]()

@@ -66,6 +66,7 @@ class TestFiles:
         assert first is nativeplug.open(path, NUMBER)
         assert (8, 8) == (kept(), first.number())
 
+    @pytest.mark.slow
     def test_changed_at_once(self, build_c: BuildC, tmp_path: Path) -> None:
         """A file of the same size, written right after it was opened, runs the new code."""
         versions = [build_c(text, name).read_bytes() for text, name in [(SEVEN, "a"), (EIGHT, "b")]]

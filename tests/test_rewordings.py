@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from edits import Prototype, declarations, random_prototype
 from nativeplug import abi, declare
 from nativeplug.declare import Declarations, abi_of
@@ -22,6 +24,7 @@ def made_and_reworded(count: int) -> tuple[list[Prototype], list[Prototype]]:
     return made, [reworded(each, rng) for each in made]
 
 
+@pytest.mark.slow
 def test_words_differ() -> None:
     """A prototype in other words is C, another text, and says in what; every edit is made."""
     made, other = made_and_reworded(300)

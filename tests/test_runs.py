@@ -72,6 +72,7 @@ def test_paths() -> None:
     assert [Run(0, 32, 1, INT), Run(48, 16, 1, SHORT)] == flat(made)
 
 
+@pytest.mark.slow
 def test_too_many_on_the_way() -> None:
     """Where types are few, and what they are made of is much, that is given up, too."""
     many = record(*(Field(INT, 8 * index) for index in range(4_000)))

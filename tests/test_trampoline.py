@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
+
 from support import ROOT, Compile
 
 CORE = ROOT / "csrc" / "core"
 
 
+@pytest.mark.slow
 def test_every_shape(compile_c: Compile) -> None:
     """Every argument of every register shape arrives, and so does the result."""
     test = f'#include "{CORE}/tests/trampoline_test.c"\n'

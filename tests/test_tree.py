@@ -112,6 +112,7 @@ class TestPlaces:
             declare.read("#include <time.h>\n\ntime_t  f( struct tm * t ); nope  x;")
         assert ("<declarations>", 3, 29) == place(caught.value)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("count", [0, 500])
     def test_among_many(self, count: int) -> None:
         """The first mistake is told, also when the parser does not say where it is."""

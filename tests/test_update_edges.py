@@ -124,6 +124,7 @@ class TestHeldCalls:
 class TestSignals:
     """A signal handler may update, wherever it comes."""
 
+    @pytest.mark.slow
     def test_handler(self, versions: Versions) -> None:
         """As a service does that reloads at SIGHUP."""
         numbers, data = itertools.count(), versions.build(2).read_bytes()
