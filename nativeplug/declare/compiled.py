@@ -16,7 +16,7 @@ from nativeplug import kept
 from nativeplug.declare.unit import Unit
 
 # Changes whenever the meaning of the files does.
-_FORMAT = "6"
+_FORMAT = "7"
 _WHAT = "parsed declarations"
 
 

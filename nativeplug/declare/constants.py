@@ -6,7 +6,7 @@ import contextlib
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import _cffi_backend
 from pycparser import CParser, c_ast
@@ -34,14 +34,21 @@ class NotConstantError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A number with its C type: C11 6.3.1.8 decides what the operators do with it."""
+    """
+    A number with its C type: C11 6.3.1.8 decides what the operators do with it.
 
-    number: int
+    Of what is not evaluated the type counts all the same: ``1 ? -1 : 1u / 0`` is 4294967295.
+    """
+
+    #: None where C says nothing of it: a division by zero, a shift beyond the type's width.
+    number: int | None
     bits: int = _INT
     unsigned: bool = False
 
     def wrapped(self) -> Value:
         """Return the value as its type holds it."""
+        if self.number is None:
+            return self
         number = self.number & ((1 << self.bits) - 1)
         if not self.unsigned and number >> (self.bits - 1):
             number -= 1 << self.bits
@@ -56,6 +63,15 @@ def _divide(left: int, right: int) -> int:
 
 def _remainder(left: int, right: int) -> int:
     return left - right * _divide(left, right)
+
+
+def _applied(function: Callable[..., int], *values: Value) -> int | None:
+    """Return what a function makes of numbers; None if it makes nothing of them."""
+    numbers = [value.number for value in values]
+    try:
+        return None if None in numbers else int(function(*numbers))
+    except ZeroDivisionError:
+        return None
 
 
 _ARITHMETIC: Mapping[str, Callable[[int, int], int]] = {
@@ -125,7 +141,7 @@ class Constants:
         found = {}
         for name in tuple(self._macros):
             with contextlib.suppress(NotConstantError):
-                found[name] = self.value(name).number
+                found[name] = _number_of(self.value(name))
         return found
 
     def value(self, name: str) -> Value:
@@ -164,9 +180,16 @@ def evaluate(node: c_ast.Node, constants: Constants) -> int:
         constants: The names that it may use.
 
     Raises:
-        NotConstantError: It is something else: a call, a text, the size of a struct.
+        NotConstantError: It is something else: a call, a text, the size of a struct; or C does
+            not say what it is.
     """
-    return _evaluate(node, constants).number
+    return _number_of(_evaluate(node, constants))
+
+
+def _number_of(value: Value) -> int:
+    if value.number is None:
+        raise NotConstantError("a division by zero, or a shift beyond the type's width")
+    return value.number
 
 
 def _evaluate(node: c_ast.Node, constants: Constants) -> Value:
@@ -219,13 +242,13 @@ def _cast(node: c_ast.Node, constants: Constants) -> Value:
     value = _evaluate(node.expr, constants)
     name = _type_name(node.to_type)
     try:
-        number = int(_TYPES.cast(name, value.number))
+        number = _applied(lambda number: int(_TYPES.cast(name, number)), value)
         unsigned = int(_TYPES.cast(name, -1)) > 0
         bits = 8 * _TYPES.sizeof(name)
     except (_TYPES.error, TypeError, OverflowError):  # not a type that cffi knows, not a number
         raise NotConstantError(name) from None
     cname = _TYPES.typeof(name).cname
-    if cname in _FLOATING or (cname == "char" and number > _ASCII):
+    if cname in _FLOATING or (cname == "char" and (number is None or number > _ASCII)):
         raise NotConstantError(name)
     if bits < _INT:  # C11 6.3.1.1: what is narrower than int becomes int
         return Value(number)
@@ -243,22 +266,20 @@ def _unary(node: c_ast.Node, constants: Constants) -> Value:
         except (_TYPES.error, TypeError, ValueError):  # not a type that cffi knows, incomplete
             raise NotConstantError("sizeof") from None
     if node.op == "!":
-        return Value(int(not _evaluate(node.expr, constants).number))
+        return Value(_applied(operator.not_, _evaluate(node.expr, constants)))
     if node.op not in _UNARY:
         raise NotConstantError(node.op)
     value = _evaluate(node.expr, constants)
-    return Value(_UNARY[node.op](value.number), value.bits, value.unsigned).wrapped()
+    return Value(_applied(_UNARY[node.op], value), value.bits, value.unsigned).wrapped()
 
 
 def _conditional(node: c_ast.Node, constants: Constants) -> Value:
-    chosen, other = node.iftrue, node.iffalse
-    if not _evaluate(node.cond, constants).number:
-        chosen, other = other, chosen
-    value = _evaluate(chosen, constants)
-    try:  # the other gives no value, but its type counts
-        return _balanced(value, _evaluate(other, constants))[0]
-    except NotConstantError:
-        return value
+    condition = _evaluate(node.cond, constants).number
+    branches = _evaluate(node.iftrue, constants), _evaluate(node.iffalse, constants)
+    if_true, if_false = _balanced(*branches)
+    if condition is None:
+        return replace(if_true, number=None)
+    return if_true if condition else if_false
 
 
 def _balanced(left: Value, right: Value) -> tuple[Value, Value]:
@@ -274,19 +295,17 @@ def _balanced(left: Value, right: Value) -> tuple[Value, Value]:
 def _binary(node: c_ast.Node, constants: Constants) -> Value:
     left = _evaluate(node.left, constants)
     if node.op in _LOGICAL:
-        if bool(left.number) is _LOGICAL[node.op]:  # the right side is not evaluated then
-            return Value(int(bool(left.number)))
-        return Value(int(bool(_evaluate(node.right, constants).number)))
+        truth = _applied(bool, left)
+        if truth in {None, _LOGICAL[node.op]}:  # the right side is not evaluated then
+            return Value(truth)
+        return Value(_applied(bool, _evaluate(node.right, constants)))
     right = _evaluate(node.right, constants)
     if node.op in _SHIFTS:
-        if not 0 <= right.number < left.bits:
-            raise NotConstantError("a shift beyond the type's width")
-        shifted = _SHIFTS[node.op](left.number, right.number)
+        is_defined = right.number is not None and 0 <= right.number < left.bits
+        shifted = _applied(_SHIFTS[node.op], left, right) if is_defined else None
         return Value(shifted, left.bits, left.unsigned).wrapped()
     left, right = _balanced(left, right)
     if node.op in _COMPARISONS:
-        return Value(int(_COMPARISONS[node.op](left.number, right.number)))
-    if node.op in {"/", "%"} and right.number == 0:
-        raise NotConstantError("a division by zero")
-    number = _ARITHMETIC[node.op](left.number, right.number)
+        return Value(_applied(_COMPARISONS[node.op], left, right))
+    number = _applied(_ARITHMETIC[node.op], left, right)
     return Value(number, left.bits, left.unsigned).wrapped()
