@@ -12,6 +12,8 @@ from nativeplug.call import exports
 from support import Compile
 from versions import Versions
 
+pytestmark = pytest.mark.slow
+
 _TYPES = """
 typedef int (*Function)(int);
 typedef struct { long n; void *p; } Box;

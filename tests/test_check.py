@@ -12,6 +12,8 @@ import nativeplug
 from nativeplug import ClosedError
 from versions import DECLARED, Versions, refused
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def versions(called_by_each: Versions) -> Versions:

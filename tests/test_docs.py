@@ -29,6 +29,8 @@ from support import (
     python_of,
 )
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = doctest.ELLIPSIS
 CONSOLE_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 GO_PAGE = ROOT / "docs" / "go.md"
@@ -97,7 +99,6 @@ def commands() -> list[str]:
 
 
 @needs_go
-@pytest.mark.slow
 def test_readme_commands(tmp_path: Path) -> None:
     """The commands of nativeplug that the README shows succeed, one after the other, as pasted."""
     pasted = [line for line in commands() if line.startswith("nativeplug ")]

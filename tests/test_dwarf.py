@@ -14,6 +14,8 @@ from nativeplug.errors import DeclarationError
 from nativeplug.load import dwarf
 from support import PLUGINS_C, ROOT, Compile, CPlugin, RunPython, needs_go
 
+pytestmark = pytest.mark.slow
+
 FLAVOURS = [
     "-gdwarf-5",
     "-gdwarf-4 -O2",

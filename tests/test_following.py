@@ -26,6 +26,8 @@ from nativeplug.load.dwarf import Debug
 from support import RunPython
 from versions import DECLARED, Versions
 
+pytestmark = pytest.mark.slow
+
 _TIMES = 5  # that each does what it does, at least
 NOTHING_NEW = "its file has what serves"
 
@@ -386,7 +388,6 @@ class TestEnd:
         zlib.unfollow()
 
 
-@pytest.mark.slow
 def test_everything_at_once(plg: Plugin, versions: Versions) -> None:
     """Threads call, look up, update, follow, pin, go back and ask, and all of it is well."""
     data = [versions.build(number).read_bytes() for number in range(2, 6)]

@@ -17,6 +17,8 @@ from nativeplug.load import child, image, probe
 from samples import FLUSH
 from support import BuildC, CPlugin, RunPython, call_int, descriptors, load_generation, needs_go
 
+pytestmark = pytest.mark.slow
+
 ENDED = "loading it in a process of its own ended that: "
 NUMBER = "int number(void);"
 #: A plugin whose constructor does something.

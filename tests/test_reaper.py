@@ -15,6 +15,8 @@ from nativeplug import UpdateError
 from support import RunPython
 from versions import DECLARED, FORKING, Versions, refused
 
+pytestmark = pytest.mark.slow
+
 # A function that calls back: one that is given what it calls, and one that was given it before.
 APPLY = """
     int64_t apply(int64_t (*f)(int64_t), int64_t x) { return f(x) + number; }
