@@ -250,6 +250,18 @@ class TestTidy:
             load_generation(compile_c(f"int number(void) {{ return 10 + {number}; }}"))
         assert 2 == len(looked)
 
+    def test_just_made(
+        self, compile_c: Compile, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A copy that is just made is in use: it stays, however many others are."""
+        monkeypatch.setattr(store, "_MOST_COPIES", 0)
+        monkeypatch.setattr(store, "_INTERVAL", 1)
+        made = [
+            load_generation(compile_c(f"int number(void) {{ return 20 + {number}; }}"))
+            for number in range(2)
+        ]
+        assert {f"{loaded.sha256}/plugin.so" for loaded in made} == copies_in(cache)
+
     def test_unfinished(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What a writer has left behind goes after an hour, whatever it says of its times."""
         folder = cache / "copies/abc"

@@ -137,8 +137,8 @@ def _open(folder: Directory, file_name: str, data: File, changes: Mapping[int, i
         ):
             write(file.fileno(), data, changes)
             os.utime(file.fileno(), ns=(_WHOLE_NS, _WHOLE_NS))
-        tidy(len(data))
         descriptor = find(folder, file_name, len(data), expected)
+        tidy(len(data))  # now that this one is locked: all others may be in use
     if descriptor is None:
         raise FileNotFoundError(file_name)
     return descriptor
