@@ -102,6 +102,10 @@ class TestDiffer:
             (BOOL, Enumeration(1)),
             (COLOR, INT64),
             (COLOR, Scalar("float", 4, name="float")),
+            (COLOR, Scalar("vector", 4)),
+            (CHAR, Scalar("integer", 1, name="uint8_t")),
+            (CHAR, Scalar("integer", 1, name="byte")),
+            (Scalar("integer", 1, signed=True, name="a"), Scalar("integer", 1, name="a")),
             (LONG_DOUBLE, QUAD),
             (VOID, INT),
             (record(INT), INT64),
@@ -211,6 +215,22 @@ class TestWords:
                 (
                     "parameter 1 is 'struct s *' (a pointer), it takes 'struct s *' (a pointer), "
                     "and they point to records of 8 and 16 bytes"
+                ),
+            ),
+            (
+                function(Pointer(record(INT, INT), "struct s *")),
+                function(Pointer(record(INT), "struct s *")),
+                (
+                    "parameter 1 is 'struct s *' (a pointer), it takes 'struct s *' (a pointer), "
+                    "and they point to records of 16 and 8 bytes"
+                ),
+            ),
+            (
+                LONG_DOUBLE,
+                INT,
+                (
+                    "it is declared as 'long double' (16 bytes, extended floating-point), it is "
+                    "'int' (4 bytes, signed)"
                 ),
             ),
             (
