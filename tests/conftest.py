@@ -96,6 +96,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _patient_limits() -> Iterator[None]:
+    """Let what the library does in other processes take as long as a slow machine needs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for limit in ("load.probe.SECONDS", "load.debug._SECONDS", "update.handover.SECONDS"):
+            patch.setattr(f"nativeplug.{limit}", PATIENCE)
+        yield
+
+
 @pytest.fixture(scope="session")
 def c_plugin(tmp_path_factory: pytest.TempPathFactory) -> CPlugin:
     """Give a function that builds ``plugins_c/<name>.c``, once, with its header beside it."""

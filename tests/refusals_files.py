@@ -5,14 +5,13 @@ from __future__ import annotations
 import multiprocessing.spawn
 import os
 from collections.abc import Callable
-from functools import partial
 from unittest import mock
 
 import damages
 from damages import Damage, Parts
 from elf_parts import PT_NOTE
 from nativeplug import FormatError, OpenError, Policy
-from nativeplug.load import layout, loading, probe
+from nativeplug.load import layout, probe
 from refusals import DECLARED, PLAIN, TELLING, Refusal, Stage, as_file, asking, compiled, put_next
 from support import E_MACHINE, E_PHNUM, E_TYPE, patched
 
@@ -145,8 +144,7 @@ def _probed(name: str, statement: str, words: str) -> Refusal:
 
 def _impatient(stage: Stage) -> None:
     compiled(_dying("for (;;) pause();"))(stage)
-    impatient = partial(probe.probe_copy, seconds=0.2)
-    stage.enter_context(mock.patch.object(loading, "probe_copy", impatient))
+    stage.enter_context(mock.patch.object(probe, "SECONDS", 0.2))
 
 
 def _without_python(stage: Stage) -> None:

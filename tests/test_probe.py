@@ -63,8 +63,12 @@ def constructed(build_c: BuildC) -> Constructed:
 
 def probed(path: Path, seconds: float = PATIENCE, *, unloads: bool = False) -> probe.Probed:
     """Return what becomes of a plugin in a process of its own."""
-    with contextlib.closing(image.copy(str(path), path.read_bytes())) as copy:
-        return probe.probe_copy(str(path), copy, seconds, unloads=unloads)
+    with (
+        contextlib.closing(image.copy(str(path), path.read_bytes())) as copy,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(probe, "SECONDS", seconds)
+        return probe.probe_copy(str(path), copy, unloads=unloads)
 
 
 def death_of(path: Path, seconds: float = PATIENCE) -> str | None:

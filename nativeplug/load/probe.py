@@ -17,7 +17,7 @@ from nativeplug.load.image import Image
 from nativeplug.load.words import in_users_words
 
 #: How long the constructors may take.
-SECONDS: Final = 30.0
+SECONDS = 30.0
 
 # As the parent will: by C's dlopen, without the GIL. The answer is memory, as constructors may
 # close every descriptor; and a process that they fork has nothing to say. Go runs the init
@@ -111,9 +111,7 @@ class Probed:
     altered: tuple[str, ...] = ()
 
 
-def probe_name(
-    path: str, name: str, seconds: float = SECONDS, *, flags: int = handle.FLAGS
-) -> Probed:
+def probe_name(path: str, name: str, *, flags: int = handle.FLAGS) -> Probed:
     """
     Load what has a name in a process of its own, and never unload it there.
 
@@ -122,19 +120,17 @@ def probe_name(
     Args:
         path: The user's path or soname, for words.
         name: What to give to dlopen(3).
-        seconds: How long that may take.
         flags: As it will be loaded; see dlopen(3).
 
     Raises:
         OpenError: This cannot be found out.
     """
-    return _load_elsewhere(path, name, b"", seconds, unloads=False, flags=flags)
+    return _load_elsewhere(path, name, b"", unloads=False, flags=flags)
 
 
 def probe_copy(
     path: str,
     copy: Image,
-    seconds: float = SECONDS,
     *,
     unloads: bool,
     flags: int = handle.FLAGS,
@@ -148,7 +144,6 @@ def probe_copy(
     Args:
         path: The user's path, for words.
         copy: What will be loaded.
-        seconds: How long that may take.
         unloads: Unload it there as well: its destructors run.
         flags: As it will be loaded; see dlopen(3).
 
@@ -157,12 +152,12 @@ def probe_copy(
     """
     if copy.descriptor is not None:
         name = f"/proc/self/fd/{child.DATA}"
-        return _load_elsewhere(path, name, copy.descriptor, seconds, unloads=unloads, flags=flags)
-    return _load_elsewhere(path, copy.name, b"", seconds, unloads=unloads, flags=flags)
+        return _load_elsewhere(path, name, copy.descriptor, unloads=unloads, flags=flags)
+    return _load_elsewhere(path, copy.name, b"", unloads=unloads, flags=flags)
 
 
-def _load_elsewhere(  # noqa: PLR0913 - most are given by name
-    path: str, name: str, data: bytes | int, seconds: float, *, unloads: bool, flags: int
+def _load_elsewhere(
+    path: str, name: str, data: bytes | int, *, unloads: bool, flags: int
 ) -> Probed:
     """Load what has a name in a process that has this data."""
     code = _CODE.format(
@@ -180,7 +175,7 @@ def _load_elsewhere(  # noqa: PLR0913 - most are given by name
         unloads=unloads,
     )
     try:
-        ended = child.run(code, data=data, seconds=seconds)
+        ended = child.run(code, data=data, seconds=SECONDS)
     except child.ChildError as error:
         raise _cannot_probe(path, str(error)) from None
     mark, bits, text = ended.output[:1], ended.output[1:2], ended.output[2:].rstrip(b"\0")
