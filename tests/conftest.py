@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import building
@@ -56,6 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let all processes of the session share what they build, and take the signals of Ctrl-C."""
     # A shell has what it starts in the background ignore them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # No example may depend on how long it takes.
+    hypothesis.settings.register_profile("suite", deadline=None)
+    hypothesis.settings.load_profile("suite")
     stack = contextlib.ExitStack()
     config.add_cleanup(stack.close)
     stack.enter_context(building.session())

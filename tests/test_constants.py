@@ -84,7 +84,7 @@ def or_none(text: str) -> int | None:
         return None
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
 @given(st.lists(EXPRESSIONS, min_size=150, max_size=250))
 @pytest.mark.slow
 def test_like_the_compiler(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:

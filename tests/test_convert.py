@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import nativeplug
 from support import CPlugin, OpenPlugin, shown
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=40)
 INTEGERS = {
     "schar": ctypes.c_byte, "uchar": ctypes.c_ubyte, "short": ctypes.c_short,
     "ushort": ctypes.c_ushort, "int": ctypes.c_int, "uint": ctypes.c_uint, "long": ctypes.c_long,

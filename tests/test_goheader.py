@@ -178,7 +178,7 @@ def test_included_by_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, len(HEADER)), st.integers(0, 60), st.text(max_size=30))
 def test_damaged(start: int, count: int, text: str) -> None:
     """Whatever is done to a header of cgo, it is read or refused; `hostile_texts` does more."""

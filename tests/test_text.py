@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import nativeplug
 from support import BuildC, Compile, CPlugin, OpenPlugin, shown
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=40)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import nativeplug
 from support import Compile, CPlugin, OpenPlugin, RunPython
 
-quick = settings(max_examples=30, deadline=None)
+quick = settings(max_examples=30)
 
 
 @pytest.fixture(scope="module")
