@@ -41,6 +41,18 @@ def test_without_abbreviations(compile_c: Compile) -> None:
     assert dwarf.read(overwritten(data, ".debug_abbrev", bytes(40))).reason is not None
 
 
+def test_enumerator_without_a_number(compile_c: Compile) -> None:
+    """An enumerator whose value is a block of bytes makes its type unknown, and takes no time."""
+    data = compile_c("enum e { ZERO }; void f(enum e x) { (void)x; } int v;", "-g").read_bytes()
+    abbreviations = dict(sections.find_all(data))[".debug_abbrev"]
+    start, end = abbreviations.offset, abbreviations.end
+    const_value_as_data1, as_block1 = b"\x1c\x0b", b"\x1c\x0a"
+    assert 1 == data.count(const_value_as_data1, start, end)
+    damaged = data[start:end].replace(const_value_as_data1, as_block1)
+    found = dwarf.read(data[:start] + damaged + data[end:])
+    assert {"f": False, "v": True} == {name: known.is_c for name, known in found.symbols.items()}
+
+
 class TestBudget:
     """What may be spent on a file."""
 

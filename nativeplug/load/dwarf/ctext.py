@@ -230,11 +230,20 @@ class CText(Spelling):
         return f"enum {name} {{ {listed} }}" if name else f"enum {{ {listed} }}"
 
     def _enumerators(self, die: Die) -> dict[str, int]:
-        return {
-            self.dies.name(child): child.attributes["DW_AT_const_value"].value
-            for child in self.dies.children(whole(self.dies, die))
-            if child.tag == "DW_TAG_enumerator"
-        }
+        """
+        Return an enumeration's values by name.
+
+        Raises:
+            UntoldError: One is no number.
+        """
+        found: dict[str, int] = {}
+        for child in self.dies.children(whole(self.dies, die)):
+            if child.tag == "DW_TAG_enumerator":
+                value = child.attributes["DW_AT_const_value"].value
+                if not isinstance(value, int):  # to look for it in a range would take minutes
+                    raise UntoldError(f"{child.tag} without a number")
+                found[self.dies.name(child)] = value
+        return found
 
     def _define(self, key: str, die: Die, write: Callable[[], str]) -> None:
         """
