@@ -47,6 +47,15 @@ def test_none() -> None:
     assert not Demands.of(Policy(owners=[0])).are_none
 
 
+def test_what_is_judged() -> None:
+    """A hash alone has the file judged, and nothing but a policy has it probed."""
+    assert not UNSAID.judge_files
+    assert Demands.of(sha256=DIGEST).judge_files
+    assert Demands.of(Policy(owners=[0])).judge_files
+    assert UNSAID.probe is Demands.of(sha256=DIGEST).probe is False
+    assert Demands.of(Policy(probe=True)).probe is True
+
+
 @pytest.mark.parametrize(
     ("policy", "sha256", "kind", "text"),
     [

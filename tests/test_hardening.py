@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from nativeplug.load import layout
@@ -31,6 +33,22 @@ def test_linked(flags: list[str], expected: list[str], compile_c: Compile) -> No
     """What the linker was told is found, and what it was not told is missing."""
     linker = [f"-Wl,{flag}" for flag in flags]
     assert expected == missing(compile_c(EXPORTS_C, *linker).read_bytes())
+
+
+def test_each_way_to_say_it(compile_c: Compile) -> None:
+    """One of the entries by which linkers say that functions are bound at once is enough."""
+    data = compile_c(EXPORTS_C, "-Wl,-z,now").read_bytes()
+    flags = {struct.pack("=QQ", tag, bit): tag for tag, bit in ((30, 0x8), (0x6FFFFFFB, 0x1))}
+    assert all(data.count(entry) == 1 for entry in flags)
+    without = {entry: struct.pack("=QQ", tag, 0) for entry, tag in flags.items()}
+    for entry, empty in without.items():
+        data_of_one = data.replace(entry, empty)
+        assert [] == missing(data_of_one, frozenset({"bind_now"}))
+        for other, other_empty in without.items():
+            neither = data_of_one.replace(other, other_empty)
+            assert (["bind_now"] if other != entry else []) == missing(
+                neither, frozenset({"bind_now"})
+            )
 
 
 def test_text_relocations(compile_c: Compile) -> None:

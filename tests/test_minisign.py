@@ -50,6 +50,7 @@ class TestPublicKey:
     def test_text_and_file(self) -> None:
         """What minisign prints and what it writes is the same key, with its number."""
         assert KEY == PublicKey.parse(PUBLIC_FILE) == PublicKey.parse(PUBLIC_FILE.rstrip("\n"))
+        assert KEY == PublicKey.parse(f"{PUBLIC}\n")
         assert ("10075872A608C7F1", PUBLIC) == (KEY.name, str(KEY))
 
     @pytest.mark.parametrize(
