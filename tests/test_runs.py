@@ -78,3 +78,12 @@ def test_too_many_on_the_way() -> None:
     many = record(*(Field(INT, 8 * index) for index in range(4_000)))
     with pytest.raises(TooManyError):
         flat(record(*(Field(many, 0) for _ in range(100))))
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [(0, False), (8, True), (24, False), (40, True), (72, True), (104, False)],
+)
+def test_items(start: int, expected: bool) -> None:  # noqa: FBT001 - what is to be
+    """An item of a run begins at each multiple of its size, and nowhere else."""
+    assert expected is Run(8, 32, 3, INT).has_item_at(start)

@@ -32,6 +32,8 @@ ALL: list[Type] = [
     Array(Array(INT, 3), None, "int[][3]"),
     POINT,
     BITS,
+    Record("union u", 4, 4, (Field(INT, 0),), is_union=True),
+    Record("R", 4, 4, (Field(INT, 0),), is_transparent=True),
     FunctionType(INT, (POINT, INT, INT), is_variadic=True),
     FunctionType(VOID, None),
 ]
@@ -75,6 +77,13 @@ def test_damaged(line: str) -> None:
     """A line that is not one of ours is an error, also one that is made of itself."""
     with pytest.raises(ValueError, match=r"."):
         Table(['["scalar","integer",4,1,"int"]', line])[1]
+
+
+def test_later_line() -> None:
+    """What a type is made of stands before it, also where there is such a line behind it."""
+    table = Table(['["array",1,2,""]', '["scalar","integer",4,1,"int"]'])
+    with pytest.raises(ValueError, match="not a type: it is made of number 1"):
+        table[0]
 
 
 def test_pointer_to_a_number() -> None:
