@@ -32,6 +32,11 @@ def record(*fields: Field) -> Record:
         (record(Field(INT, 0), Field(INT, 8)), [Run(0, 32, 1, INT), Run(64, 32, 1, INT)]),
         (record(Field(INT, 4), Field(INT, 0)), [Run(0, 32, 2, INT)]),
         (record(Field(INT, 0, (3, 5))), [Run(3, 5, 1, INT)]),
+        (record(Field(INT, 0, (3, 1))), [Run(3, 1, 1, INT)]),
+        (
+            record(Field(SHORT, 0), Field(INT, 4), Field(INT, 8)),
+            [Run(0, 16, 1, SHORT), Run(32, 32, 2, INT)],
+        ),
         (record(Field(PAIR, 0, (3, 5)), Field(INT, 0, (3, 0))), []),
         (PAIR, [Run(0, 32, 1, INT), Run(32, 16, 1, SHORT)]),
         (
