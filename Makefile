@@ -68,7 +68,7 @@ test: $(VENV)/test.stamp
 
 # A worker more than processors: many a test waits for a file to settle.
 quick: $(VENV)/test.stamp
-	@$(BIN)/python -m pytest -n $$(( $$(nproc) + 1 )) --dist worksteal -m 'not slow and not timing'
+	@$(BIN)/python -m pytest $(PARALLEL) -n $$(( $$(nproc) + 1 )) -m 'not slow and not timing'
 
 test-timing: $(VENV)/test.stamp
 	@$(BIN)/python -m pytest -m timing -n 0

@@ -89,6 +89,6 @@ def test_too_many_on_the_way() -> None:
     ("start", "expected"),
     [(0, False), (8, True), (24, False), (40, True), (72, True), (104, False)],
 )
-def test_items(start: int, expected: bool) -> None:  # noqa: FBT001 - what is to be
+def test_items(start: int, *, expected: bool) -> None:
     """An item of a run begins at each multiple of its size, and nowhere else."""
     assert expected is Run(8, 32, 3, INT).has_item_at(start)

@@ -275,8 +275,9 @@ def _unary(node: c_ast.Node, constants: Constants) -> Value:
 
 def _conditional(node: c_ast.Node, constants: Constants) -> Value:
     condition = _evaluate(node.cond, constants).number
-    branches = _evaluate(node.iftrue, constants), _evaluate(node.iffalse, constants)
-    if_true, if_false = _balanced(*branches)
+    if_true, if_false = _balanced(
+        _evaluate(node.iftrue, constants), _evaluate(node.iffalse, constants)
+    )
     if condition is None:
         return replace(if_true, number=None)
     return if_true if condition else if_false
