@@ -52,6 +52,20 @@ def test_too_many() -> None:
         declare.read(chain(11, "void (*{new})({old}, {old})") + uses)
 
 
+def test_bounds() -> None:
+    """Ten thousand parts of a type, and 2**20 values in a struct, are the most there may be."""
+    # A part of its own, and those of all that it names: 1, 4, 13, ... 9841.
+    types = chain(8, "void (*{new})({old}, {old}, {old})")
+    of_a_type = types + "int f(t8 a{});"
+    assert declare.read(of_a_type.format(", t0" * 158)).lines
+    with pytest.raises(DeclarationError, match=r":10:\d+: with all typedefs taken apart"):
+        declare.read(of_a_type.format(", t0" * 159))
+    values = "struct big {{ char *c[{}]; }}; int f(struct big b);"
+    assert declare.read(values.format(1 << 20)).lines
+    with pytest.raises(DeclarationError, match="it passes too much by value"):
+        declare.read(values.format((1 << 20) + 1))
+
+
 @pytest.mark.parametrize(
     "text",
     [
