@@ -14,8 +14,9 @@ from typing import Any
 
 import cffi
 
-from nativeplug import build, programs
-from nativeplug.build import goenv
+from nativeplug import build
+from nativeplug._util import programs
+from nativeplug.build import toolchains
 
 SOURCES = Path(__file__).parent / "baselines"
 # Beside the packages that the baselines are built with: a new environment builds them anew.
@@ -103,7 +104,7 @@ def go_program() -> tuple[Path, Path]:
         assert toolchain, "the extra 'bench' of the Makefile has Go"
         assert compiler, "the environment was made by a C compiler"
         options = ("-trimpath", "-buildvcs=false", *flags)
-        environment = goenv.environment(toolchain, compiler)
+        environment = toolchains.go_environment(toolchain, compiler)
         return lambda made: _run(
             *(str(toolchain.command), "build", *options, "-o", str(made), package),
             cwd=_source("go_plugin"),

@@ -15,7 +15,7 @@ import pytest
 import nativeplug
 from benchmarks import building
 from benchmarks.child import start
-from nativeplug.cli.ctypes_types import result_and_arguments
+from nativeplug.cli.bench import result_and_arguments
 from nativeplug.cli.measure import Candidate, Loop
 
 HELD, RELEASED = "nativeplug, GIL held", "nativeplug, GIL released"

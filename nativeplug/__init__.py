@@ -23,8 +23,8 @@ from nativeplug.errors import (
 TYPE_CHECKING = False  # as type checkers know it; importing typing costs more than all of this
 if TYPE_CHECKING:
     from nativeplug._core import get_errno
+    from nativeplug._util.directories import get_include
     from nativeplug.call import Callback, Function, Signature, Variable
-    from nativeplug.directories import get_include
     from nativeplug.interface import CType, Interface, optional
     from nativeplug.interface.names import (
         char,
@@ -53,9 +53,9 @@ if TYPE_CHECKING:
         ulonglong,
         ushort,
     )
-    from nativeplug.plugin import Pin, Plugin, open
+    from nativeplug.runtime import Pin, Plugin, open
+    from nativeplug.runtime.history import GenerationInfo
     from nativeplug.trust import Policy, get_policy, set_policy
-    from nativeplug.update import GenerationInfo
 
 __all__ = [
     "BuildError",
@@ -121,12 +121,12 @@ def __getattr__(name: str) -> object:
     """Import what opens plugins, when a public name of it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nativeplug import _core, call, directories, interface, plugin, trust, update
+    from nativeplug import _core, call, interface, runtime, trust
+    from nativeplug._util import directories
     from nativeplug.interface import names
 
-    rooms = (plugin, call, update, trust, interface, names, _core, directories)
-    room = next(room for room in rooms if hasattr(room, name))
-    value: object = getattr(room, name)
+    modules = (runtime, call, trust, interface, names, _core, directories)
+    value: object = next(getattr(module, name) for module in modules if hasattr(module, name))
     globals()[name] = value
     return value
 

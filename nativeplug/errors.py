@@ -210,3 +210,20 @@ class BuildError(PluginError, RuntimeError):
         super().__init__(message)
         #: What the compiler printed.
         self.output = output
+
+
+# No path is longer; and how much is shown of what is none.
+_LONGEST_SHOWN = 4096
+_SHOWN = 60
+
+
+def cannot_open(path: str, error: OSError | ValueError) -> OpenError:
+    """Return the error for a *path* that the operating system refuses."""
+    reason = getattr(error, "strerror", None) or str(error)
+    shown = path if len(path) <= _LONGEST_SHOWN else f"{path[:_SHOWN]}..."
+    return OpenError(
+        f"cannot open plugin {shown!r}: {reason}",
+        path=path,
+        reason=reason,
+        errno=getattr(error, "errno", None),
+    )

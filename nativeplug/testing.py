@@ -15,21 +15,22 @@ from nativeplug.call.callback import Call
 from nativeplug.call.convert import from_c, to_c
 from nativeplug.call.plan import Kind
 from nativeplug.declare import Declarations, FunctionDeclaration, VariableDeclaration, served
+from nativeplug.elf.dynamic import Dynamic
 from nativeplug.errors import DeclarationError
 from nativeplug.interface import Interface
-from nativeplug.load.dynamic import Dynamic
-from nativeplug.load.generation import Generation
-from nativeplug.load.key import SystemKey
-from nativeplug.load.options import LoadOptions
-from nativeplug.options import Options
-from nativeplug.plugin import Plugin
-from nativeplug.plugin.opening import NOTHING, open
-from nativeplug.plugin.serving import Request, add
-from nativeplug.symbols import Known, Loaded
+from nativeplug.loader.files import SystemKey
+from nativeplug.loader.generation import Generation
+from nativeplug.loader.options import LoadOptions
+from nativeplug.runtime import Plugin
+from nativeplug.runtime.loaded import Loaded
+from nativeplug.runtime.opening import NOTHING, open
+from nativeplug.runtime.options import Options
+from nativeplug.runtime.serving import Request, add
+from nativeplug.runtime.type_info import Known
 from nativeplug.trust import UNSAID
 
 if TYPE_CHECKING:
-    from nativeplug.load.symbols import Kind as SymbolKind
+    from nativeplug.elf.symbols import Kind as SymbolKind
 
 __all__ = ["fake", "fixture"]
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nativeplug import build as nativeplug_build
-from nativeplug import programs
+from nativeplug._util import programs
 
 #: Names the directory of what the session has built, which the processes that it starts inherit.
 VARIABLE = "NATIVEPLUG_TESTS_BUILT"

@@ -15,7 +15,7 @@ from pathlib import Path
 import elf_parts
 import makers
 from batches import Note, main
-from nativeplug import programs
+from nativeplug._util import programs
 from support import ROOT
 
 _DL = ROOT / "csrc" / "dl"

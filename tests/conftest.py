@@ -22,8 +22,8 @@ import building
 import nativeplug
 from following import SETTLE, Calls, Follow, wait_until_nothing_follows
 from gates import PATIENCE, Gate
-from nativeplug import programs
-from nativeplug.update.follow import Follower, Observer
+from nativeplug._util import programs
+from nativeplug.runtime.follow import Follower, Observer
 from samples import (
     GATED_CONSTRUCTOR,
     MORE_VARIABLES,
@@ -104,7 +104,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _patient_limits() -> Iterator[None]:
     """Let what the library does in other processes take as long as a slow machine needs."""
     with pytest.MonkeyPatch.context() as patch:
-        for limit in ("load.probe.SECONDS", "load.debug._SECONDS", "update.handover.SECONDS"):
+        for limit in ("loader.probe.SECONDS", "loader.debug_info._SECONDS", "runtime.handover.SECONDS"):
             patch.setattr(f"nativeplug.{limit}", PATIENCE)
         yield
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from batches import Note, main
 from edits import random_prototype, source
-from nativeplug import declare, programs
+from nativeplug import declare
+from nativeplug._util import programs
+from nativeplug.elf import dwarf
+from nativeplug.elf.dwarf import debug_sections
 from nativeplug.errors import DeclarationError
-from nativeplug.load import dwarf
-from nativeplug.load.dwarf import sections
 from support import PLUGINS_C
 
 _MOST_SECONDS = 25  # of the processor, for one file; reading ends itself after ten
@@ -62,7 +63,7 @@ def _build(folder: Path, rng: random.Random, flags: str) -> bytes:
 
 def _damaged(data: bytes, rng: random.Random) -> tuple[bytes, str]:
     """Return a file of which one debug section is damaged, and how."""
-    found = [*sections.find_all(data)]
+    found = [*debug_sections.find_all(data)]
     name, section = rng.choice([each for each in found if each[0] in _READ] * 3 + found)
     made, damage = bytearray(data), rng.choice(_DAMAGES)
     changes = rng.choice((1, 1, 2, 4, 16))

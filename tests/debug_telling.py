@@ -9,7 +9,7 @@ from pathlib import Path
 from entries import C99, Entry, assembly, base, function, parameter
 from nativeplug import abi, declare
 from nativeplug.declare.sources import Source
-from nativeplug.load import dwarf
+from nativeplug.elf import dwarf
 from support import Compile
 
 Tell = Callable[..., dwarf.Debug]

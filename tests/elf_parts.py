@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nativeplug import programs
-from nativeplug.load import layout
+from nativeplug._util import programs
+from nativeplug.elf import layout
 from support import patched
 
 #: The environment variable that names what the plugin's constructor creates.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gates import PATIENCE, wait_for
-from nativeplug.update.follow import Follower, Observer
+from nativeplug.runtime.follow import Follower, Observer
 
 SETTLE = 0.03
 

@@ -25,8 +25,8 @@ from typing import Any, TypeVar
 from typing_extensions import Self
 
 import nativeplug
-from nativeplug.cache import Cache
-from nativeplug.plugin.files import files
+from nativeplug._util.single_flight import Cache
+from nativeplug.runtime.registry import files
 
 #: For how many seconds to wait for what must come. Only a defect waits so long: nothing is
 #: learnt from the limit, so it may be as long as a slow machine needs.

@@ -18,10 +18,10 @@ from pathlib import Path
 import building
 from batches import Note, main
 from nativeplug import declare
-from nativeplug.build.section import SectionError, with_section
+from nativeplug.build.embed import SectionError, with_section
 from nativeplug.declare.sources import told_by
+from nativeplug.elf import metadata, sections
 from nativeplug.errors import DeclarationError, FormatError
-from nativeplug.load import sections, told
 from test_goheader import HEADER
 
 PLUGIN_C = """
@@ -97,29 +97,29 @@ def readings(folder: Path) -> Sequence[Reading]:
     source = folder / "plugin.c"
     source.write_text(PLUGIN_C)
     plugin = building.build(source).read_bytes()
-    section = sections.find(plugin, told.SECTION)
+    section = sections.find(plugin, metadata.SECTION)
     table = sections.Table.of(plugin)
     assert section is not None
     assert table is not None
     text = plugin[section.offset : section.end]
 
     def read_text(content: bytes) -> None:
-        read_file(with_section(plugin, told.SECTION, content))
+        read_file(with_section(plugin, metadata.SECTION, content))
 
     def read_file(data: bytes) -> None:
-        found = told.read(data)
+        found = metadata.read(data)
         if found is not None:
             declare.extend(declare.Declarations(), told_by("damaged.so", found.text))
 
     def read_table(headers: bytes) -> None:
         data = plugin[: table.offset] + headers
         read_file(data)
-        with_section(data, told.SECTION, text)
+        with_section(data, metadata.SECTION, text)
 
     def read_elf_header(header: bytes) -> None:
         data = header + plugin[len(header) :]
         read_file(data)
-        with_section(data, told.SECTION, text)
+        with_section(data, metadata.SECTION, text)
 
     def read_header(header: bytes) -> None:
         path = folder / "damaged.h"

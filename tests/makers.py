@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import elf_parts
-from nativeplug import programs
-from nativeplug.build import goenv
+from nativeplug._util import programs
+from nativeplug.build import toolchains
 from support import PLUGINS_GO
 
 LINKERS = ("bfd", "gold", "lld", "mold")
@@ -199,7 +199,7 @@ def _by_go(toolchain: programs.GoToolchain, package: str, flags: str) -> Make:
         subprocess.run(
             [*command, "-o", str(plugin), "."],
             cwd=folder / "source",
-            env={**goenv.environment(toolchain, compiler), "GOFLAGS": ""},
+            env={**toolchains.go_environment(toolchain, compiler), "GOFLAGS": ""},
             check=True,
             capture_output=True,
         )

@@ -11,7 +11,8 @@ import damages
 from damages import Damage, Parts
 from elf_parts import PT_NOTE
 from nativeplug import FormatError, OpenError, Policy
-from nativeplug.load import layout, probe
+from nativeplug.elf import layout
+from nativeplug.loader import probe
 from refusals import DECLARED, PLAIN, TELLING, Refusal, Stage, as_file, asking, compiled, put_next
 from support import E_MACHINE, E_PHNUM, E_TYPE, patched
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nativeplug import OriginError
-from nativeplug.trust.ledger import Entry
+from nativeplug.trust.version_store import Entry
 from refusals import DECLARED, TELLING, Asked, Refusal, Stage, compiled, put_next
 from signing import FAR, Signer
 

@@ -12,7 +12,7 @@ import building
 import nativeplug
 from nativeplug import OriginError
 from nativeplug.trust import Policy
-from nativeplug.trust.secretkey import SecretKey
+from nativeplug.trust.secret_key import SecretKey
 from versions import Versions
 
 #: The end of the test's world.

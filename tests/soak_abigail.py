@@ -14,8 +14,9 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import building
-from nativeplug import abi, programs
-from nativeplug.load import dwarf, elf, facts
+from nativeplug import abi
+from nativeplug._util import programs
+from nativeplug.elf import defects, dwarf, facts
 from soaking import Measured, times
 from support import PLUGINS_C, PLUGINS_GO
 
@@ -46,7 +47,7 @@ def libabigail(scale: float, folder: Path) -> Measured:
         differ = [
             f"{path.name}: {name}: {found.symbols[name].text}: {other[name]}"
             for name in unlike
-            if not _is_explained(*pairs[name], is_go=elf.is_go(path.read_bytes()))
+            if not _is_explained(*pairs[name], is_go=defects.is_go(path.read_bytes()))
         ]
         compared += len(both)
         explained += len(unlike) - len(differ)

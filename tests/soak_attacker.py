@@ -17,7 +17,7 @@ from typing import Any
 
 import nativeplug
 from nativeplug import OpenError, OriginError
-from nativeplug.load import content
+from nativeplug.loader import files
 from numbered import put
 from signing import Signer, build_unsigned
 from soaking import Measured, main, times
@@ -62,7 +62,7 @@ def attacker(scale: float, folder: Path) -> Measured:
     marker, signer = folder / "marker", Signer()
     os.environ["NATIVEPLUG_STATE_DIR"] = str(folder / "state")
     # Without the wait for the clock nobody would see a change: the judgement alone must.
-    content._CLOCK_STEP_NS = 0  # type: ignore[misc]
+    files._CLOCK_STEP_NS = 0  # type: ignore[misc]
     prey = _make_prey(folder, marker, signer)
     pin = hashlib.sha256(prey.good).hexdigest()
     outcomes = Counter[str]()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nativeplug import UpdateError
-from nativeplug.load import layout
+from nativeplug.elf import layout
 from numbered import Builds, put, result
 from soaking import Measured, main, times
 from support import E_MACHINE, patched

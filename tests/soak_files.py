@@ -16,7 +16,7 @@ from pathlib import Path
 import building
 import loading
 import makers
-from nativeplug.load import elf, layout, structure
+from nativeplug.elf import defects, layout
 from soaking import Measured, main, times
 from support import PLUGINS_C, PLUGINS_GO
 
@@ -40,7 +40,7 @@ def truncations(scale: float, folder: Path) -> Measured:
     for name, data in subjects(folder, times(_LIBRARIES, scale**0.5)):
         for cut in range(cuts):
             part = data[: len(data) * cut // cuts]
-            outcome = "refused" if elf.find_defect(part) else loading.load(part)
+            outcome = "refused" if defects.find_defect(part) else loading.load(part)
             tally[outcome] += 1
             if outcome.startswith("killed"):
                 killed.append(f"{name}, {len(part)} of {len(data)} bytes: {outcome}")
@@ -78,9 +78,9 @@ def check_cost(scale: float, folder: Path) -> Measured:
     native, whole = [], []
     for _ in range(times(_CHECKS, scale)):
         begun = time.perf_counter()
-        assert structure.find_defect(data, layout.host_target()) is None
+        assert defects.find_structure_defect(data, layout.host_target()) is None
         middle = time.perf_counter()
-        assert elf.find_defect(data) is None
+        assert defects.find_defect(data) is None
         native.append(1000 * (middle - begun))
         whole.append(1000 * (time.perf_counter() - middle))
     figure = statistics.median(whole)
@@ -102,7 +102,7 @@ class _Tally:
         """Check a file that nobody has damaged; one that does not load may be refused."""
         if layout.Target.of(data) is None:
             return
-        found = elf.find_defect(data)
+        found = defects.find_defect(data)
         self.checked[group] += 1
         if found is not None:
             outcome = loading.load(data)
@@ -118,7 +118,7 @@ class _Tally:
             return
         if maker.for_aarch64 or maker.said:
             target = _AARCH64 if maker.for_aarch64 else layout.host_target()
-            found = structure.find_defect(data, target)
+            found = defects.find_structure_defect(data, target)
             self.checked[maker.name] += 1
             if not str(found).startswith(str(maker.said)):
                 self.wrong.append(f"{maker.name}: {found}")
@@ -140,7 +140,7 @@ def subjects(folder: Path, count: int) -> Iterator[tuple[str, bytes]]:
     loaded = (
         (path.name, data)
         for path in paths
-        if elf.find_defect(data := path.read_bytes()) is None and loading.load(data) == "loaded"
+        if defects.find_defect(data := path.read_bytes()) is None and loading.load(data) == "loaded"
     )
     yield from itertools.islice(loaded, count)
 

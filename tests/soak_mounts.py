@@ -11,8 +11,8 @@ from pathlib import Path
 import nativeplug
 from fuse_server import mounted, new_mounts, unmount
 from nativeplug import OriginError, Policy
-from nativeplug.access import Access, find_writable
-from nativeplug.storage import Directory
+from nativeplug._util.permissions import Access, find_writable
+from nativeplug._util.storage import Directory
 from signing import build_unsigned
 from soaking import Measured, main
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import loading
 import nativeplug
 from nativeplug import FormatError, OpenError
-from nativeplug.load import content, elf
+from nativeplug.elf import defects
+from nativeplug.loader import files
 from numbered import put
 from soak_files import subjects, told
 from soaking import Measured, main, times
@@ -58,7 +59,7 @@ def mutants(scale: float, folder: Path) -> Measured:
     tallies: dict[str, Counter[str]] = defaultdict(Counter)
     killed = []
     for mutant in _mutants(folder, count):
-        outcome = "refused" if elf.find_defect(mutant.data) else loading.load(mutant.data)
+        outcome = "refused" if defects.find_defect(mutant.data) else loading.load(mutant.data)
         tallies[mutant.region][outcome] += 1
         if outcome.startswith("killed"):
             killed.append(f"{mutant}: {outcome}")
@@ -70,12 +71,12 @@ def mutants(scale: float, folder: Path) -> Measured:
 
 def mutants_probed(scale: float, folder: Path) -> Measured:
     """Open what the check lets pass of these, with a probe, in processes that must survive."""
-    content._CLOCK_STEP_NS = 0  # type: ignore[misc] # nobody writes them meanwhile
+    files._CLOCK_STEP_NS = 0  # type: ignore[misc] # nobody writes them meanwhile
     place = folder / "plugins"
     place.mkdir()
     tally, killed, hosts = Counter[str](), [], 0
     count = times(_MUTANTS, scale)
-    more = (each for each in _mutants(folder, count) if not elf.find_defect(each.data))
+    more = (each for each in _mutants(folder, count) if not defects.find_defect(each.data))
     waiting: list[Mutant] = []
     while waiting := [*waiting, *itertools.islice(more, _AT_A_HOST - len(waiting))]:
         outcomes, ended = _host(waiting, place)

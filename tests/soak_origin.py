@@ -12,11 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nativeplug import OriginError, Policy
-from nativeplug.load.content import Content, read_file
-from nativeplug.load.key import FileKey
+from nativeplug.loader.files import Content, FileKey, read_file
 from nativeplug.trust import check
 from nativeplug.trust.minisign import UNTRUSTED, PublicKey, Signature, UntrustedError
-from nativeplug.trust.secretkey import SecretKey
+from nativeplug.trust.secret_key import SecretKey
 from signing import FAR, Signer, build_unsigned
 from soaking import Measured, main, times
 

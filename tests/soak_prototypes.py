@@ -21,8 +21,9 @@ from edits import (
     random_prototype,
     source,
 )
-from nativeplug import DeclarationError, PluginError, SignatureMismatchError, programs
-from nativeplug.load import dwarf
+from nativeplug import DeclarationError, PluginError, SignatureMismatchError
+from nativeplug._util import programs
+from nativeplug.elf import dwarf
 from rewordings import reworded
 from soaking import Measured, main, times
 from telling import INCLUDE

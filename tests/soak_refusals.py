@@ -15,7 +15,7 @@ import refusals_signed
 import refusals_told
 import refusals_types
 from elf_parts import MARKER
-from nativeplug.load import content
+from nativeplug.loader import files
 from refusals import Compiler, Stage, attempt
 from soaking import Measured, main
 
@@ -37,7 +37,7 @@ REFUSALS = (
 
 def refusals(scale: float, folder: Path) -> Measured:
     """Refuse plugins for every reason, in every way."""
-    content._CLOCK_STEP_NS = 0  # type: ignore[misc] # nobody writes files meanwhile
+    files._CLOCK_STEP_NS = 0  # type: ignore[misc] # nobody writes files meanwhile
     cache = mock.patch.dict(os.environ, NATIVEPLUG_CACHE_DIR=str(folder / "cache"))
     compiled = Compiler(folder)
     sound = damages.build(folder)

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from nativeplug import declare
-from nativeplug.load import dynamic, told
+from nativeplug.elf import dynamic, metadata
 from soaking import Measured, main
 from telling import INCLUDE, MACROS, MACROS_TELL, STRICT
 
@@ -102,7 +102,7 @@ def _try(way: _Way, folder: Path) -> str | None:
 
 
 def _difference(data: bytes) -> str | None:
-    found = told.read(data)
+    found = metadata.read(data)
     if found is None or (str(found.interface), f"\n{found.text}") != ("greeter 1.2", MACROS_TELL):
         return f"tells {found}"
     declared = {*declare.read(found.text).symbols}

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import building
-from nativeplug import programs
+from nativeplug._util import programs
 from soak_abigail import libabigail
 from soaking import Measured, main, times
 from support import PLUGINS_GO

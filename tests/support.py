@@ -17,7 +17,7 @@ from gates import wait_for
 from nativeplug import declare
 from nativeplug.call import Function, Scope, Uses
 from nativeplug.errors import OpenError
-from nativeplug.load import content, generation, loading
+from nativeplug.loader import files, generation, loading
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -199,7 +199,7 @@ def let_clock_tick(folder: Path) -> None:
 
 def load_generation(path: Path | str) -> generation.Generation:
     """Load the file that *path* names now."""
-    return loading.load_file(str(path), content.read_file(str(path)))
+    return loading.load_file(str(path), files.read_file(str(path)))
 
 
 def call_int(loaded: generation.Generation, name: str) -> int:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import nativeplug
 from nativeplug import declare
-from nativeplug.build.section import with_section
+from nativeplug.build.embed import with_section
 from nativeplug.declare import Declarations
 from nativeplug.declare.sources import told_by
-from nativeplug.load import told
+from nativeplug.elf import metadata
 from prototypes import COMMON_C, Prototype
 from support import BuildC
 
@@ -111,15 +111,15 @@ def _definition(function: Prototype) -> str:
     return f"NATIVEPLUG_FUNCTION({result}, {function.name}, {parameters}) {{ {body} }}"
 
 
-def tell(data: bytes, *texts: str | bytes, kind: str = told.FORMAT) -> bytes:
+def tell(data: bytes, *texts: str | bytes, kind: str = metadata.FORMAT) -> bytes:
     """Return a plugin's file with a section of texts, after that of the format."""
     parts = [text.encode() if isinstance(text, str) else text for text in (kind, *texts)]
-    return with_section(data, told.SECTION, b"".join(part + b"\0" for part in parts))
+    return with_section(data, metadata.SECTION, b"".join(part + b"\0" for part in parts))
 
 
 def declared_by(plugin: Path) -> Declarations:
     """Return the declarations that a plugin's file tells."""
-    found = told.read(plugin.read_bytes(), str(plugin))
+    found = metadata.read(plugin.read_bytes(), str(plugin))
     assert found is not None
     return declare.extend(Declarations(), told_by(str(plugin), found.text))
 

@@ -8,7 +8,7 @@ import pytest
 
 from nativeplug import abi, declare
 from nativeplug.abi import Array, Enumeration, Field, FunctionType, Pointer, Record, Scalar
-from nativeplug.declare.abitypes import abi_of
+from nativeplug.declare.abi_types import abi_of
 
 IS_X86 = platform.machine() == "x86_64"
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from nativeplug import OriginError, Plugin
-from nativeplug.trust import ledger
-from nativeplug.trust.ledger import Entry
+from nativeplug.trust import version_store
+from nativeplug.trust.version_store import Entry
 from signing import Deployed
 from support import refuse
 from versions import refused
@@ -20,7 +20,7 @@ from versions import refused
 
 def noted() -> list[str]:
     """Return the versions that are noted: of one plugin, one."""
-    return [*ledger.noted().values()]
+    return [*version_store.noted().values()]
 
 
 def put_back(deployed: Deployed, old: tuple[bytes, bytes]) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gates import interrupted_at
-from nativeplug import access
-from nativeplug.access import Access
+from nativeplug._util import permissions
+from nativeplug._util.permissions import Access
 from support import descriptors
 
 US = os.getuid()
@@ -36,7 +36,7 @@ def deep(tmp_path: Path) -> Path:
 def found(path: Path | str, trusted: set[int] = TRUSTED) -> list[str]:
     """Return what is found on the way to a path, below the directory that pytest has made."""
     own = f"{os.sep}pytest-of-"
-    return [reason for reason in access.find_writable(str(path), trusted) if own in reason]
+    return [reason for reason in permissions.find_writable(str(path), trusted) if own in reason]
 
 
 def writable(directory: Path, mode: int) -> str:
@@ -69,8 +69,8 @@ class TestWay:
         (deep.parent / "up").symlink_to("..")
         (deep.parent / "away").symlink_to(deep.parent.parent)
         path = str(deep.parent / "up" / "two" / "away" / "two" / "plugin.so")
-        code, steps = access.walk.__code__, itertools.count(1)
-        while interrupted_at(next(steps), code, lambda: [*access.walk(path)]):
+        code, steps = permissions.walk.__code__, itertools.count(1)
+        while interrupted_at(next(steps), code, lambda: [*permissions.walk(path)]):
             pass  # else it were "Bad file descriptor"
         assert next(steps) > 100
 
@@ -80,10 +80,10 @@ class TestWay:
         assert f"the way to '{missing}' cannot be looked at: No such file or directory" in (
             found(missing)
         )
-        assert [] == [*access.find_writable(str(missing), TRUSTED, is_there=False)]
+        assert [] == [*permissions.find_writable(str(missing), TRUSTED, is_there=False)]
         deep.parent.chmod(0o1777)
         assert [writable(deep.parent, 0o1777)] == [
-            *access.find_writable(str(missing), TRUSTED, is_there=False)
+            *permissions.find_writable(str(missing), TRUSTED, is_there=False)
         ]
 
     def test_relative(self, deep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ class TestWay:
         monkeypatch.chdir(gone)
         gone.rmdir()
         assert [] == found(deep)
-        [reason] = access.find_writable("plugin.so", TRUSTED)
+        [reason] = permissions.find_writable("plugin.so", TRUSTED)
         assert "the way to 'plugin.so' cannot be looked at: No such file or directory" == reason
 
     def test_descriptors(self, deep: Path, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ class TestWay:
         before = descriptors()
         for end in ("a/plugin.so", "a/none", "a/plugin.so/none"):
             found(tmp_path / end)
-        next(access.walk(str(deep)))
+        next(permissions.walk(str(deep)))
         assert before == descriptors()
 
     def test_missing(self, tmp_path: Path) -> None:
@@ -156,14 +156,14 @@ class TestSticky:
 
     def test_of_others(self) -> None:
         """What belongs to another can be replaced by that one."""
-        [fault] = access.find_writable(str(TMP / "*"), {0}, is_there=False)
+        [fault] = permissions.find_writable(str(TMP / "*"), {0}, is_there=False)
         mode = stat.S_IMODE(TMP.stat().st_mode)
         assert writable(TMP, mode) == fault
         with tempfile.TemporaryDirectory(dir=TMP) as directory:
             if US == 0:
                 os.chown(directory, STRANGER, -1)
-            assert fault in [*access.find_writable(directory, {0})]
-            assert [] == [*access.find_writable(directory, {0, STRANGER, US})]
+            assert fault in [*permissions.find_writable(directory, {0})]
+            assert [] == [*permissions.find_writable(directory, {0, STRANGER, US})]
 
 
 class TestOwner:
@@ -281,7 +281,7 @@ class TestMounts:
     )
     def test_line(self, line: bytes, expected: int | None) -> None:
         """Of FUSE the mount says it, whatever its source, its name and its optional fields are."""
-        assert expected == access.mounter_of(line)
+        assert expected == permissions.mounter_of(line)
 
     @pytest.mark.parametrize(
         ("user", "trusted", "expected"),
@@ -309,18 +309,18 @@ class TestMounts:
             others.append(proc.partition(b" - ")[0] + kind + b"%d" % user + source)
         table = tmp_path / "mountinfo"
         table.write_bytes(b"".join(others))
-        monkeypatch.setattr(access, "_MOUNTS", str(table))
+        monkeypatch.setattr(permissions, "_MOUNTS", str(table))
         fault = Access.of_path("/proc/version").find_fault(trusted)
         if expected is None:
             assert None is fault
         else:
             assert f"lies on a file system {expected.format(table)}" == fault
-        faults = [*access.find_writable("/proc/sys/kernel", trusted)]
+        faults = [*permissions.find_writable("/proc/sys/kernel", trusted)]
         assert [] == faults if fault is None else f"the directory '/proc' {fault}" == faults[0]
 
     def test_no_proc(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where there is no /proc nobody knows it, which only matters where it could be FUSE."""
-        monkeypatch.setattr(access, "_MOUNTS", str(tmp_path / "none"))
+        monkeypatch.setattr(permissions, "_MOUNTS", str(tmp_path / "none"))
         assert "does not tell who has mounted it" in str(
             Access.of_path("/proc/version").find_fault(TRUSTED)
         )

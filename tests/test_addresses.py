@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import nativeplug
-from nativeplug.call import exports
+from nativeplug.call import context
 from support import Compile
 from versions import Versions
 
@@ -219,15 +219,15 @@ def test_of_another_plugin(versions: Versions, compile_c: Compile) -> None:
 
 def test_forgotten(versions: Versions) -> None:
     """What is mapped no more is not looked for in what callbacks are given."""
-    before = len(exports._watched)
+    before = len(context._watched)
     versions.put(1)
     with versions.open(unload="when_idle") as plg:
         versions.put(2)
         plg.update()
         assert ["unloaded", "current"] == [each.state for each in plg.generations]
-        assert 1 == len(exports._watched) - before
+        assert 1 == len(context._watched) - before
     with versions.open():
-        assert before == len(exports._watched)
+        assert before == len(context._watched)
 
 
 def test_asked_for_late(versions: Versions) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from gates import PATIENCE, at_once, background, count_waiting, interrupted, wait_for
-from nativeplug.cache import Cache, ReentrantLoadError
+from nativeplug._util.single_flight import Cache, ReentrantLoadError
 from nativeplug.errors import OpenError
 from support import RunPython
 
@@ -257,7 +257,7 @@ class TestFork:
     CODE = """
         import os, sys, threading, signal, warnings
         warnings.simplefilter("ignore", DeprecationWarning)  # of fork() in a process with threads
-        from nativeplug.cache import Cache
+        from nativeplug._util.single_flight import Cache
         cache, started, value = Cache(), threading.Event(), object()
         os.register_at_fork(after_in_child=cache.after_fork)
         cache.get("done", lambda: value)

@@ -9,9 +9,9 @@ import pytest
 
 from nativeplug import declare
 from nativeplug.declare import cc
-from nativeplug.declare.align import align
+from nativeplug.declare.cc import align
 from nativeplug.declare.places import locate
-from nativeplug.declare.plain import Preprocessed
+from nativeplug.declare.preprocess import Preprocessed
 from nativeplug.declare.sources import Source, from_caller
 from nativeplug.errors import DeclarationError
 

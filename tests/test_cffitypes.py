@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nativeplug.declare.cffitypes import (
+from nativeplug.declare.cffi_types import (
     RefusedTypeError,
     check_types,
     compile_types,
@@ -172,7 +172,7 @@ def test_loading_needs_no_parser(run_python: RunPython) -> None:
     literals = compile_types([], declared("struct S { int x; }"), {})
     code = f"""
         import sys
-        from nativeplug.declare.cffitypes import load_types
+        from nativeplug.declare.cffi_types import load_types
         print(load_types({literals!r}, None).sizeof("struct S"))
         print({{"cffi", "pycparser"}} & sys.modules.keys())
     """

@@ -14,9 +14,8 @@ from damages import DAMAGES, Parts
 from damages import build as build_parts
 from nativeplug import Policy
 from nativeplug.checking import HARDENING, Check, Report, Wanted, check
-from nativeplug.load import layout
-from nativeplug.load.content import Content, read_file
-from nativeplug.load.key import FileKey
+from nativeplug.elf import layout
+from nativeplug.loader.files import Content, FileKey, read_file
 from nativeplug.trust import Demands
 from samples import FLUSH
 from signing import FAR, Signer

@@ -10,12 +10,11 @@ import pytest
 from elf_parts import Parts
 from elf_parts import build as build_parts
 from nativeplug._dl import lib
-from nativeplug.checking.file import check_hardening, check_structure, find_search_faults
-from nativeplug.checking.report import Check
-from nativeplug.checking.wanted import HARDENING
-from nativeplug.load import layout, structure
-from nativeplug.load.content import read_file
-from nativeplug.trust.hardening import WANTED
+from nativeplug.checking.binary import check_hardening, check_structure, find_search_faults
+from nativeplug.checking.report import HARDENING, Check
+from nativeplug.elf import defects, layout
+from nativeplug.elf.hardening import WANTED
+from nativeplug.loader.files import read_file
 from support import EXPORTS_C, BuildC, Compile
 
 
@@ -49,7 +48,7 @@ class TestStructure:
                 """Return its libc."""
                 return lib.NP_LIBC_MUSL
 
-        monkeypatch.setattr(structure, "lib", Musl)
+        monkeypatch.setattr(defects, "lib", Musl)
         found = structure_of(parts.data)
         assert "ok" == found["structure"].verdict
         assert "finding" == found["libc"].verdict

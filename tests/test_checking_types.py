@@ -10,10 +10,10 @@ import pytest
 
 import nativeplug
 from nativeplug import Interface
-from nativeplug.checking.types import Types
+from nativeplug.checking.declared import Types
 from nativeplug.errors import DeclarationError
-from nativeplug.load.content import read_file
-from nativeplug.symbols import Known
+from nativeplug.loader.files import read_file
+from nativeplug.runtime.type_info import Known
 from support import BuildC, CPlugin
 from telling import tell
 

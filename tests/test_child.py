@@ -14,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from gates import GATES, PATIENCE, wait_for
-from nativeplug.load import child
+from nativeplug.loader import child
 from support import RunPython, descriptors
 
 #: Says in the answer what an expression is.
@@ -83,7 +83,7 @@ os.write(4, str(left).encode())
         """Where SIGCHLD is ignored the answer is there all the same."""
         code = """
             import signal
-            from nativeplug.load import child
+            from nativeplug.loader import child
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             codes = {"os.write(4, b'yes')": 200, "os.abort()": 200, "while True: pass": 0.5}
             for code, seconds in codes.items():
@@ -113,7 +113,7 @@ os.write(4, str(left).encode())
         """After Ctrl-C nothing of it stays."""
         code = """
             import os, signal
-            from nativeplug.load import child
+            from nativeplug.loader import child
             signal.signal(signal.SIGALRM, signal.default_int_handler)
             try:
                 child.run(f"os.kill(parent, {signal.SIGALRM})\\nwhile True: pass", seconds=200)
@@ -131,7 +131,7 @@ os.write(4, str(left).encode())
         code = """
             import itertools, os
             from gates import interrupted_at
-            from nativeplug.load import child
+            from nativeplug.loader import child
 
             left = 0
             for function in (child._spawn, child._start):
@@ -153,7 +153,7 @@ os.write(4, str(left).encode())
         """It ends with the process that waits for it."""
         code = """
             import os, socket, threading
-            from nativeplug.load import child
+            from nativeplug.loader import child
             ours, its = socket.socketpair()
             note = "import signal; os.write(3, b'%d' % os.getpid()); signal.pause()"
             options = {"data": its.fileno(), "seconds": 200}
@@ -196,7 +196,7 @@ class TestStart:
         """A program that has closed 0, 1 and 2 can start it, too."""
         code = """
             import os, sys
-            from nativeplug.load import child
+            from nativeplug.loader import child
             os.closerange(0, 3)
             code = "os.write(2, b'error'); os.write(4, os.pread(3, 9, 0))"
             ended = child.run(code, data=b"data", seconds=200)
@@ -351,7 +351,7 @@ class TestNoPython:
         """A process that has no descriptor left says so, and loses none."""
         code = """
             import os, resource, sys
-            from nativeplug.load import child
+            from nativeplug.loader import child
             taken, room = [], int(sys.argv[1])
             resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
             try:
@@ -377,7 +377,7 @@ def test_threads(run_python: RunPython) -> None:
     code = """
         import os, threading
         from concurrent.futures import ThreadPoolExecutor
-        from nativeplug.load import child
+        from nativeplug.loader import child
         def run(number):
             code = f"os.write(2, b'{number}'); os.write(4, os.pread(3, 9, 0))"
             ended = child.run(code, data=b"%d" % number, seconds=200)
@@ -401,7 +401,7 @@ def test_after_fork(run_python: RunPython) -> None:
     code = """
         import os, socket, warnings
         from gates import background
-        from nativeplug.load import child
+        from nativeplug.loader import child
         warnings.simplefilter("ignore", DeprecationWarning)
         ours, its = socket.socketpair()
         code = "os.write(3, b'x'); os.read(3, 1)"

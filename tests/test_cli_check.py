@@ -12,7 +12,7 @@ import pytest
 
 from nativeplug.checking import HARDENING
 from nativeplug.cli import console
-from nativeplug.load.content import FileChangedError
+from nativeplug.loader.files import FileChangedError
 from signing import FAR, Signer
 from support import (
     PLUGINS_C,

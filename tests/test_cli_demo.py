@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug import programs
+from nativeplug._util import programs
 from nativeplug.cli import demo
 from support import needs_go, run
 

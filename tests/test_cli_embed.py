@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.load import told
+from nativeplug.elf import metadata
 from support import CPlugin, refused, run
 
 
@@ -23,7 +23,7 @@ def test_embed(plugin: Path) -> None:
     version = ["--interface", "greeter", "--interface-version", "1.2"]
     result = run("embed", plugin, plugin.with_suffix(".h"), *version)
     assert (0, "") == (result.exit_code, result.output)
-    found = told.read(plugin.read_bytes())
+    found = metadata.read(plugin.read_bytes())
     assert found is not None
     assert "greeter 1.2" == str(found.interface)
     assert "int64_t Add(int64_t a, int64_t b);\n" in found.text

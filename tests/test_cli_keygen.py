@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from nativeplug.cli.keys import PASSWORD
-from nativeplug.trust import secretkey
+from nativeplug.trust import secret_key
 from nativeplug.trust.minisign import PublicKey
-from nativeplug.trust.secretkey import SecretKey
+from nativeplug.trust.secret_key import SecretKey
 from support import names, refused, run
 
 
 @pytest.fixture(autouse=True)
 def _little(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let passwords need little memory, and the user be somebody without keys."""
-    monkeypatch.setattr(secretkey, "_WORK", 1 << 20)
-    monkeypatch.setattr(secretkey, "_MEMORY", 1 << 25)
+    monkeypatch.setattr(secret_key, "_WORK", 1 << 20)
+    monkeypatch.setattr(secret_key, "_MEMORY", 1 << 25)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv(PASSWORD, raising=False)
     monkeypatch.chdir(tmp_path)

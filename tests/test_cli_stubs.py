@@ -13,8 +13,8 @@ import nativeplug
 from nativeplug import Interface, declare
 from nativeplug.declare.sources import Source
 from nativeplug.interface import contents_of, declarations_of, interface_version
-from nativeplug.load.content import read_file
-from nativeplug.symbols import Known
+from nativeplug.loader.files import read_file
+from nativeplug.runtime.type_info import Known
 from support import PLUGINS_C, BuildC, CPlugin, needs_go, refused, run
 from telling import tell
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nativeplug.cli import console
-from nativeplug.load.content import FileChangedError
+from nativeplug.loader.files import FileChangedError
 from support import names, refused, run
 from test_minisign import DATA, PUBLIC, PUBLIC_FILE, SIGNATURE
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.trust import ledger
-from nativeplug.trust.ledger import Entry
+from nativeplug.trust import version_store
+from nativeplug.trust.version_store import Entry
 from signing import Signer
 from support import names, refused, run
 
@@ -56,16 +56,16 @@ def test_forget() -> None:
     expected = f"forgot version 1.2 of a.so, signed by {OURS}\n"
     assert (0, "", expected) == (result.exit_code, result.stdout, result.stderr)
     Entry(OURS, "a.so").check("0.1")
-    assert {Entry(THEIRS, "a.so"): "3", Entry(OURS, "b.so"): "2"} == ledger.noted()
+    assert {Entry(THEIRS, "a.so"): "3", Entry(OURS, "b.so"): "2"} == version_store.noted()
     assert 2 == run("versions", "--forget", "a.so", "--forget", "b.so").stderr.count("forgot")
-    assert {} == ledger.noted()
+    assert {} == version_store.noted()
 
 
 @pytest.mark.usefixtures("_noted")
 def test_not_noted() -> None:
     """Forgetting what was not noted is a mistake, and what was is kept."""
     assert "no version of 'c.so' was noted" in refused(run("versions", "--forget", "c.so"))
-    assert 3 == len(ledger.noted())
+    assert 3 == len(version_store.noted())
 
 
 def test_wrong_key() -> None:

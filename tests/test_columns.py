@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nativeplug
-from nativeplug.call.columns import Elements
+from nativeplug.call.vectorize import Elements
 from support import Compile, CPlugin, shown
 
 NUMBERS = {

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pycparser import CParser
 
 from nativeplug import declare
+from nativeplug._util.programs import c_compiler
 from nativeplug.declare.constants import Constants, NotConstantError, evaluate
 from nativeplug.errors import DeclarationError
-from nativeplug.programs import c_compiler
 
 NUMBERS = st.builds(
     lambda number, form, suffix: form.format(number) + suffix,

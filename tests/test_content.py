@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from nativeplug.errors import FormatError, OpenError
-from nativeplug.load import content
-from nativeplug.load.key import FileKey
+from nativeplug.loader import files
+from nativeplug.loader.files import FileKey
 from support import descriptors, let_clock_tick, refuse
 
 
@@ -34,8 +34,8 @@ class TestReading:
         path = tmp_path / "plugin.so"
         path.write_bytes(data)
         sha256 = hashlib.sha256(data).hexdigest()
-        expected = content.Content(str(path), FileKey.of(path.stat()), data, sha256)
-        assert expected == content.read_file(str(path))
+        expected = files.Content(str(path), FileKey.of(path.stat()), data, sha256)
+        assert expected == files.read_file(str(path))
 
     def test_large_text(self, tmp_path: Path) -> None:
         """Of a large file that is not ELF only the beginning is read: this one is a gibibyte."""
@@ -45,9 +45,9 @@ class TestReading:
             file.truncate(1 << 30)
         before = characters_read()
         with pytest.raises(FormatError, match=r"plugin\.so': not an ELF file but text$"):
-            content.read_file(str(path))
-        with pytest.raises(content.UnfinishedError, match="not an ELF file but text"):
-            content.read_finished(str(path))
+            files.read_file(str(path))
+        with pytest.raises(files.UnfinishedError, match="not an ELF file but text"):
+            files.read_finished(str(path))
         assert (1 << 20) > characters_read() - before
 
     def test_place(self, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ class TestReading:
         path.touch()
         path.chmod(0o640)
         link.symlink_to("plugin.so")
-        place = content.read_file(str(link)).place
+        place = files.read_file(str(link)).place
         assert place is not None
         assert (str(path.resolve()), os.getuid()) == (place.path, place.access.owner)
         assert 0o640 == place.access.mode & 0o777
@@ -66,14 +66,14 @@ class TestReading:
         path = tmp_path / "plugin.so"
         path.touch()
         monkeypatch.setattr(os, "readlink", refuse(errno.ENOENT))
-        place = content.read_file(str(path)).place
+        place = files.read_file(str(path)).place
         assert place is not None
         assert None is place.path
 
     def test_file_without_a_size(self) -> None:
         """A file of /proc, which says that it is empty, is read to its end."""
         descriptor = os.open("/proc/self/status", os.O_RDONLY)
-        data = content._read(descriptor, 0)
+        data = files._read(descriptor, 0)
         os.close(descriptor)
         assert data.startswith(b"Name:")
 
@@ -89,8 +89,8 @@ class TestReading:
             return data
 
         monkeypatch.setattr(os, "pread", read_late)
-        with pytest.raises(content.FileChangedError):
-            content.read_file(str(path))
+        with pytest.raises(files.FileChangedError):
+            files.read_file(str(path))
 
     def test_change_while_settling(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that is written while it is waited for is refused, also with its old time."""
@@ -104,17 +104,17 @@ class TestReading:
             os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
 
         clock = SimpleNamespace(time_ns=lambda: before.st_ctime_ns, sleep=write)
-        monkeypatch.setattr(content, "time", clock)
-        with pytest.raises(content.FileChangedError):
-            content.read_file(str(path))
+        monkeypatch.setattr(files, "time", clock)
+        with pytest.raises(files.FileChangedError):
+            files.read_file(str(path))
 
     def test_no_regular_file(self, tmp_path: Path) -> None:
         """A pipe or a directory is an error, and not waited for."""
         os.mkfifo(tmp_path / "pipe.so")
         with pytest.raises(OpenError, match="not a regular file"):
-            content.read_file(str(tmp_path / "pipe.so"))
+            files.read_file(str(tmp_path / "pipe.so"))
         with pytest.raises(OpenError, match="Is a directory"):
-            content.read_file(str(tmp_path))
+            files.read_file(str(tmp_path))
 
     def test_pipe_in_its_place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A pipe that takes the file's place before it is opened is not waited for."""
@@ -129,7 +129,7 @@ class TestReading:
 
         monkeypatch.setattr(os, "open", replace)
         with pytest.raises(OpenError, match="not a regular file"):
-            content.read_file(str(path))
+            files.read_file(str(path))
 
     @pytest.mark.parametrize("changed", ["content", "mode"])
     @pytest.mark.parametrize(
@@ -155,16 +155,16 @@ class TestReading:
         now = change + age * 1_000_000
         slept: list[float] = []
         clock = SimpleNamespace(time_ns=lambda: now, sleep=slept.append)
-        monkeypatch.setattr(content, "time", clock)
-        content.read_file(str(path))
+        monkeypatch.setattr(files, "time", clock)
+        files.read_file(str(path))
         assert ([] if rest is None else [rest / 1000]) == slept
 
     def test_missing(self) -> None:
         """A file that is not there, or cannot be, is an error in the system's words."""
         with pytest.raises(OpenError, match="No such file or directory"):
-            content.read_file("/nowhere/plugin.so")
+            files.read_file("/nowhere/plugin.so")
         with pytest.raises(OpenError, match="embedded null"):
-            content.read_file("plugin.so\0")
+            files.read_file("plugin.so\0")
 
     @pytest.mark.parametrize("call", ["open", "pread"])
     def test_refused(self, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ class TestReading:
         count = descriptors()
         monkeypatch.setattr(os, call, refuse(errno.EACCES))
         with pytest.raises(OpenError, match="Permission denied") as caught:
-            content.read_file(str(path))
+            files.read_file(str(path))
         assert errno.EACCES == caught.value.errno
         assert count == descriptors()
 
@@ -191,33 +191,33 @@ class TestFinished:
 
     def test_finished(self, plugin: Path) -> None:
         """What is read is what `read_file` reads."""
-        assert content.read_file(str(plugin)) == content.read_finished(str(plugin))
+        assert files.read_file(str(plugin)) == files.read_finished(str(plugin))
 
     def test_writer(self, plugin: Path) -> None:
         """A file that somebody has open for writing is not finished, though nothing is missing."""
         with plugin.open("r+b"):
             assert ("somebody has it open for writing", True) == unfinished(plugin)
-        content.read_finished(str(plugin))
+        files.read_finished(str(plugin))
 
     def test_untold(self, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where nobody tells of writers, a file is not finished before it has rested."""
-        monkeypatch.setattr(content, "find_writer", lambda _descriptor: None)
+        monkeypatch.setattr(files, "find_writer", lambda _descriptor: None)
         now = plugin.stat().st_ctime_ns
         monkeypatch.setattr(time, "time_ns", lambda: now + 10**9 - 1)
         reason = "it is new, and whether somebody has it open for writing cannot be found out"
         assert (reason, True) == unfinished(plugin)
         monkeypatch.setattr(time, "time_ns", lambda: now + 10**9)
-        content.read_finished(str(plugin))
+        files.read_finished(str(plugin))
 
     def test_change_while_reading(self, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that is written while it is read will be finished."""
-        read = content._read
+        read = files._read
 
         def write(descriptor: int, size: int) -> bytes:
             plugin.write_bytes(b"other")
             return read(descriptor, size)
 
-        monkeypatch.setattr(content, "_read", write)
+        monkeypatch.setattr(files, "_read", write)
         assert ("it was written while it was read", True) == unfinished(plugin)
 
     def test_cut(self, plugin: Path, elf_bytes: bytes) -> None:
@@ -243,7 +243,7 @@ class TestFinished:
         beside = plugin.with_name("plugin.so.sha256")
         beside.write_text(form.format(case(hashlib.sha256(data).hexdigest())))
         with plugin.open("r+b"):
-            assert data == content.read_finished(str(plugin)).data
+            assert data == files.read_finished(str(plugin)).data
         plugin.write_bytes(data + b"x")
         assert (f"its SHA-256 is not the one in '{beside}'", False) == unfinished(plugin)
 
@@ -268,6 +268,6 @@ class TestFinished:
 
 def unfinished(path: Path) -> tuple[str, bool]:
     """Return why a file is not finished, and whether that passes."""
-    with pytest.raises(content.UnfinishedError) as caught:
-        content.read_finished(str(path))
+    with pytest.raises(files.UnfinishedError) as caught:
+        files.read_finished(str(path))
     return caught.value.reason, caught.value.passes

@@ -11,8 +11,9 @@ import pytest
 
 from gates import PATIENCE
 from nativeplug import abi
-from nativeplug.load import child, content, debug, dwarf
-from nativeplug.load.dwarf import Debug, Known, sections
+from nativeplug.elf import dwarf
+from nativeplug.elf.dwarf import Debug, Known, debug_sections
+from nativeplug.loader import child, debug_info, files
 from support import Compile, RunPython
 
 SOURCE = "typedef long number; number add(number a, number b) { return a + b; } int calls;"
@@ -31,7 +32,7 @@ DEBUG = Debug(
 @pytest.fixture(autouse=True)
 def _much(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all debug information count as much, which is read in a process of its own."""
-    monkeypatch.setattr(debug, "_LITTLE", 0)
+    monkeypatch.setattr(debug_info, "_LITTLE", 0)
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_second_time(
     """The second time, the file in the cache is read, which content alone names."""
     plugin = compile_c(SOURCE, "-g")
     copy = shutil.copy(plugin, tmp_path / "another.so")
-    found = [debug.find(content.read_file(str(path))) for path in (plugin, copy)]
+    found = [debug_info.find(files.read_file(str(path))) for path in (plugin, copy)]
     assert 1 == counted()
     assert found[0].symbols["add"] == found[1].symbols["add"]
     assert "number add(number a, number b)" == found[1].symbols["add"].text
@@ -70,7 +71,7 @@ def test_second_time(
 
 def test_no_debug_information(compile_c: Compile, cache: Path, counted: Callable[[], int]) -> None:
     """Without debug information nothing is read, and nothing written."""
-    assert Debug() == debug.find(content.read_file(str(compile_c(SOURCE))))
+    assert Debug() == debug_info.find(files.read_file(str(compile_c(SOURCE))))
     assert (0, False) == (counted(), cache.exists())
 
 
@@ -79,7 +80,7 @@ class TestUnread:
 
     def check(self, compile_c: Compile, cache: Path, reason: str) -> None:
         """Check that nothing is known, and nothing kept."""
-        found = debug.find(content.read_file(str(compile_c(SOURCE, "-g"))))
+        found = debug_info.find(files.read_file(str(compile_c(SOURCE, "-g"))))
         assert {} == dict(found.symbols)
         assert reason in str(found.reason)
         assert not cache.exists()
@@ -89,7 +90,7 @@ class TestUnread:
     ) -> None:
         """A program without a Python to start, as a frozen one, reads it itself."""
         monkeypatch.setattr("sys.executable", "/nonexistent/python")
-        found = debug.find(content.read_file(str(compile_c(SOURCE, "-g"))))
+        found = debug_info.find(files.read_file(str(compile_c(SOURCE, "-g"))))
         assert "add" in found.symbols
         assert cache.exists()
 
@@ -112,19 +113,19 @@ class TestUnread:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """However reading ends, this process does not."""
-        monkeypatch.setattr(debug, "_CODE", code)
-        monkeypatch.setattr(debug, "_SECONDS", 0.5 if code.startswith("while") else PATIENCE)
+        monkeypatch.setattr(debug_info, "_CODE", code)
+        monkeypatch.setattr(debug_info, "_SECONDS", 0.5 if code.startswith("while") else PATIENCE)
         self.check(compile_c, cache, reason)
 
 
 def test_damage_is_kept(compile_c: Compile, cache: Path) -> None:
     """Damaged debug information is the same another time."""
     data = bytearray(compile_c(SOURCE, "-g").read_bytes())
-    section = dict(sections.find_all(bytes(data)))[".debug_info"]
+    section = dict(debug_sections.find_all(bytes(data)))[".debug_info"]
     data[section.offset : section.offset + 12] = b"\xff" * 12
     damaged = cache.parent / "damaged.so"
     damaged.write_bytes(data)
-    assert "damaged: " in str(debug.find(content.read_file(str(damaged))).reason)
+    assert "damaged: " in str(debug_info.find(files.read_file(str(damaged))).reason)
     assert 1 == len(list(cache.iterdir()))
 
 
@@ -132,9 +133,9 @@ def test_nothing_is_imported(compile_c: Compile, run_python: RunPython) -> None:
     """What reads is imported in the other process alone."""
     code = """
         import sys
-        from nativeplug.load import content, debug
-        debug._LITTLE = 0
-        found = debug.find(content.read_file(sys.argv[1]))
+        from nativeplug.loader import debug_info, files
+        debug_info._LITTLE = 0
+        found = debug_info.find(files.read_file(sys.argv[1]))
         print(found.symbols["calls"].text, "elftools" in sys.modules, found.reason)
     """
     plugin = compile_c(SOURCE + "int more;", "-g")
@@ -146,7 +147,7 @@ class TestBytes:
 
     def test_round_trip(self) -> None:
         """Everything is the same again."""
-        again = debug.from_bytes(debug.to_bytes(DEBUG))
+        again = debug_info.from_bytes(debug_info.to_bytes(DEBUG))
         assert dict(DEBUG.symbols) == dict(again.symbols)
         assert (DEBUG.types, DEBUG.reason, DEBUG.build_id, True) == (
             again.types,
@@ -159,18 +160,20 @@ class TestBytes:
 
     def test_nothing(self) -> None:
         """Nothing is known is also kept, with its reason."""
-        again = debug.from_bytes(debug.to_bytes(Debug(reason="damaged: so")))
+        again = debug_info.from_bytes(debug_info.to_bytes(Debug(reason="damaged: so")))
         assert ("damaged: so", {}, 0) == (again.reason, dict(again.symbols), len(again.symbols))
 
     @pytest.mark.parametrize("name", ["", "h", "\t", "f\t0", "\n", "f\n", "int"])
     def test_unknown(self, name: str) -> None:
         """Other names are not there, whatever is in them."""
-        assert debug.from_bytes(debug.to_bytes(DEBUG)).symbols.get(name) is None
+        assert debug_info.from_bytes(debug_info.to_bytes(DEBUG)).symbols.get(name) is None
 
     def test_hostile_names(self) -> None:
         """A name with what lines are made of is left out."""
         known = Known("int f(void)", abi.FunctionType(abi.VOID, ()))
-        kept = debug.from_bytes(debug.to_bytes(Debug({"a\tb": known, "a\nb": known, "c": known})))
+        kept = debug_info.from_bytes(
+            debug_info.to_bytes(Debug({"a\tb": known, "a\nb": known, "c": known}))
+        )
         assert ["c"] == list(kept.symbols)
 
     @pytest.mark.parametrize(
@@ -179,13 +182,13 @@ class TestBytes:
     def test_damaged(self, data: bytes) -> None:
         """Other bytes are an error, also those of another version."""
         with pytest.raises(ValueError, match=r"."):
-            debug.from_bytes(data)
+            debug_info.from_bytes(data)
 
 
 def test_here_and_there(compile_c: Compile, counted: Callable[[], int]) -> None:
     """A process of its own finds what is found here."""
     data = compile_c(SOURCE, "-g").read_bytes()
-    assert debug.to_bytes(dwarf.read(data)) == debug._read(data)[1]
+    assert debug_info.to_bytes(dwarf.read(data)) == debug_info._read(data)[1]
     assert 1 == counted()
 
 
@@ -194,11 +197,11 @@ def test_little(compile_c: Compile, cache: Path, run_python: RunPython, others: 
     """What is little is read here, where no other thread would have to wait for the GIL."""
     code = """
         import sys, threading
-        from nativeplug.load import content, debug
+        from nativeplug.loader import debug_info, files
         done = threading.Event()
         for _ in range(int(sys.argv[2])):
             threading.Thread(target=done.wait).start()
-        found = debug.find(content.read_file(sys.argv[1]))
+        found = debug_info.find(files.read_file(sys.argv[1]))
         done.set()
         print(found.symbols["calls"].text, "elftools" in sys.modules)
     """

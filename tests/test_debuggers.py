@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.load.dwarf.sections import find_build_id
+from nativeplug.elf.dwarf.debug_sections import find_build_id
 from support import BuildC
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nativeplug import OriginError
-from nativeplug.load.content import read_file
+from nativeplug.loader.files import read_file
 from nativeplug.trust import UNSAID, Demands, Policy
 
 DIGEST = "0123456789ABCDEF" * 4

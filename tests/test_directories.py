@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import nativeplug
-from nativeplug.directories import cache_directory, get_include, state_directory
+from nativeplug._util.directories import cache_directory, get_include, state_directory
 from support import ROOT
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from debug_telling import opened, told
-from nativeplug import abi, declare, programs
-from nativeplug.declare.abitypes import abi_of
+from nativeplug import abi, declare
+from nativeplug._util import programs
+from nativeplug.declare.abi_types import abi_of
+from nativeplug.elf import dwarf
 from nativeplug.errors import DeclarationError
-from nativeplug.load import dwarf
 from support import PLUGINS_C, ROOT, Compile, CPlugin, RunPython, needs_go
 
 pytestmark = pytest.mark.slow
@@ -216,7 +217,7 @@ class TestNothing:
         """Nothing of pyelftools is imported where there is nothing to read."""
         code = """
             import pathlib, sys
-            from nativeplug.load import dwarf
+            from nativeplug.elf import dwarf
             dwarf.read(pathlib.Path(sys.argv[1]).read_bytes())
             print("elftools" in sys.modules)
         """

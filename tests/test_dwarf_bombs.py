@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 import nativeplug
-from nativeplug.load import dwarf, dynamic
-from nativeplug.load.dwarf import dies, sections, units
-from nativeplug.load.sections import SHF_COMPRESSED, Table
+from nativeplug.elf import dwarf, dynamic
+from nativeplug.elf.dwarf import debug_sections, entries, units
+from nativeplug.elf.sections import SHF_COMPRESSED, Table
 from support import Compile
 
 _MANY = 100_000
@@ -52,7 +52,7 @@ def with_sections(data: bytes, changed: dict[str, bytes], flags: int = 0) -> byt
     assert table is not None
     made, headers = bytearray(data), table.read(data)
     for name, content in changed.items():
-        section = dict(sections.find_all(data))[name]
+        section = dict(debug_sections.find_all(data))[name]
         place = table.offset + headers.index(section) * table.layout.size
         new = section._replace(flags=flags, offset=len(made), size=len(content))
         made[place : place + table.layout.size] = table.layout.pack(*new)
@@ -70,7 +70,7 @@ def plugin(compile_c: Compile) -> bytes:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Let a second pass whenever somebody looks at the clock."""
     looks = itertools.count()
-    monkeypatch.setattr("nativeplug.load.dwarf.dies.time.monotonic", lambda: float(next(looks)))
+    monkeypatch.setattr("nativeplug.elf.dwarf.entries.time.monotonic", lambda: float(next(looks)))
     return looks
 
 
@@ -135,7 +135,7 @@ BOMBS = {
 def test_clock(bomb: str, plugin: bytes) -> None:
     """Whatever there is much of, reading ends when time has run out."""
     made = with_sections(plugin, BOMBS[bomb])
-    loaded = sections.load(made)
+    loaded = debug_sections.load(made)
     assert BOMBS[bomb] == {name: loaded[name] for name in BOMBS[bomb]}
     found = dwarf.read(made)
     assert ("reading it takes more than 8 s", False) == (found.reason, found.is_final)
@@ -154,7 +154,7 @@ def test_not_kept_so_often(plugin: bytes) -> None:
     """Of many places of an address a thousand are kept."""
     address = dynamic.read(plugin).addresses["f"]
     filled = with_sections(plugin, {".debug_info": unit(5_000 * struct.pack("<Q", address))})
-    read = dies.Dies(sections.load(filled), dies.Budget())
+    read = entries.Dies(debug_sections.load(filled), entries.Budget())
     found = units.places(read, frozenset({address}))
     assert [(address, 1_000)] == [(each, len(places)) for each, places in found.items()]
 
@@ -162,8 +162,8 @@ def test_not_kept_so_often(plugin: bytes) -> None:
 def test_long_names(compile_c: Compile) -> None:
     """Long names are entries, too: they are copied wherever they are used."""
     data = compile_c(f"int {1000 * 'a'};", "-g").read_bytes()
-    budget = dies.Budget()
-    read = dies.Dies(sections.load(data), budget)
+    budget = entries.Budget()
+    read = entries.Dies(debug_sections.load(data), budget)
     [variable] = [
         each
         for each in read.children(read.top(read.unit(read.offsets[0])))

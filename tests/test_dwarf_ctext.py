@@ -6,8 +6,8 @@ from pathlib import Path
 
 from debug_telling import opened, told
 from nativeplug import abi
-from nativeplug.declare.abitypes import abi_of
-from nativeplug.load import dwarf
+from nativeplug.declare.abi_types import abi_of
+from nativeplug.elf import dwarf
 from support import Compile
 
 

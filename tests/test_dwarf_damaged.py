@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from batches import run_batch
-from nativeplug.load import dwarf
-from nativeplug.load.dwarf import dies, sections
-from nativeplug.load.dwarf.dies import Budget
+from nativeplug.elf import dwarf
+from nativeplug.elf.dwarf import debug_sections, entries
+from nativeplug.elf.dwarf.entries import Budget
 from support import Compile
 
 _SEED, _FILES = 20261127, 50
@@ -22,7 +22,7 @@ def test_random_damage() -> None:
 
 def overwritten(data: bytes, name: str, content: bytes) -> bytes:
     """Return a file with another beginning of a section."""
-    section = dict(sections.find_all(data))[name]
+    section = dict(debug_sections.find_all(data))[name]
     return data[: section.offset] + content + data[section.offset + len(content) :]
 
 
@@ -58,7 +58,7 @@ class TestBudget:
 
     def test_entries(self, compile_c: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
         """More entries than that are not read, now or later."""
-        monkeypatch.setattr(dies.Budget, "__init__", _poor)
+        monkeypatch.setattr(entries.Budget, "__init__", _poor)
         found = dwarf.read(compile_c(_SOURCE, "-g").read_bytes())
         assert ("more entries than a plugin's exports need", True) == (
             found.reason,
@@ -67,8 +67,8 @@ class TestBudget:
 
     def test_time(self, compile_c: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
         """When time runs out, it may be enough another day."""
-        monkeypatch.setattr(dies, "_MOST_SECONDS", -1.0)
-        monkeypatch.setattr(dies, "_CHECK_EVERY", 1)
+        monkeypatch.setattr(entries, "_MOST_SECONDS", -1.0)
+        monkeypatch.setattr(entries, "_CHECK_EVERY", 1)
         found = dwarf.read(compile_c(_SOURCE, "-g").read_bytes())
         assert found.reason is not None
         assert (True, False) == ("takes more than" in found.reason, found.is_final)

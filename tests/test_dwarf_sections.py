@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from nativeplug.load.dwarf import has_debug, sections
-from nativeplug.load.dwarf.sections import UnreadableError
+from nativeplug.elf.dwarf import debug_sections, has_debug
+from nativeplug.elf.dwarf.debug_sections import UnreadableError
 from support import Compile, patched
 
 _HEADER = struct.Struct("<IIQQQQIIQQ")
@@ -45,14 +45,14 @@ def test_content(name: bytes, content: bytes, flags: int) -> None:
     """A section is found under one name, however it is compressed."""
     data = elf(name, content, flags=flags)
     assert has_debug(data)
-    assert {".debug_info": _TEXT} == sections.load(data)
+    assert {".debug_info": _TEXT} == debug_sections.load(data)
 
 
 def test_others() -> None:
     """Other sections, and those without content, are not there."""
-    assert {} == sections.load(elf(b".text", _TEXT))
-    assert {} == sections.load(elf(b".debug_info", _TEXT, kind=8))
-    assert {".debug_info": b""} == sections.load(
+    assert {} == debug_sections.load(elf(b".text", _TEXT))
+    assert {} == debug_sections.load(elf(b".debug_info", _TEXT, kind=8))
+    assert {".debug_info": b""} == debug_sections.load(
         elf(b".debug_info", compressed(1, 0, b""), flags=0x800)
     )
 
@@ -76,19 +76,19 @@ def test_others() -> None:
 def test_unreadable(data: bytes, reason: str) -> None:
     """What cannot be read is said, and never decompressed beyond what it says it has."""
     with pytest.raises(UnreadableError, match=reason):
-        sections.load(data)
+        debug_sections.load(data)
 
 
 def test_zstd(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is compressed by zstd is read from Python 3.14 on, as its module does."""
     data = elf(b".debug_info", compressed(2, len(_TEXT), _TEXT[::-1]), flags=0x800)
     with pytest.raises(UnreadableError, match=r"zstd, which Python knows from 3\.14 on"):
-        sections.load(data)
+        debug_sections.load(data)
     monkeypatch.setattr("importlib.import_module", lambda _: _Zstd)
-    assert {".debug_info": _TEXT} == sections.load(data)
+    assert {".debug_info": _TEXT} == debug_sections.load(data)
     other = elf(b".debug_info", compressed(2, len(_TEXT), b""), flags=0x800)
     with pytest.raises(UnreadableError, match="damaged"):
-        sections.load(other)
+        debug_sections.load(other)
 
 
 class _Zstd:
@@ -109,9 +109,9 @@ class _Zstd:
 
 def test_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """All sections together have a limit."""
-    monkeypatch.setattr(sections, "_MOST", 100)
+    monkeypatch.setattr(debug_sections, "_MOST", 100)
     with pytest.raises(UnreadableError, match="more than 100 bytes"):
-        sections.load(elf(b".debug_info", _TEXT))
+        debug_sections.load(elf(b".debug_info", _TEXT))
 
 
 def test_damaged_headers(compile_c: Compile) -> None:
@@ -122,4 +122,4 @@ def test_damaged_headers(compile_c: Compile) -> None:
     assert not has_debug(patched(data, 40, "<Q", 1 << 50))
     assert not has_debug(patched(data, 58, "<H", 3))
     assert not has_debug(patched(data, 4, "<B", 1))
-    assert {} == sections.load(patched(data, 40, "<Q", 0))
+    assert {} == debug_sections.load(patched(data, 40, "<Q", 0))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.load import dynamic, facts
+from nativeplug.elf import dynamic, facts
 from support import E_SHOFF, EXPORTS_C, Compile, CPlugin, needs_go, patched
 
 

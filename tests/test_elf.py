@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from nativeplug.load import dynamic, elf, layout, sections, structure
-from nativeplug.load.searches import Searches
+from nativeplug.elf import defects, dynamic, layout, sections
+from nativeplug.elf.dependencies import Searches
 from support import (
     E_MACHINE,
     E_PHENTSIZE,
@@ -29,7 +29,7 @@ from support import (
 
 def words(data: bytes | memoryview) -> str:
     """Return what is said of a defect; nothing when there is none."""
-    found = elf.find_defect(data)
+    found = defects.find_defect(data)
     return found.text if found else ""
 
 
@@ -45,18 +45,19 @@ class TestFindDefect:
 
     def test_sound(self, elf_bytes: bytes) -> None:
         """Nothing is found in a sound plugin, however its bytes are held."""
-        assert None is elf.find_defect(elf_bytes)
-        assert None is elf.find_defect(memoryview(elf_bytes))
+        assert None is defects.find_defect(elf_bytes)
+        assert None is defects.find_defect(memoryview(elf_bytes))
 
     def test_system_libraries(self, run_python: RunPython) -> None:
         """Nothing is found in the libraries that a process has mapped."""
         code = """
             import sqlite3, ssl
             from pathlib import Path
-            from nativeplug.load import elf
+            from nativeplug.elf import defects
             lines = Path("/proc/self/maps").read_text().splitlines()
             mapped = {Path(line.split(maxsplit=5)[5]) for line in lines if ".so" in line}
-            print(len(mapped) > 5, [path for path in mapped if elf.find_defect(path.read_bytes())])
+            damaged = [path for path in mapped if defects.find_defect(path.read_bytes())]
+            print(len(mapped) > 5, damaged)
         """
         ended = run_python(code)
         assert "True []\n" == ended.stdout, ended.stderr
@@ -183,7 +184,7 @@ class TestFindDefect:
         assert last < header.sections_offset
         expected = f"truncated: a segment ends at byte {last}, the file has {last - 1}"
         assert expected == words(elf_bytes[: last - 1])
-        assert structure.Defect(expected, last - 1, is_cut=True) == elf.find_defect(
+        assert defects.Defect(expected, last - 1, is_cut=True) == defects.find_defect(
             elf_bytes[: last - 1]
         )
         assert words(elf_bytes[:last]).startswith("truncated: the section headers end at byte ")
@@ -214,9 +215,9 @@ class TestFindDefect:
         for offset in range(64 + 56 * 12):
             for value in (0, 0x7F, 0xFF):
                 damaged = patched(elf_bytes, offset, "B", value)
-                elf.find_defect(damaged)
-                elf.is_go(damaged)
-                elf.find_unwritten(damaged)
+                defects.find_defect(damaged)
+                defects.is_go(damaged)
+                defects.find_unwritten(damaged)
                 dynamic.read(damaged)
                 Searches.of(damaged)
 
@@ -250,18 +251,18 @@ class TestUnfinished:
     def test_finished(self, elf_bytes: bytes) -> None:
         """A plugin is not, nor is anything that will never be one."""
         for data in (elf_bytes, b"text", b"#!/bin/sh\n", patched(elf_bytes, E_MACHINE, "<H", 8)):
-            assert elf.find_unwritten(data) is None
+            assert defects.find_unwritten(data) is None
 
     def test_cut(self, elf_bytes: bytes) -> None:
         """A part of a plugin is, down to nothing."""
         data = elf_bytes[: len(elf_bytes) // 2]
-        assert all(elf.find_unwritten(data[:length]) for length in range(0, len(data), 64))
+        assert all(defects.find_unwritten(data[:length]) for length in range(0, len(data), 64))
 
     def test_room_made_before(self, elf_bytes: bytes) -> None:
         """So is one that has its final size before it has its bytes."""
         for length in range(0, len(elf_bytes) - 64, 512):
             data = elf_bytes[:length] + bytes(len(elf_bytes) - length)
-            assert elf.find_unwritten(data), words(data)
+            assert defects.find_unwritten(data), words(data)
         damaged = elf_bytes[:2048] + bytes(len(elf_bytes) - 2048)
         assert words(damaged).endswith(" (an unfinished copy?)")
 
@@ -273,7 +274,7 @@ class TestUnfinished:
         page = -(-found.offset // 4096) * 4096
         assert page + 4096 <= found.end
         data = many_pages[:page] + bytes(4096) + many_pages[page + 4096 :]
-        defect = elf.find_unwritten(data)
+        defect = defects.find_unwritten(data)
         assert defect is not None
         assert page - 64 < (defect.offset or 0) <= page  # there are zeros before the page, too
         assert f"a piece at byte {defect.offset} is missing" == defect.text
@@ -287,7 +288,7 @@ class TestUnfinished:
         page = (found.offset if is_first else found.end) & -4096
         assert min(found.end, page + 4096) - max(found.offset, page) >= 64
         data = many_pages[:page] + bytes(4096) + many_pages[page + 4096 :]
-        defect = elf.find_unwritten(data)
+        defect = defects.find_unwritten(data)
         assert defect is not None
         assert f"a piece at byte {page} is missing" == defect.text
 
@@ -298,7 +299,7 @@ class TestUnfinished:
         assert text.size < 4096
         page = text.offset & -4096
         data = elf_bytes[:page] + bytes(4096) + elf_bytes[page + 4096 :]
-        defect = elf.find_unwritten(data)
+        defect = defects.find_unwritten(data)
         assert defect is not None
         assert f"a piece at byte {page} is missing" == defect.text
 
@@ -308,7 +309,7 @@ class TestUnfinished:
             found = sections.find(many_pages, name)
             assert found is not None
             assert bytes(8192) in many_pages[found.offset : found.end]
-        assert elf.find_unwritten(many_pages) is None
+        assert defects.find_unwritten(many_pages) is None
 
     def test_overlapping_sections(self, elf_bytes: bytes) -> None:
         """Sections that lie over each other are searched once, however many there are."""
@@ -317,14 +318,14 @@ class TestUnfinished:
         assert text is not None
         header, count = table.layout.pack(*text), 0xF000
         data = Counted(patched(elf_bytes[: table.offset] + header * count, E_SHNUM, "<H", count))
-        assert elf.find_unwritten(data) is None
+        assert defects.find_unwritten(data) is None
         assert text.size == data.searched
 
     def test_section_headers_come_last(self, elf_bytes: bytes) -> None:
         """A file that the dynamic loader would take, but lacks its last bytes, is unfinished."""
         end = layout.read_header(elf_bytes, layout.host_target()).sections_end
         expected = f"truncated: the section headers end at byte {end}, the file has {end - 1}"
-        assert structure.Defect(expected, end - 1, is_cut=True) == elf.find_defect(
+        assert defects.Defect(expected, end - 1, is_cut=True) == defects.find_defect(
             elf_bytes[: end - 1]
         )
         assert "truncated: the last section header is empty" == words(
@@ -340,13 +341,13 @@ class TestUnfinished:
     @pytest.mark.parametrize("field", [(E_SHOFF, "<Q"), (E_SHNUM, "<H")])
     def test_without_sections(self, elf_bytes: bytes, field: tuple[int, str]) -> None:
         """A file that has no section headers needs none."""
-        assert elf.find_unwritten(patched(elf_bytes, *field, 0)) is None
+        assert defects.find_unwritten(patched(elf_bytes, *field, 0)) is None
 
     def test_damaged(self, elf_bytes: bytes) -> None:
         """A file that is all there, and damaged, is not unfinished."""
         damaged = patched(elf_bytes, 12, "B", 9)
         assert "damaged: the ELF header's padding is not zero (byte 0x8)" == words(damaged)
-        assert elf.find_unwritten(damaged) is None
+        assert defects.find_unwritten(damaged) is None
 
 
 class TestIsGo:
@@ -354,19 +355,19 @@ class TestIsGo:
 
     def test_no(self, compile_c: Compile, elf_bytes: bytes) -> None:
         """A program that only knows Go's magic bytes is not linked by Go."""
-        assert not elf.is_go(elf_bytes)
+        assert not defects.is_go(elf_bytes)
         constant = 'const char text[] = "\\xff Go buildinf:";'
-        assert not elf.is_go(compile_c(constant).read_bytes())
+        assert not defects.is_go(compile_c(constant).read_bytes())
 
     def test_32_bit(self) -> None:
         """The layout of 32 bit files is known too."""
         header = struct.pack("<4sBB10xHHIIIIIHHHHHH", b"\x7fELF", 1, 1, *(0,) * 4, 52, *(0,) * 8)
         header = patched(patched(header, 42, "<HH", 32, 1), 18, "<H", 3)
         segment = struct.pack("<8I", layout.PT_LOAD, 84, 0, 0, 20, 20, layout.PF_W, 4)
-        assert elf.is_go(header + segment + b"\xff Go buildinf:" + b"\0" * 6)
-        assert not elf.is_go(header + segment + b"\0" * 20)
+        assert defects.is_go(header + segment + b"\xff Go buildinf:" + b"\0" * 6)
+        assert not defects.is_go(header + segment + b"\0" * 20)
 
     @pytest.mark.parametrize("data", [b"", b"\xff Go buildinf:"])
     def test_other_files(self, data: bytes) -> None:
         """A file that is no ELF file is not linked by Go."""
-        assert not elf.is_go(data)
+        assert not defects.is_go(data)

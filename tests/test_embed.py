@@ -13,9 +13,9 @@ from nativeplug import declare
 from nativeplug.build import build
 from nativeplug.build.embed import embed
 from nativeplug.declare.declarations import same_type
+from nativeplug.elf import metadata
+from nativeplug.elf.metadata import InterfaceVersion
 from nativeplug.errors import BuildError, DeclarationError, FormatError
-from nativeplug.load import told
-from nativeplug.load.told import InterfaceVersion
 from support import PLUGINS_C, PLUGINS_GO, BuildC, CPlugin, needs_go, patched, refuse
 from telling import declared_by, tell
 
@@ -59,7 +59,7 @@ def header(tmp_path: Path) -> Path:
 
 def interface_of(plugin: Path) -> InterfaceVersion | None:
     """Return the interface that a file tells."""
-    found = told.read(plugin.read_bytes())
+    found = metadata.read(plugin.read_bytes())
     assert found is not None
     return found.interface
 
@@ -219,5 +219,5 @@ class TestGo:
 
         monkeypatch.setattr("nativeplug.build.embed.with_section", fail)
         plugin = build(folder)
-        assert None is told.read(plugin.read_bytes())
+        assert None is metadata.read(plugin.read_bytes())
         assert f"{plugin} will not tell of itself: made up" in caplog.text

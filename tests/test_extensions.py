@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nativeplug.declare.extensions import blank_extensions
+from nativeplug.declare.gnu import blank_extensions
 from nativeplug.declare.places import locate
 
 

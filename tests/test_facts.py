@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from nativeplug.elf import defects, dynamic, facts, layout
 from nativeplug.errors import FormatError, OpenError
-from nativeplug.load import dynamic, elf, facts, layout
 from support import E_MACHINE, E_SHOFF, EXPORTS_C, Compile, go_build_info, patched
 
 
@@ -86,7 +86,7 @@ class TestFacts:
         """What is not an ELF file is a FormatError that says what it is."""
         with pytest.raises(FormatError) as caught:
             facts.read(io.BytesIO(data))
-        assert str(elf.find_defect(data)) == caught.value.reason
+        assert str(defects.find_defect(data)) == caught.value.reason
 
     def test_every_truncation(self, elf_bytes: bytes) -> None:
         """A truncated file is either read or a FormatError of one line, and nothing else."""
@@ -105,6 +105,6 @@ class TestFacts:
 
     def test_imports(self) -> None:
         """Importing what opens a plugin does not import pyelftools."""
-        code = "import sys, nativeplug.load.facts; print('elftools' in sys.modules)"
+        code = "import sys, nativeplug.elf.facts; print('elftools' in sys.modules)"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         assert b"False" == done.stdout.strip()

@@ -11,7 +11,7 @@ import pytest
 
 import nativeplug
 from gates import Gate, at_once, background, wait_for
-from nativeplug.plugin.files import files
+from nativeplug.runtime.registry import files
 from versions import DECLARED, Versions
 
 

@@ -7,7 +7,7 @@ import platform
 import pytest
 
 import nativeplug
-from nativeplug.checking.file import check_floats
+from nativeplug.checking.binary import check_floats
 from samples import FLUSH
 from support import Compile, load_generation
 from versions import Versions

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from following import SETTLE, Looks, let_clock_tick, link, put
-from nativeplug.update.follow import Observer
+from nativeplug.runtime.follow import Observer
 
 
 def recreate(path: Path) -> None:

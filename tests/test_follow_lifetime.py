@@ -23,14 +23,14 @@ from following import (
 )
 from gates import PATIENCE, background, wait_for
 from nativeplug.errors import UpdateError
-from nativeplug.update import follow as module
-from nativeplug.update.follow import Follower, Observer
+from nativeplug.runtime import follow as module
+from nativeplug.runtime.follow import Follower, Observer
 from support import RunPython
 
 PRELUDE = f"""
         import atexit, os, pathlib, queue, signal, sys, threading, time, warnings
         warnings.simplefilter("ignore", DeprecationWarning)  # of fork() in a process with threads
-        from nativeplug.update.follow import Follower, Observer
+        from nativeplug.runtime.follow import Follower, Observer
         path = pathlib.Path(sys.argv[1])
         PATIENCE = {PATIENCE:.0f}
         changed = queue.Queue()
@@ -391,7 +391,7 @@ class TestExit:
         code = """
         import atexit, sys
         atexit.register(lambda: (follower.start(), print(follower.running)))
-        from nativeplug.update.follow import Follower, Observer
+        from nativeplug.runtime.follow import Follower, Observer
         follower = Follower(Observer(sys.argv[1], print))
         """
         done = run_python(code, followed)

@@ -20,9 +20,9 @@ import nativeplug
 from following import Log, threads, wait_until_nothing_follows
 from gates import PATIENCE, background, wait_for
 from nativeplug import ClosedError, Plugin, UpdateError
-from nativeplug.load import child, content, debug
-from nativeplug.load.content import Content
-from nativeplug.load.dwarf import Debug
+from nativeplug.elf.dwarf import Debug
+from nativeplug.loader import child, debug_info, files
+from nativeplug.loader.files import Content
 from support import RunPython
 from versions import DECLARED, Versions
 
@@ -124,17 +124,17 @@ class TestUpdates:
             plg.follow(told)
             assert NOTHING_NEW == log.next("DEBUG")
             updating, children = [], []
-            find, run = debug.find, child.run
+            find, run = debug_info.find, child.run
 
-            def note(content: Content) -> Debug:
+            def note(files: Content) -> Debug:
                 updating.append(plg._updates.is_mine)
-                return find(content)
+                return find(files)
 
             def note_child(code: str, **options: Any) -> child.Ended:
                 children.append("dwarf" in code)
                 return run(code, **options)
 
-            monkeypatch.setattr(debug, "find", note)
+            monkeypatch.setattr(debug_info, "find", note)
             monkeypatch.setattr(child, "run", note_child)
             versions.put(2, "int of_this_test;")  # whose types nobody has read before
             assert told.next() is None
@@ -315,14 +315,14 @@ class TestUnfinished:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Where nobody tells whether it is being written, a new file must not be quite new."""
-        monkeypatch.setattr(content, "find_writer", lambda _descriptor: None)
-        monkeypatch.setattr(content, "_UNTOLD_NS", float("inf"))
+        monkeypatch.setattr(files, "find_writer", lambda _descriptor: None)
+        monkeypatch.setattr(files, "_UNTOLD_NS", float("inf"))
         versions.put(2)
         plg.follow(told)
         reason = "it is new, and whether somebody has it open for writing cannot be found out"
         assert f"waiting for its file: {reason}" == log.next("INFO")
         assert told.nothing
-        monkeypatch.setattr(content, "_UNTOLD_NS", 0)
+        monkeypatch.setattr(files, "_UNTOLD_NS", 0)
         assert told.next() is None
         assert 2 == plg.version()
 

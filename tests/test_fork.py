@@ -248,10 +248,10 @@ class TestLocks:
     @pytest.mark.parametrize(
         "lock",
         [
-            "nativeplug.symbols.symbols._lock",
-            "nativeplug.plugin.files.files._lock",
-            "nativeplug.plugin.files.files._placing",
-            "nativeplug.update.reaper._lock",
+            "nativeplug.runtime.symbols._lock",
+            "nativeplug.runtime.registry.files._lock",
+            "nativeplug.runtime.registry.files._placing",
+            "nativeplug.runtime.history._lock",
             "plg._updates._lock",
             "plg._updates.history._lock",
             "cffi.cparser.lock",
@@ -260,7 +260,7 @@ class TestLocks:
     def test_held_by_a_thread(self, c_plugin: CPlugin, run_python: RunPython, lock: str) -> None:
         """Locks that another thread held at fork() are free in the child."""
         code = f"""
-        import cffi.cparser, nativeplug.plugin.files, nativeplug.update.reaper
+        import cffi.cparser, nativeplug.runtime.registry, nativeplug.runtime.history
         threading.Thread(target=hold, args=({lock},), daemon=True).start()
         started.wait()
         def use():

@@ -19,10 +19,10 @@ pytestmark = pytest.mark.slow
 PRELUDE = """
     import os, signal, sys, threading
     import nativeplug
-    from nativeplug.load import content, handle, loading
+    from nativeplug.loader import dlopen, files, loading
 
     def load(path):
-        return loading.load_file(path, content.read_file(path))
+        return loading.load_file(path, files.read_file(path))
 
     def in_child(work):
         child = os.fork()
@@ -67,14 +67,14 @@ def printed(run_python: RunPython, code: str, *paths: Path) -> str:
 def test_many(build_c: BuildC, run_python: RunPython) -> None:
     """No child waits for a lock of the loader that a thread of the parent held."""
     code = """
-        path, read = sys.argv[1], content.read_file(sys.argv[1])
+        path, read = sys.argv[1], files.read_file(sys.argv[1])
         def work():
             while True:
                 loading.load_file(path, read).unload()
         for _ in range(3):
             threading.Thread(target=work, daemon=True).start()
         def use():  # no more than it takes, as there are many
-            handle.close(handle.open_file(path)[0])
+            dlopen.close(dlopen.open_file(path)[0])
         print({in_child(use) for _ in range(1000)}, flush=True)
         os._exit(0)
     """
@@ -128,10 +128,10 @@ class TestSameThread:
             import os, sys
             loaded = []
             def use():
-                from nativeplug.load import content, loading
-                loaded.append(loading.load_file(sys.argv[1], content.read_file(sys.argv[1])))
+                from nativeplug.loader import files, loading
+                loaded.append(loading.load_file(sys.argv[1], files.read_file(sys.argv[1])))
             os.register_at_fork(before=use, after_in_child=use, after_in_parent=use)
-            import nativeplug.load.handle
+            import nativeplug.loader.dlopen
             os.register_at_fork(before=use, after_in_child=use, after_in_parent=use)
             child = os.fork()
             if not child:

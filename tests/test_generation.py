@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nativeplug.errors import OpenError, SymbolNotFoundError
-from nativeplug.load import generation, handle, loading
+from nativeplug.loader import dlopen, generation, loading
 from support import (
     BuildC,
     CPlugin,
@@ -221,7 +221,7 @@ class TestSystem:
         (tmp_path / "libqqqq.so").write_text("/* GNU ld script: libother.so.2 */\nINPUT(libm.so.6)")
         code = """
             from nativeplug import OpenError
-            from nativeplug.load.loading import load_system
+            from nativeplug.loader.loading import load_system
             try:
                 load_system("libqqqq.so")
             except OpenError as error:
@@ -235,7 +235,7 @@ class TestSystem:
         """A Go library among the system's is known as one."""
         shutil.copy(go_plugin("greeter"), tmp_path / "libqqqq.so.1")
         code = """
-            from nativeplug.load.loading import load_system
+            from nativeplug.loader.loading import load_system
             print(load_system("libqqqq.so.1").is_go)
         """
         done = run_python(code, env={"LD_LIBRARY_PATH": str(tmp_path)})
@@ -283,7 +283,7 @@ class TestHosts:
 def test_free() -> None:
     """The address of libc's free is the process's own."""
     expected = ctypes.cast(ctypes.CDLL(None).free, ctypes.c_void_p).value
-    assert expected == handle.libc_free()
+    assert expected == dlopen.libc_free()
 
 
 def test_go(go_plugin: CPlugin, greeter: generation.Generation) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import building
-from nativeplug.load import generation
+from nativeplug.loader import generation
 from support import BuildC, call_int, error_of, load_generation, names
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from nativeplug._dl import ffi
 from nativeplug.errors import FormatError, OpenError
-from nativeplug.load import handle, image
+from nativeplug.loader import dlopen, private_copy
 from support import BuildC, CPlugin, RunPython, error_of, load_generation
 
 NUMBER = "int number(void) { return 7; }"
@@ -100,7 +100,7 @@ class TestFormat:
     ) -> None:
         """A file that the loader might map to refuse it is not given to it."""
         path = patched(offset, "=H", value)
-        monkeypatch.setattr(handle, "open_file", None)
+        monkeypatch.setattr(dlopen, "open_file", None)
         error = error_of(path)
         assert reason in str(error)
         assert f"cannot open plugin '{path}': {error.reason}" == str(error)
@@ -120,7 +120,7 @@ class TestFormat:
         def full(*_args: object) -> None:
             raise OpenError("full", path="p", reason="full")
 
-        monkeypatch.setattr(image, "copy", full)
+        monkeypatch.setattr(private_copy, "copy", full)
         assert f"cannot open plugin '{path}': not an ELF file but text" == str(error_of(path))
 
     def test_truncated(self, build_c: BuildC, run_python: RunPython) -> None:
@@ -130,8 +130,8 @@ class TestFormat:
             import sys
             from pathlib import Path
             from nativeplug.errors import FormatError
-            from nativeplug.load.loading import load_file
-            from nativeplug.load.content import read_file
+            from nativeplug.loader.loading import load_file
+            from nativeplug.loader.files import read_file
             data, cut, refused = Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]), 0
             lengths = range(0, len(data), max(1, len(data) // 150))
             for length in lengths:
@@ -183,7 +183,7 @@ class TestRefusedByTheLoader:
     def test_no_reason(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
         """A refusal without words is an error too."""
         plugin = build_c(NUMBER)
-        monkeypatch.setattr(handle, "open_file", lambda *_: (ffi.NULL, ""))
+        monkeypatch.setattr(dlopen, "open_file", lambda *_: (ffi.NULL, ""))
         assert "the dynamic loader gives no reason" == error_of(plugin).reason
 
     @pytest.mark.slow

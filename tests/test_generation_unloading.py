@@ -8,8 +8,8 @@ import pytest
 
 from nativeplug._dl import ffi, lib
 from nativeplug.errors import SymbolNotFoundError
-from nativeplug.load import handle, loading
-from nativeplug.load.content import read_file
+from nativeplug.loader import dlopen, loading
+from nativeplug.loader.files import read_file
 from samples import SEVEN
 from support import BuildC, RunPython, call_int, lies_in, load_generation
 
@@ -80,7 +80,7 @@ class TestUnloading:
         """A copy of which the loader keeps hold is resident, and no more looked at."""
         loaded = load_generation(build_c(SEVEN))
         address = loaded.address("number")
-        again = lib.np_dl_open(handle.path_of(loaded._handle).encode(), lib.RTLD_NOW, ffi.NULL, 0)
+        again = lib.np_dl_open(dlopen.path_of(loaded._handle).encode(), lib.RTLD_NOW, ffi.NULL, 0)
         assert again != ffi.NULL
         reason = "the dynamic loader keeps it mapped"
         assert [reason] * 2 == [loaded.unload(), loaded.unload()]

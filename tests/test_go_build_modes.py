@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import nativeplug
-from nativeplug import programs
-from nativeplug.build import goenv
-from nativeplug.load import elf
+from nativeplug._util import programs
+from nativeplug.build import toolchains
+from nativeplug.elf import defects
 from support import Compile, run
 
 pytestmark = pytest.mark.timeout(300)  # each mode compiles the standard library once
@@ -42,7 +42,7 @@ def build_go(go_toolchain: programs.GoToolchain, tmp_path: Path) -> Compile:
         subprocess.run(
             [go_toolchain.command, "build", *arguments, "-o", made, "."],
             cwd=tmp_path,
-            env=goenv.environment(go_toolchain, compiler),
+            env=toolchains.go_environment(go_toolchain, compiler),
             check=True,
         )
         return made
@@ -72,19 +72,19 @@ def test_opens_plugins(build_go: Compile) -> None:
     text = ADD.format('import "plugin"\n\nvar Open = plugin.Open')
     path = build_go(text, "-buildmode=c-shared")
     assert b"\0go:link.pkghash." in path.read_bytes()
-    assert elf.find_defect(path.read_bytes()) is None
+    assert defects.find_defect(path.read_bytes()) is None
 
 
 def test_executable(build_go: Compile) -> None:
     """A program that can lie anywhere is refused as any such program."""
-    defect = elf.find_defect(build_go(ADD.format(""), "-buildmode=pie").read_bytes())
+    defect = defects.find_defect(build_go(ADD.format(""), "-buildmode=pie").read_bytes())
     assert defect is not None
     assert "not a shared object but a position-independent executable" in defect.text
 
 
 def test_archive(build_go: Compile) -> None:
     """So is an archive."""
-    defect = elf.find_defect(build_go(ADD.format(""), "-buildmode=c-archive").read_bytes())
+    defect = defects.find_defect(build_go(ADD.format(""), "-buildmode=c-archive").read_bytes())
     assert defect is not None
     assert "not an ELF file but an ar archive" in defect.text
 
@@ -94,6 +94,6 @@ def test_before_go_1_20(compile_c: Compile) -> None:
     text = (
         '__asm__(".globl \\"go.link.pkghash.fmt\\"\\n.data\\n\\"go.link.pkghash.fmt\\": .long 1");'
     )
-    defect = elf.find_defect(compile_c(text).read_bytes())
+    defect = defects.find_defect(compile_c(text).read_bytes())
     assert defect is not None
     assert REASON == defect.text

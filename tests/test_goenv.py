@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug import programs
-from nativeplug.build import goenv
+from nativeplug._util import programs
+from nativeplug.build import toolchains
 
 
 class TestGoEnvironment:
@@ -32,7 +32,7 @@ class TestGoEnvironment:
         Make the environment for an imaginary toolchain.
         """
         toolchain = programs.GoToolchain(Path("/go/bin/go"), (1, 21, 0), {"GOROOT": "/go"})
-        return goenv.environment(toolchain, ["/usr/bin/cc", "-DTEXT=a b"])
+        return toolchains.go_environment(toolchain, ["/usr/bin/cc", "-DTEXT=a b"])
 
     def test_settings(self) -> None:
         """

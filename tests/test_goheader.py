@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nativeplug import declare
 from nativeplug.declare import Declarations
-from nativeplug.declare.goheader import clean, is_go_header
+from nativeplug.declare.go_header import clean, is_go_header
 from nativeplug.declare.sources import Source
 from nativeplug.errors import DeclarationError
 from support import PLUGINS_GO, CPlugin

@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from nativeplug.load import layout
-from nativeplug.trust.hardening import WANTED, find_missing
+from nativeplug.elf import layout
+from nativeplug.elf.hardening import WANTED, find_missing
 from support import EXPORTS_C, Compile, patched
 
 ALL = frozenset(WANTED)

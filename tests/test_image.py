@@ -14,7 +14,7 @@ import pytest
 
 from gates import at_once
 from nativeplug.errors import OpenError
-from nativeplug.load import image, store
+from nativeplug.loader import copy_store, private_copy
 from support import BuildC, descriptors, let_clock_tick, names, refuse
 
 HASH = "0123456789abcdef" * 4
@@ -28,9 +28,9 @@ def child_reads(path: str) -> bytes:
     ).stdout
 
 
-def memory_copy(name: str) -> tuple[image.Image, int]:
+def memory_copy(name: str) -> tuple[private_copy.Image, int]:
     """Return a copy without a hash, and its descriptor."""
-    copy = image.copy(name, b"bytes")
+    copy = private_copy.copy(name, b"bytes")
     assert copy.descriptor is not None
     return copy, copy.descriptor
 
@@ -39,17 +39,17 @@ class TestMemory:
     """A copy that is for nobody else, or for which there is no place on disk, is a sealed memfd."""
 
     @pytest.fixture
-    def copy(self) -> image.Image:
+    def copy(self) -> private_copy.Image:
         """Give a copy."""
-        return image.copy("/nowhere/plugin.so", b"bytes")
+        return private_copy.copy("/nowhere/plugin.so", b"bytes")
 
     @pytest.fixture
-    def descriptor(self, copy: image.Image) -> int:
+    def descriptor(self, copy: private_copy.Image) -> int:
         """Give its descriptor."""
         assert copy.descriptor is not None
         return copy.descriptor
 
-    def test_name_leads_to_the_bytes(self, copy: image.Image) -> None:
+    def test_name_leads_to_the_bytes(self, copy: private_copy.Image) -> None:
         """Its name is a path that leads to its bytes, also in other processes: in debuggers."""
         assert b"bytes" == Path(copy.name).read_bytes() == child_reads(copy.name)
         assert "/memfd:plugin.so (deleted)" == os.readlink(copy.name)
@@ -57,8 +57,8 @@ class TestMemory:
     @pytest.mark.parametrize("cache", [None, "/proc/nowhere"])
     def test_no_place_on_disk(self, cache: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where the user has no cache directory that can be used, it is one, too."""
-        monkeypatch.setattr(store, "cache_directory", lambda: cache and Path(cache))
-        copy = image.copy("/nowhere/plugin.so", b"bytes", HASH)
+        monkeypatch.setattr(copy_store, "cache_directory", lambda: cache and Path(cache))
+        copy = private_copy.copy("/nowhere/plugin.so", b"bytes", HASH)
         assert "/memfd:plugin.so (deleted)" == os.readlink(copy.name)
         copy.close()
 
@@ -88,7 +88,7 @@ class TestMemory:
 
     def test_names_of_threads(self) -> None:
         """Threads that copy at once get names of their own."""
-        copies = at_once(*[lambda: image.copy("plugin.so", b"bytes")] * 32)
+        copies = at_once(*[lambda: private_copy.copy("plugin.so", b"bytes")] * 32)
         for copy in copies:
             copy.close()
         assert 32 == len({copy.name for copy in copies})
@@ -97,16 +97,18 @@ class TestMemory:
     def test_long_name(self, character: str) -> None:
         """A name as long as a file's can be is cut to what memfd_create takes."""
         name = os.fsdecode(os.fsencode(character * 255)[:252]) + ".so"
-        copy = image.copy(name, b"bytes")
+        copy = private_copy.copy(name, b"bytes")
         assert "memfd:" in os.readlink(copy.name)
         copy.close()
 
-    def test_closed_behind_our_back(self, copy: image.Image, descriptor: int) -> None:
+    def test_closed_behind_our_back(self, copy: private_copy.Image, descriptor: int) -> None:
         """A copy whose descriptor was closed is closed without a word."""
         os.close(descriptor)
         copy.close()
 
-    def test_number_taken_over(self, copy: image.Image, descriptor: int, tmp_path: Path) -> None:
+    def test_number_taken_over(
+        self, copy: private_copy.Image, descriptor: int, tmp_path: Path
+    ) -> None:
         """A descriptor's number that is another file's by now is not ours to close."""
         (tmp_path / "other").write_bytes(b"other")
         with (tmp_path / "other").open("rb") as other:
@@ -116,7 +118,7 @@ class TestMemory:
         os.close(descriptor)
 
     def test_times_are_no_identity(
-        self, copy: image.Image, descriptor: int, tmp_path: Path
+        self, copy: private_copy.Image, descriptor: int, tmp_path: Path
     ) -> None:
         """A copy whose mode was changed is still ours to close."""
         let_clock_tick(tmp_path)
@@ -131,7 +133,7 @@ class TestMemory:
         count = descriptors()
         monkeypatch.setattr(fcntl if call == "fcntl" else os, call, refuse(errno.ENOSPC))
         with pytest.raises(OpenError, match="No space left on device"):
-            image.copy("plugin.so", b"bytes")
+            private_copy.copy("plugin.so", b"bytes")
         assert count == descriptors()
 
 
@@ -148,7 +150,7 @@ class TestOldKernel:
             return create(name, flags)
 
         monkeypatch.setattr(os, "memfd_create", old_create)
-        copy = image.copy("plugin.so", b"bytes")
+        copy = private_copy.copy("plugin.so", b"bytes")
         assert b"bytes" == Path(copy.name).read_bytes()
         assert "memfd:" in os.readlink(copy.name)
         copy.close()
@@ -169,7 +171,7 @@ class TestFiles:
     def test_cache(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is made in the cache directory, and nothing can be seen of it."""
         monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path / "cache"))
-        copy = image.copy("/nowhere/plugin.so", b"bytes")
+        copy = private_copy.copy("/nowhere/plugin.so", b"bytes")
         assert os.readlink(copy.name).startswith(f"{tmp_path}/cache/copies/.plugin.so.")
         assert set() == names(tmp_path / "cache/copies")
         assert b"bytes" == Path(copy.name).read_bytes() == child_reads(copy.name)
@@ -182,7 +184,7 @@ class TestFiles:
         with monkeypatch.context() as without:
             without.setattr(os, "readlink", refuse(errno.ENOENT))
             with pytest.raises(OpenError) as caught:
-                image.copy("plugin.so", b"bytes")
+                private_copy.copy("plugin.so", b"bytes")
         assert before == descriptors()
         expected = (
             "no place for a private copy: '/proc/self': No such file or directory; let "
@@ -197,7 +199,7 @@ class TestFiles:
         (tmp_path / "real").mkdir()
         (tmp_path / "real/plugin.so").touch()
         (tmp_path / "link.so").symlink_to("real/plugin.so")
-        copy = image.copy(str(tmp_path / "link.so"), b"bytes")
+        copy = private_copy.copy(str(tmp_path / "link.so"), b"bytes")
         assert os.readlink(copy.name).startswith(f"{tmp_path}/real/.link.so.")
         copy.close()
 
@@ -207,9 +209,9 @@ class TestFiles:
         self, cache: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The system's directory for temporary files serves where there is no cache directory."""
-        monkeypatch.setattr(store, "cache_directory", lambda: cache and Path(cache))
+        monkeypatch.setattr(copy_store, "cache_directory", lambda: cache and Path(cache))
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        copy = image.copy("/proc/nowhere/plugin.so", b"bytes")
+        copy = private_copy.copy("/proc/nowhere/plugin.so", b"bytes")
         assert os.readlink(copy.name).startswith(f"{tmp_path}/.plugin.so.")
         copy.close()
 
@@ -239,7 +241,7 @@ class TestFiles:
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         count = descriptors()
         with pytest.raises(OpenError) as caught:
-            image.copy(str(path), b"bytes", HASH)
+            private_copy.copy(str(path), b"bytes", HASH)
         tried = [cache / "copies", path.parent, tmp_path]
         expected = (
             "no place for a private copy: "
@@ -264,7 +266,7 @@ class TestFiles:
         monkeypatch.setattr(mmap, "mmap", forbid_once)
         monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path))
         count = descriptors()
-        copy = image.copy("/nowhere/plugin.so", b"bytes")
+        copy = private_copy.copy("/nowhere/plugin.so", b"bytes")
         assert os.readlink(copy.name).startswith(f"{tmp_path}/copies/.plugin.so.")
         copy.close()
         assert count == descriptors()
@@ -282,7 +284,7 @@ class TestOrigin:
         """Its copy is a file, although there is memfd_create, among links to its neighbours."""
         monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path / "cache"))
         before = names(plugin.parent)
-        copy = image.copy(str(plugin), plugin.read_bytes(), HASH)
+        copy = private_copy.copy(str(plugin), plugin.read_bytes(), HASH)
         directory = Path(copy.name).parent
         assert tmp_path / "cache/copies" == directory.parents[2]
         assert before == names(directory) - {"cache"}
@@ -296,7 +298,7 @@ class TestOrigin:
     def test_beside(self, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where there is no cache directory it lies beside the plugin, until it is closed."""
         monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", "/proc/nowhere")
-        copy = image.copy(str(plugin), plugin.read_bytes(), HASH)
+        copy = private_copy.copy(str(plugin), plugin.read_bytes(), HASH)
         assert plugin.parent == Path(copy.name).parents[3]
         copy.close()
         assert not Path(copy.name).exists()
@@ -309,7 +311,7 @@ class TestKept:
         """The directory's name tells plugin and hash; it stays, and may be relative."""
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("NATIVEPLUG_KEEP_COPIES", "kept/copies")
-        copies = [image.copy("/nowhere/plugin.so", b"bytes", HASH) for _ in range(2)]
+        copies = [private_copy.copy("/nowhere/plugin.so", b"bytes", HASH) for _ in range(2)]
         for copy in copies:
             copy.close()
             directory = Path(copy.name).parent
@@ -321,7 +323,7 @@ class TestKept:
     def test_not_of_no_hash(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What is not a whole file, and has no hash, is not kept."""
         monkeypatch.setenv("NATIVEPLUG_KEEP_COPIES", "/proc/nowhere")
-        copy = image.copy("plugin.so", b"bytes")
+        copy = private_copy.copy("plugin.so", b"bytes")
         assert copy.descriptor is not None
         copy.close()
 
@@ -329,7 +331,7 @@ class TestKept:
         """A directory that cannot be written to is an error, as somebody waits for the copy."""
         monkeypatch.setenv("NATIVEPLUG_KEEP_COPIES", "/proc/nowhere")
         with pytest.raises(OpenError) as caught:
-            image.copy("plugin.so", b"bytes", HASH)
+            private_copy.copy("plugin.so", b"bytes", HASH)
         expected = (
             "cannot open plugin 'plugin.so': no place for a private copy: '/proc/nowhere': "
             "No such file or directory; NATIVEPLUG_KEEP_COPIES names it"
@@ -351,10 +353,10 @@ class TestTrusted:
     def test_kept(self, tmp_path: Path) -> None:
         """Where copies are kept, others may write only if nobody asks."""
         path = str(tmp_path / "plugin.so")
-        image.copy(path, b"bytes", HASH).close()
+        private_copy.copy(path, b"bytes", HASH).close()
         before = names(tmp_path / "kept")
         with pytest.raises(OpenError) as caught:
-            image.copy(path, b"bytes", HASH, trusted=self.TRUSTED)
+            private_copy.copy(path, b"bytes", HASH, trusted=self.TRUSTED)
         assert caught.value.reason.endswith("; NATIVEPLUG_KEEP_COPIES names it")
         words = (
             f"'{tmp_path}/kept': the directory '{tmp_path}' can be written by others (mode 0777)"
@@ -362,7 +364,7 @@ class TestTrusted:
         assert words in caught.value.reason
         assert before == names(tmp_path / "kept")
         tmp_path.chmod(0o755)
-        copy = image.copy(path, b"bytes", HASH, trusted=self.TRUSTED)
+        copy = private_copy.copy(path, b"bytes", HASH, trusted=self.TRUSTED)
         assert tmp_path / "kept" == Path(copy.name).parent.parent
         copy.close()
 
@@ -374,24 +376,24 @@ class TestTrusted:
         monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(cache))
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         with pytest.raises(OpenError, match="can be written by others") as caught:
-            image.copy(str(path), path.read_bytes(), trusted=self.TRUSTED)
+            private_copy.copy(str(path), path.read_bytes(), trusted=self.TRUSTED)
         assert 2 == caught.value.reason.count(f"the directory '{tmp_path}' can be written by")
         tmp_path.chmod(0o755)
         (tmp_path / "open").mkdir()
         (tmp_path / "open").chmod(0o777)
         path = path.rename(tmp_path / "open" / "plugin.so")
-        copy = image.copy(str(path), path.read_bytes(), trusted=self.TRUSTED)
+        copy = private_copy.copy(str(path), path.read_bytes(), trusted=self.TRUSTED)
         assert cache / "copies" == Path(copy.name).parents[3]
         copy.close()
         cache.chmod(0o777)
         path.parent.chmod(0o1777)  # where nobody else can rename what is ours
-        copy = image.copy(str(path), path.read_bytes(), trusted=self.TRUSTED)
+        copy = private_copy.copy(str(path), path.read_bytes(), trusted=self.TRUSTED)
         assert path.parent == Path(copy.name).parents[3]
         copy.close()
 
     def test_by_descriptor(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What is loaded by its descriptor may lie anywhere."""
         monkeypatch.setattr("os.memfd_create", refuse(errno.ENOSYS))
-        copy = image.copy(str(tmp_path / "plugin.so"), b"bytes", trusted=self.TRUSTED)
+        copy = private_copy.copy(str(tmp_path / "plugin.so"), b"bytes", trusted=self.TRUSTED)
         assert copy.descriptor is not None
         copy.close()

@@ -45,5 +45,5 @@ def test_would_notice(run_python: RunPython) -> None:
 
 def test_no_threads(run_python: RunPython) -> None:
     """Importing nativeplug starts no thread and writes nothing."""
-    done = run_python("import nativeplug.plugin, threading; print(threading.active_count())")
+    done = run_python("import nativeplug.runtime, threading; print(threading.active_count())")
     assert ("1\n", "") == (done.stdout, done.stderr)

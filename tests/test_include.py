@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import nativeplug
-from nativeplug import build, declare, programs
-from nativeplug.load import dynamic, sections, told
+from nativeplug import build, declare
+from nativeplug._util import programs
+from nativeplug.elf import dynamic, metadata, sections
 from support import ROOT, BuildC, Compile, CPlugin, call_int, load_generation
 from telling import INCLUDE, MACROS, MACROS_TELL, STRICT, declared_by
 
@@ -23,7 +24,7 @@ STANDARDS = ["c99", "c11", "c17", "gnu99", "gnu17"]
 def test_told(compile_c: Compile, standard: str) -> None:
     """No compiler warns, and what is told is what the compiler has read: without macros."""
     path = compile_c(MACROS, f"-std={standard}", "-Wmissing-prototypes", *STRICT)
-    found = told.read(path.read_bytes())
+    found = metadata.read(path.read_bytes())
     assert found is not None
     assert ("greeter 1.2", MACROS_TELL) == (str(found.interface), f"\n{found.text}")
     declared = declare.read(found.text)
@@ -38,7 +39,10 @@ def test_told(compile_c: Compile, standard: str) -> None:
 def test_linked_otherwise(compile_c: Compile, flags: list[str]) -> None:
     """The section is there however the plugin is linked, and is not loaded."""
     path = compile_c(MACROS, *STRICT, *flags)
-    found, section = told.read(path.read_bytes()), sections.find(path.read_bytes(), told.SECTION)
+    found, section = (
+        metadata.read(path.read_bytes()),
+        sections.find(path.read_bytes(), metadata.SECTION),
+    )
     assert found is not None
     assert section is not None
     assert ("greeter 1.2", MACROS_TELL) == (str(found.interface), f"\n{found.text}")
@@ -87,7 +91,7 @@ def test_contradictions(tmp_path: Path, text: str, complaint: str) -> None:
 def test_other_platforms(compile_c: Compile) -> None:
     """Where files are not ELF only the definitions stay, and no compiler warns."""
     path = compile_c(MACROS, "-std=c99", "-U__ELF__", *STRICT)
-    assert None is sections.find(path.read_bytes(), told.SECTION)
+    assert None is sections.find(path.read_bytes(), metadata.SECTION)
     assert 7 == call_int(load_generation(path), "seven")
 
 
@@ -111,7 +115,7 @@ def test_build(build_c: BuildC) -> None:
 def test_example(c_plugin: CPlugin) -> None:
     """The plugin of ours that tells of itself can be used by that alone."""
     path = c_plugin("told")
-    found = told.read(path.read_bytes())
+    found = metadata.read(path.read_bytes())
     assert found is not None
     assert "told 1.2" == str(found.interface)
     with nativeplug.open(path, found.text) as plg:

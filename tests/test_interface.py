@@ -14,8 +14,8 @@ import pytest
 import nativeplug
 from interfaces import Greeter, Louder, make
 from nativeplug import Interface
+from nativeplug.elf.metadata import InterfaceVersion
 from nativeplug.interface import find_mismatch, interface_version
-from nativeplug.load.told import InterfaceVersion
 from support import CPlugin, RunPython
 
 
@@ -134,5 +134,5 @@ class TestVersions:
 
 def test_stands_alone(run_python: RunPython) -> None:
     """Interfaces need nothing of what opens plugins: that is for type checkers."""
-    code = "import nativeplug.interface, sys; print('nativeplug.plugin' in sys.modules)"
+    code = "import nativeplug.interface, sys; print('nativeplug.runtime' in sys.modules)"
     assert "False\n" == run_python(code).stdout

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Final
 import pytest
 
 import nativeplug
-from nativeplug import CType, Interface, declare, int64, programs
+from nativeplug import CType, Interface, declare, int64
+from nativeplug._util import programs
 from nativeplug.interface import declarations_of
 
 POINT = """

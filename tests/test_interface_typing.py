@@ -59,7 +59,7 @@ plg.Name = "you"
 reveal_type(plg.lookup("Add"))  #: Function | nativeplug.call.variable.Variable"
 reveal_type(plg.function("Add"))  #: Revealed type is "nativeplug.call.function.Function"
 reveal_type(plg.variable("Name"))  #: Revealed type is "nativeplug.call.variable.Variable"
-reveal_type(plg.function("Add").signature)  #: type is "nativeplug.call.signature.Signature"
+reveal_type(plg.function("Add").signature)  #: type is "nativeplug.call.plan.Signature"
 plg.update()
 plg.follow(lambda plugin, error: None)
 plg.close()
@@ -85,7 +85,7 @@ nativeplug.open("greeter.so", Greeter, hold_gill=True)  #: Any
 class Wrong(Greeter):
     def close(self, number: nativeplug.int_) -> nativeplug.int_: ...  #: Any
 
-reveal_type(nativeplug.open("greeter.so"))  #: Revealed type is "nativeplug.plugin.plugin.Plugin"
+reveal_type(nativeplug.open("greeter.so"))  #: Revealed type is "nativeplug.runtime.plugin.Plugin"
 reveal_type(nativeplug.open("greeter.so", "int f(void);", follow=True).f())  #: type is "Any"
 """
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from nativeplug.errors import OriginError
-from nativeplug.load.content import read_file
-from nativeplug.trust import Policy, Verified, check, judge
+from nativeplug.loader.files import read_file
+from nativeplug.trust import Policy, Verified, check, verify
 from nativeplug.trust.minisign import MOST_BYTES
 from signing import FAR, Signer
 from support import Compile, go_build_info
@@ -111,7 +111,7 @@ class TestPlace:
     def test_not_writable(self, plugin: Path, tmp_path: Path) -> None:
         """Nothing is said of what only its owner can write to."""
         content = read_file(str(plugin))
-        found = judge._find_faults_of_place(content, Policy(refuse_writable_by_others=True))
+        found = verify._find_faults_of_place(content, Policy(refuse_writable_by_others=True))
         assert [] == [reason for reason in found if str(tmp_path) in reason or "file" in reason]
 
     def test_moment(self, plugin: Path) -> None:
@@ -207,7 +207,7 @@ class TestSignature:
         path = signer.sign(plugin)
         with path.open("ab") as file:
             file.truncate(1 << 40)
-        assert MOST_BYTES + 1 == len(judge.read_signature(str(path)))
+        assert MOST_BYTES + 1 == len(verify.read_signature(str(path)))
         assert f"more than {MOST_BYTES} bytes" in refused(plugin, signer.policy())[0]
 
 
@@ -252,7 +252,7 @@ class TestLibraries:
 
 def own_faults(path: Path, policy: Policy, sha256: str) -> list[str]:
     """Return what is said of libraries, but for what lies above the test's directory."""
-    found = judge._find_faults_of_libraries(read_file(str(path)), policy, sha256)
+    found = verify._find_faults_of_libraries(read_file(str(path)), policy, sha256)
     return [fault for fault in found if str(path.parent) in fault]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug import kept
+from nativeplug._util import diskcache
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_round_trip(cache: Path) -> None:
     """What is stored is loaded, in a file of the user's own, under the name."""
-    kept.store("kind/name", "things", b"content")
-    assert b"content" == kept.load("kind/name", "things", bytes)
+    diskcache.store("kind/name", "things", b"content")
+    assert b"content" == diskcache.load("kind/name", "things", bytes)
     assert 0o600 == (cache / "kind" / "name").stat().st_mode & 0o777
     assert ["name"] == [path.name for path in (cache / "kind").iterdir()]
 
@@ -31,7 +31,7 @@ def test_round_trip(cache: Path) -> None:
 @pytest.mark.usefixtures("cache")
 def test_nothing_there() -> None:
     """What was not stored is not there, which is nothing to speak of."""
-    assert kept.load("kind/name", "things", bytes) is None
+    assert diskcache.load("kind/name", "things", bytes) is None
 
 
 def test_sticky(
@@ -40,17 +40,17 @@ def test_sticky(
     """A cache that is new in a directory like /tmp is made there, and used from the start."""
     tmp_path.chmod(0o1777)
     monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(tmp_path / "ours"))
-    assert kept.load("kind/name", "things", bytes) is None
-    kept.store("kind/name", "things", b"content")
-    assert b"content" == kept.load("kind/name", "things", bytes)
+    assert diskcache.load("kind/name", "things", bytes) is None
+    diskcache.store("kind/name", "things", b"content")
+    assert b"content" == diskcache.load("kind/name", "things", bytes)
     assert [] == caplog.records
 
 
 def test_of_another_name(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What was kept under one name is of no use under another."""
-    kept.store("kind/name", "things", b"content")
+    diskcache.store("kind/name", "things", b"content")
     (cache / "kind" / "name").rename(cache / "kind" / "other")
-    assert kept.load("kind/other", "things", bytes) is None
+    assert diskcache.load("kind/other", "things", bytes) is None
     assert "its digest does not fit" in caplog.text
 
 
@@ -61,8 +61,8 @@ def test_not_to_be_decoded(caplog: pytest.LogCaptureFixture) -> None:
     def refuse(_: memoryview) -> None:
         raise ValueError("not one of mine")
 
-    kept.store("kind/name", "things", b"content")
-    assert kept.load("kind/name", "things", refuse) is None
+    diskcache.store("kind/name", "things", b"content")
+    assert diskcache.load("kind/name", "things", refuse) is None
     (record,) = caplog.records
     assert "cannot use things in" in record.message
     assert record.message.endswith("not one of mine")
@@ -83,11 +83,11 @@ def test_link(
     (cache / "kind").mkdir(mode=0o700)
     make(cache / "kind" / "name", upload)
     (cache / "kind").chmod(0o777)
-    assert kept.load("kind/name", "things", bytes) is None
+    assert diskcache.load("kind/name", "things", bytes) is None
     [record] = caplog.records
     assert "can be written by others (mode 0777): chmod go-w" in record.message
     assert record.message.endswith("; let NATIVEPLUG_CACHE_DIR name another directory")
-    assert kept.load("kind/name", "things", bytes) is None
+    assert diskcache.load("kind/name", "things", bytes) is None
     assert [record] == caplog.records
 
 
@@ -95,13 +95,13 @@ def test_symlink_in_a_directory_of_ours(cache: Path, caplog: pytest.LogCaptureFi
     """A symlink in a file's place is not followed, and is replaced."""
     upload = cache / "upload"
     upload.write_bytes(forge("kind/name", b"chosen"))
-    kept.store("kind/name", "things", b"content")
+    diskcache.store("kind/name", "things", b"content")
     (cache / "kind" / "name").unlink()
     (cache / "kind" / "name").symlink_to(upload)
-    assert kept.load("kind/name", "things", bytes) is None
+    assert diskcache.load("kind/name", "things", bytes) is None
     assert os.strerror(errno.ELOOP) in caplog.text
-    kept.store("kind/name", "things", b"content")
-    assert b"content" == kept.load("kind/name", "things", bytes)
+    diskcache.store("kind/name", "things", b"content")
+    assert b"content" == diskcache.load("kind/name", "things", bytes)
     assert forge("kind/name", b"chosen") == upload.read_bytes()
 
 
@@ -109,14 +109,14 @@ def test_not_stored_for_others(cache: Path) -> None:
     """Where others can write nothing is kept."""
     (cache / "kind").mkdir()
     (cache / "kind").chmod(0o777)
-    kept.store("kind/name", "things", b"content")
+    diskcache.store("kind/name", "things", b"content")
     assert [] == [*(cache / "kind").iterdir()]
 
 
 def test_no_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without a directory nothing is kept."""
-    monkeypatch.setattr(kept, "cache_directory", lambda: None)
+    monkeypatch.setattr(diskcache, "cache_directory", lambda: None)
     monkeypatch.chdir(tmp_path)
-    kept.store("kind/name", "things", b"content")
-    assert kept.load("kind/name", "things", bytes) is None
+    diskcache.store("kind/name", "things", b"content")
+    assert diskcache.load("kind/name", "things", bytes) is None
     assert [] == list(tmp_path.iterdir())

@@ -9,16 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.errors import OpenError
-from nativeplug.load.key import (
-    FileKey,
-    SystemKey,
-    cannot_open,
-    file_key,
-    key_of,
-    quick_key_of,
-    real_path,
-)
+from nativeplug.errors import OpenError, cannot_open
+from nativeplug.loader.files import FileKey, SystemKey, file_key, key_of, quick_key_of, real_path
 from support import let_clock_tick, refuse
 
 

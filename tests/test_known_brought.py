@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import nativeplug
-from nativeplug.load import debug
-from nativeplug.load.dwarf import Debug
-from nativeplug.symbols import Known
+from nativeplug.elf.dwarf import Debug
+from nativeplug.loader import debug_info
+from nativeplug.runtime.type_info import Known
 from signing import Signer
 from support import BuildC
 from telling import KNOWN_NAMES, build_known, tell
@@ -74,7 +74,7 @@ def test_debug_information_that_is_no_c(
     build_c: BuildC, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where its text cannot be read, which nobody wrote to be, there are no declarations."""
-    monkeypatch.setattr(debug, "find", lambda _: Debug(types="struct {;\n"))
+    monkeypatch.setattr(debug_info, "find", lambda _: Debug(types="struct {;\n"))
     with caplog.at_level(logging.WARNING):
         assert set() == declared(build_c(TEXT, "plugin", "-g"))
     assert "no declarations by the debug information" in caplog.text

@@ -1,9 +1,10 @@
-"""Who may import whom: section 5 of the design."""
+"""Who may import whom: the layers of docs/architecture.md."""
 
 from __future__ import annotations
 
 import ast
 import functools
+import graphlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,52 +15,39 @@ from support import ROOT
 
 PACKAGE = ROOT / "nativeplug"
 
-# What each room may import of the others. A module is a room of its own where none is named
-# for its directory. `declare` reaches `call` by its value types, which its package re-exports.
+# What each package, or module of its own, may import of the others: from the bottom to the top.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
-    "programs": set(),
-    "directories": set(),
-    "access": {"directories"},
-    "storage": {"access"},
+    "_util": {"errors"},
     "abi": set(),
-    "kept": {"directories", "storage"},
-    "load": {"errors", "directories", "access", "storage", "kept", "abi", "_dl"},
-    "declare": {"errors", "programs", "kept", "abi"},
-    "call": {"errors", "_core", "declare"},
-    "cache": {"errors"},
-    "options": {"errors"},
-    "symbols": {"errors", "abi", "options", "load", "declare", "call"},
-    "trust": {"errors", "directories", "access", "storage", "load"},
-    "update": {"errors", "directories", "load", "declare", "call", "symbols", "trust", "interface"},
-    "interface": {"errors", "declare", "load.symbols", "load.told"},
-    "checking": {"errors", "abi", "declare", "load", "trust", "interface", "symbols"},
-    "plugin": {"errors", "directories", "_core", "options", "load", "declare", "call", "cache"}
-    | {"symbols", "trust", "update", "interface"},
-    # What `open` does, with Python in place of a file.
-    "testing": {"", "errors", "_core", "options", "load", "declare", "call", "symbols", "trust"}
-    | {"interface", "plugin"},
+    "elf": {"errors", "abi", "_dl"},
+    "loader": {"errors", "_util", "abi", "elf", "_dl"},
+    "declare": {"errors", "_util", "abi"},
+    "call": {"errors", "declare", "_core"},
+    "trust": {"errors", "_util", "elf", "loader"},
+    "interface": {"errors", "elf.metadata", "elf.symbols", "declare"},
+    "runtime": {"errors", "_util", "abi", "elf", "loader", "declare", "call", "trust", "interface"}
+    | {"_core"},
     # It reads files and headers, and loads nothing.
-    "build": {"errors", "programs", "directories", "storage", "declare"}
-    | {
-        f"load.{module}"
-        for module in ("content", "dynamic", "layout", "sections", "symbols", "told")
-    },
-    "": {"errors", "directories", "_core", "call", "trust", "update", "interface", "plugin"},
-    "cli": {"", "errors", "programs", "storage", "load", "declare", "call", "plugin", "build"}
-    | {"trust", "interface"}
-    | {"checking"}
+    "build": {"errors", "_util", "elf", "loader.files", "declare"},
+    "checking": {"errors", "abi", "elf", "loader", "declare", "trust", "interface"}
+    | {"runtime.type_info"},
+    # What `open` does, with Python in place of a file.
+    "testing": {"", "errors", "elf", "loader", "declare", "call", "trust", "interface", "runtime"}
+    | {"_core"},
+    "": {"errors", "_util", "call", "trust", "interface", "runtime", "_core"},
+    "cli": {"", "errors", "_util", "elf", "loader", "declare", "call", "trust", "interface"}
     # What `bench` needs to call one function in several ways; and what a file is known to tell.
-    | {"options", "symbols"},
+    | {"runtime.binding", "runtime.options", "runtime.type_info", "build", "checking"},
     "__main__": {"cli"},
 }
 
 # Imported by type checkers alone: what is opened as an interface is a plugin.
-FOR_TYPES = {("nativeplug.interface.interface", "nativeplug.plugin.plugin")}
+FOR_TYPES = {("nativeplug.interface.base", "nativeplug.runtime.plugin")}
 
 
-def room_of(name: str) -> str:
-    """Return the room of a module: the part of its name after ``nativeplug.``."""
+def package_of(name: str) -> str:
+    """Return the package of a module: the part of its name after ``nativeplug.``."""
     return name.partition(".")[2].partition(".")[0]
 
 
@@ -93,13 +81,13 @@ def violations(sources: dict[str, str]) -> list[str]:
     found = []
     modules = {*sources, "nativeplug._core", "nativeplug._dl"}
     for module, source in sources.items():
-        room = room_of(module)
+        package = package_of(module)
         for name in imports(source, modules):
-            if name.partition(".")[0] != "nativeplug" or room_of(name) == room != "":
+            if name.partition(".")[0] != "nativeplug" or package_of(name) == package != "":
                 continue
             if (module, name) in FOR_TYPES:
                 continue
-            if {room_of(name), name.partition(".")[2]}.isdisjoint(ALLOWED[room]):
+            if {package_of(name), name.partition(".")[2]}.isdisjoint(ALLOWED[package]):
                 found.append(f"{module} imports {name}")
     return found
 
@@ -111,41 +99,37 @@ def sources() -> dict[str, str]:
 
 
 def test_rules_are_kept(sources: dict[str, str]) -> None:
-    """No room imports what stands above or beside it."""
+    """No package imports what stands above or beside it."""
     assert [] == violations(sources)
 
 
-def test_every_room_has_a_rule(sources: dict[str, str]) -> None:
-    """The rules speak of the rooms that there are."""
-    assert set(ALLOWED) == {room_of(module) for module in sources}
+def test_every_package_has_a_rule(sources: dict[str, str]) -> None:
+    """The rules speak of the packages that there are."""
+    assert set(ALLOWED) == {package_of(module) for module in sources}
 
 
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("nativeplug.errors", "import os, nativeplug.load.key"),
+        ("nativeplug.errors", "import os, nativeplug.loader.files"),
         ("nativeplug.errors", "import nativeplug"),
-        ("nativeplug.abi.types", "from nativeplug.load import dwarf"),
-        ("nativeplug.load.elf", "from nativeplug.declare import Declarations"),
-        ("nativeplug.load.elf", "from nativeplug import plugin"),
-        ("nativeplug.declare.ctext", "def f():\n    from nativeplug.call import Function"),
-        ("nativeplug.call.plan", "from nativeplug.load.handle import libc_free"),
+        ("nativeplug._util.programs", "from nativeplug.loader import child"),
+        ("nativeplug.abi.types", "from nativeplug.elf import dwarf"),
+        ("nativeplug.elf.defects", "from nativeplug.declare import Declarations"),
+        ("nativeplug.elf.defects", "from nativeplug.loader import files"),
+        ("nativeplug.loader.files", "from nativeplug.trust import Policy"),
+        ("nativeplug.declare.parsing", "def f():\n    from nativeplug.call import Function"),
+        ("nativeplug.call.plan", "from nativeplug.loader.dlopen import libc_free"),
         ("nativeplug.call.plan", "from nativeplug._dl import lib"),
-        ("nativeplug.plugin", "from nativeplug import _dl"),
-        ("nativeplug.cache", "from nativeplug.symbols import Symbols"),
-        ("nativeplug.symbols", "from nativeplug.plugin import Plugin"),
-        ("nativeplug.update.follow", "from nativeplug.plugin import Plugin"),
-        ("nativeplug.symbols", "from nativeplug.update.follow import Follower"),
-        ("nativeplug.plugin", "import nativeplug.cli.app"),
-        ("nativeplug.interface.fit", "from nativeplug.plugin.plugin import Plugin"),
-        ("nativeplug.trust", "from nativeplug.plugin import Plugin"),
-        ("nativeplug.checking.file", "from nativeplug.plugin import Plugin"),
-        ("nativeplug.update.swap", "from nativeplug.checking import check"),
-        ("nativeplug.load.content", "from nativeplug.trust import Policy"),
-        ("nativeplug.build", "from nativeplug.load import facts"),
-        ("nativeplug.build", "from nativeplug.load.loading import load_file"),
-        ("nativeplug.programs", "from nativeplug.errors import BuildError"),
-        ("nativeplug.cli.app", "from nativeplug.cache import Cache"),
+        ("nativeplug.trust", "from nativeplug.runtime import Plugin"),
+        ("nativeplug.interface.conformance", "from nativeplug.runtime.plugin import Plugin"),
+        ("nativeplug.interface.conformance", "from nativeplug.elf import facts"),
+        ("nativeplug.runtime", "from nativeplug import _dl"),
+        ("nativeplug.runtime", "import nativeplug.cli.app"),
+        ("nativeplug.runtime.transition", "from nativeplug.checking import check"),
+        ("nativeplug.build", "from nativeplug.loader.loading import load_file"),
+        ("nativeplug.checking.binary", "from nativeplug.runtime import Plugin"),
+        ("nativeplug.cli.app", "from nativeplug.runtime.registry import files"),
     ],
 )
 def test_violations_are_noticed(sources: dict[str, str], module: str, line: str) -> None:
@@ -167,18 +151,38 @@ def test_only_load_touches_handles(sources: dict[str, str]) -> None:
         for name in imports(source, {*sources, "nativeplug._dl"})
         if name in {"nativeplug._dl", "ctypes"}
     }
-    measured = {(f"nativeplug.cli.{module}", "ctypes") for module in ("ctypes_types", "ways")}
-    rooms = ("child", "generation", "handle", "loading", "structure")
-    assert {(f"nativeplug.load.{room}", "_dl") for room in rooms} | measured == users
+    loading = {f"nativeplug.loader.{name}" for name in ("child", "dlopen", "generation", "loading")}
+    modules = loading | {"nativeplug.elf.defects"}
+    assert {(module, "_dl") for module in modules} | {("nativeplug.cli.bench", "ctypes")} == users
+
+
+# Late imports, and those of type checkers: what they lead to imports the module itself.
+BACK = {
+    ("nativeplug.interface.base", "nativeplug.runtime.plugin"),
+    ("nativeplug.runtime.registry", "nativeplug.runtime.plugin"),
+    ("nativeplug.call.function", "nativeplug.call.vectorize"),
+    ("nativeplug.declare.preprocess", "nativeplug.declare.cc"),
+}
+
+
+def test_no_circles(sources: dict[str, str]) -> None:
+    """No module imports, late or for types either, what imports it; but for a few."""
+    edges = {(module, name) for module in sources for name in imports(sources[module], {*sources})}
+    assert edges >= BACK
+    importing: dict[str, list[str]] = {module: [] for module in sources}
+    for module, name in edges - BACK:
+        if name in sources and name != "nativeplug":
+            importing[module].append(name)
+    graphlib.TopologicalSorter(importing).prepare()
 
 
 # What is installed with the package, by the names of its modules; other packages are extras.
 INSTALLED = {"_cffi_backend", "cffi", "pycparser", "elftools"}
 EXTRAS = {
-    "update": {"watchfiles"},
+    "runtime": {"watchfiles"},
     "trust": {"cryptography"},
     "build": {"go"},
-    "programs": {"go"},
+    "_util": {"go"},
     "cli": {"click", "rich", "matplotlib", "numpy", "cryptography"},
     "testing": {"pytest"},
 }
@@ -203,6 +207,6 @@ def test_only_what_is_installed_is_imported(sources: dict[str, str]) -> None:
         (module, name)
         for module, source in sources.items()
         for name in run_time_imports(ast.parse(source))
-        if name.partition(".")[0] not in known | EXTRAS.get(room_of(module), set())
+        if name.partition(".")[0] not in known | EXTRAS.get(package_of(module), set())
     }
     assert set() == found

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nativeplug.load import layout
+from nativeplug.elf import layout
 from support import refuse
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nativeplug import declare
+from nativeplug._util.programs import c_compiler
 from nativeplug.errors import DeclarationError
-from nativeplug.programs import c_compiler
 
 LAYOUTS = """
 struct plain { char c; int i; short s; double d; };

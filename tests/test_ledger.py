@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.trust import ledger
-from nativeplug.trust.ledger import Entry
+from nativeplug.trust import version_store
 from nativeplug.trust.minisign import UntrustedError
+from nativeplug.trust.version_store import Entry
 from support import RunPython, names, refuse
 
 ENTRY = Entry("RWkey", "plugin.so")
@@ -73,14 +73,14 @@ class TestVersions:
     def test_forgotten(self, state: Path) -> None:
         """What is forgotten may run in any version; forgetting it again changes nothing."""
         other = Entry("RWkey", "other.so")
-        assert {} == ledger.noted()
+        assert {} == version_store.noted()
         ENTRY.advance("2")
         other.advance("3")
-        assert {ENTRY: "2", other: "3"} == ledger.noted()
+        assert {ENTRY: "2", other: "3"} == version_store.noted()
         for _ in range(2):
             ENTRY.forget()
         ENTRY.check("1")
-        assert {other: "3"} == ledger.noted()
+        assert {other: "3"} == version_store.noted()
         other.forget()
         assert {} == json.loads((state / "versions.json").read_text())
 
@@ -139,7 +139,7 @@ class TestPlace:
 
     def test_nowhere(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without a place for it nothing is believed."""
-        monkeypatch.setattr(ledger, "state_directory", lambda: None)
+        monkeypatch.setattr(version_store, "state_directory", lambda: None)
         assert "set NATIVEPLUG_STATE_DIR" in reason("1")
 
     def test_not_made(self, state: Path) -> None:
@@ -162,7 +162,7 @@ class TestPlace:
     def test_locked(self, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another process is waited for, but not for ever."""
         ENTRY.advance("1")
-        monkeypatch.setattr(ledger, "_PATIENCE", 0.05)
+        monkeypatch.setattr(version_store, "_PATIENCE", 0.05)
         with open(state / "versions.lock") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             assert "another process has held 'versions.lock' for 0.05 s" in reason("1")
@@ -172,11 +172,11 @@ class TestPlace:
         """A child process that is forked while it is locked neither keeps it so nor unlocks it."""
         code = """
             import os, signal
-            from nativeplug.trust import ledger
+            from nativeplug.trust import version_store
             def is_free(directory):
                 with open(directory.path_of("versions.lock")) as file:
-                    return ledger._try_to_lock(file.fileno())
-            with ledger._opened() as directory:
+                    return version_store._try_to_lock(file.fileno())
+            with version_store._opened() as directory:
                 staying = os.fork()
                 if staying == 0:
                     signal.alarm(200)
@@ -199,7 +199,7 @@ def test_processes(run_python: RunPython, state: Path) -> None:
     ENTRY.advance("3")
     done = run_python(
         """
-        from nativeplug.trust.ledger import Entry
+        from nativeplug.trust.version_store import Entry
         Entry("RWkey", "plugin.so").check("2")
         """,
         env={"NATIVEPLUG_STATE_DIR": str(state)},

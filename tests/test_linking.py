@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from nativeplug.checking import Wanted, check
-from nativeplug.load import handle, linking, structure
-from nativeplug.load.content import read_file
+from nativeplug.elf import defects
+from nativeplug.loader import dlopen, linking
+from nativeplug.loader.files import read_file
 from samples import SEVEN
 from support import BuildC, CPlugin, RunPython
 
@@ -102,8 +103,8 @@ class TestMissing:
         """A sanitizer's runtime that this process has not."""
         code = """
             import sys
-            from nativeplug.load import linking
-            from nativeplug.load.content import read_file
+            from nativeplug.loader import linking
+            from nativeplug.loader.files import read_file
             print(*linking.find(read_file(sys.argv[1])).missing, sep="\\n")
         """
         plugin = build_c(SEVEN, "plugin", "-fsanitize=address")
@@ -138,7 +139,7 @@ class TestNotAsked:
 
     def test_other_libc(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another libc's loader is asked otherwise."""
-        monkeypatch.setattr(structure, "host_libc", lambda: "musl")
+        monkeypatch.setattr(defects, "host_libc", lambda: "musl")
         with pytest.raises(linking.LinkingError, match=r"^only glibc can be asked"):
             missing(build_c(SEVEN))
 
@@ -173,7 +174,7 @@ class TestInterposed:
 
     def test_called(self, build_c: BuildC) -> None:
         """Those that it uses itself."""
-        assert handle.is_global(GLOBAL)
+        assert dlopen.is_global(GLOBAL)
         assert {GLOBAL} == self.found(build_c(self.TEXT))
 
     def test_not_called(self, build_c: BuildC) -> None:

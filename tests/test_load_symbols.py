@@ -12,9 +12,9 @@ import pytest
 
 import nativeplug
 from nativeplug.checking import Wanted, check
-from nativeplug.load import facts
-from nativeplug.load.content import read_file
-from nativeplug.load.symbols import hint_missing
+from nativeplug.elf import facts
+from nativeplug.elf.symbols import hint_missing
+from nativeplug.loader.files import read_file
 from support import E_SHOFF, EXPORTS_C, BuildC, Compile, patched
 
 _NAMES_ALONE = (

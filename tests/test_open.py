@@ -13,7 +13,7 @@ import pytest
 import nativeplug
 from gates import Gate
 from nativeplug import DeclarationError, FormatError, OpenError
-from nativeplug.load.content import FileChangedError, read_file
+from nativeplug.loader.files import FileChangedError, read_file
 from samples import EIGHT, GATED_CONSTRUCTOR_DECLARED, NUMBER, SEVEN
 from support import BuildC, CPlugin, RunPython
 
@@ -153,7 +153,7 @@ class TestRefusals:
         path = Path(shutil.copy(c_plugin("greeter"), tmp_path / "plugin.so"))
         path.chmod(0)
         code = """
-            import os, sys, nativeplug.plugin
+            import os, sys, nativeplug.runtime
             os.chdir(os.path.dirname(sys.argv[1]))
             before = os.geteuid()
             if before == 0:  # who may read everything
@@ -181,7 +181,7 @@ class TestRefusals:
         def change(*_args: object, **_options: object) -> None:
             raise FileChangedError
 
-        monkeypatch.setattr("nativeplug.update.admission.load_file", change)
+        monkeypatch.setattr("nativeplug.runtime.candidate.load_file", change)
         with pytest.raises(OpenError, match=r"the file changes while it is read$"):
             nativeplug.open(c_plugin("variables"))
 
@@ -194,7 +194,7 @@ class TestRefusals:
             build_c(EIGHT)
             return read_file(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("nativeplug.plugin.serving.read_file", change)
+        monkeypatch.setattr("nativeplug.runtime.serving.read_file", change)
         assert 8 == nativeplug.open(path, NUMBER).number()
 
     @pytest.mark.parametrize("path", [3, ["greeter.so"]])

@@ -11,7 +11,7 @@ import pytest
 import nativeplug
 from gates import GATES, Gate, at_once, background, count_waiting, interrupted, wait_for
 from nativeplug import ClosedError, OpenError, Plugin
-from nativeplug.load.loading import load_file
+from nativeplug.loader.loading import load_file
 from samples import GATED_CONSTRUCTOR_DECLARED, NUMBER, SEVEN
 from support import BuildC, CPlugin, RunPython
 
@@ -102,7 +102,7 @@ class TestConstructors:
                 nativeplug.open(path)
             return load_file(*args, **options)
 
-        monkeypatch.setattr("nativeplug.update.admission.load_file", reenter)
+        monkeypatch.setattr("nativeplug.runtime.candidate.load_file", reenter)
         assert 7 == nativeplug.open(path, NUMBER).number()
 
     def test_interrupt(self, gated: tuple[Path, Gate], run_python: RunPython) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.directories import absolute
+from nativeplug._util.directories import absolute
 from samples import SEVEN
 from support import BuildC, RunPython
 
@@ -121,7 +121,7 @@ def test_deleted_meanwhile(build_c: BuildC, run_python: RunPython) -> None:
     """A working directory that is deleted within open loads nothing, or loses nothing."""
     code = """
     import os, sys, nativeplug
-    from nativeplug import directories
+    from nativeplug._util import directories
     os.mkdir("here")
     os.rename(sys.argv[1], "here/plugin.so")
     os.chdir("here")

@@ -14,7 +14,7 @@ import pytest
 
 import nativeplug
 from nativeplug import OpenError, UpdateError
-from nativeplug.load import in_place
+from nativeplug.loader import in_place
 from samples import SEVEN
 from support import BuildC, CPlugin, RunPython
 from versions import Versions
@@ -199,7 +199,7 @@ class TestLoadedTwice:
         """It is logged, unless it was asked for."""
         ctypes.CDLL(str(path))
         with (
-            caplog.at_level(logging.WARNING, "nativeplug.load"),
+            caplog.at_level(logging.WARNING, "nativeplug.loader"),
             _open(path, DECLARED, in_place=asked),
         ):
             assert count == len(caplog.records)

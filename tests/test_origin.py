@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.load import origin
+from nativeplug.loader import origin_dir
 from support import EXPORTS_C, Compile, names
 
 
@@ -41,12 +41,12 @@ class TestLevels:
     def test_paths(self, compile_c: Compile, path: str, expected: int | None, tags: str) -> None:
         """It is what the paths go up at their beginnings, in RUNPATH as in RPATH."""
         plugin = compile_c(EXPORTS_C, f"-Wl,-rpath,{path},--{tags}-new-dtags")
-        assert expected == origin.levels(str(plugin), plugin.read_bytes())
+        assert expected == origin_dir.levels(str(plugin), plugin.read_bytes())
 
     def test_text(self, compile_c: Compile) -> None:
         """A text elsewhere in the file says nothing."""
         plugin = compile_c('const char *text = "$ORIGIN";')
-        assert None is origin.levels(str(plugin), plugin.read_bytes())
+        assert None is origin_dir.levels(str(plugin), plugin.read_bytes())
 
     def test_libraries_in_a_circle(self, compile_c: Compile) -> None:
         """Libraries beside the plugin count, also those that need each other."""
@@ -57,16 +57,16 @@ class TestLevels:
         (above.parent / "libcircle.so").write_bytes(above.read_bytes())
         plugin = above.parent / "first.so"
         plugin.write_bytes(first.read_bytes())
-        assert 2 == origin.levels(str(plugin), plugin.read_bytes())
+        assert 2 == origin_dir.levels(str(plugin), plugin.read_bytes())
 
     def test_library_by_path(self, compile_c: Compile) -> None:
         """A library beside the plugin counts, too, where it is named by a path that leads there."""
         flags = ("-Wl,--no-as-needed,--allow-shlib-undefined",)
         library = compile_c("int f(void);", "-Wl,-soname,$ORIGIN/libup.so,-rpath,$ORIGIN/../..")
         plugin = compile_c("int g;", *flags, str(library))
-        assert 0 == origin.levels(str(plugin), plugin.read_bytes())
+        assert 0 == origin_dir.levels(str(plugin), plugin.read_bytes())
         plugin.with_name("libup.so").write_bytes(library.read_bytes())
-        assert 2 == origin.levels(str(plugin), plugin.read_bytes())
+        assert 2 == origin_dir.levels(str(plugin), plugin.read_bytes())
 
     def test_names_that_lead_elsewhere(self, compile_c: Compile, tmp_path: Path) -> None:
         """What a plugin needs by a path is not read, nor is what is no regular file."""
@@ -76,21 +76,21 @@ class TestLevels:
         libraries = [str(compile_c("int f;", f"-Wl,-soname,{soname}")) for soname in sonames]
         plugin = compile_c("int g;", "-Wl,-rpath,$ORIGIN,--no-as-needed", *libraries)
         os.mkfifo(plugin.with_name("pipe.so"))
-        assert 0 == origin.levels(str(plugin), plugin.read_bytes())
+        assert 0 == origin_dir.levels(str(plugin), plugin.read_bytes())
 
     def test_many_libraries(self, compile_c: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
         """Not more are looked at than a plugin can need."""
         library = compile_c("int f(void);", "-Wl,-soname,libup.so,-rpath,$ORIGIN/..")
         plugin = compile_c("int g;", "-Wl,-rpath,$ORIGIN,--no-as-needed", str(library))
         plugin.with_name("libup.so").write_bytes(library.read_bytes())
-        assert 1 == origin.levels(str(plugin), plugin.read_bytes())
-        monkeypatch.setattr(origin, "_MOST_LIBRARIES", 1)
-        assert 0 == origin.levels(str(plugin), plugin.read_bytes())
+        assert 1 == origin_dir.levels(str(plugin), plugin.read_bytes())
+        monkeypatch.setattr(origin_dir, "_MOST_LIBRARIES", 1)
+        assert 0 == origin_dir.levels(str(plugin), plugin.read_bytes())
 
     @pytest.mark.parametrize("data", [b"", b"text", b"\x7fELF"])
     def test_other_files(self, data: bytes) -> None:
         """What is no plugin has no place that means anything."""
-        assert None is origin.levels("/nowhere/plugin.so", data)
+        assert None is origin_dir.levels("/nowhere/plugin.so", data)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ class TestLevels:
 )
 def test_expand(entry: str, expected: str) -> None:
     """A directory in which libraries are looked for is the one that the loader would take."""
-    assert expected == origin.expand(entry, "/plugins/plugin.so")
+    assert expected == origin_dir.expand(entry, "/plugins/plugin.so")
 
 
 class TestRebuild:
@@ -128,14 +128,14 @@ class TestRebuild:
     def test_own_directory(self, plugin: Path, tmp_path: Path) -> None:
         """Everything beside the plugin is linked; the plugin is not."""
         made = tmp_path / "made"
-        assert str(made) == origin.rebuild(str(made), str(plugin), 0)
+        assert str(made) == origin_dir.rebuild(str(made), str(plugin), 0)
         assert {"beside.so"} == links(made) == names(made)
         assert plugin.with_name("beside.so").samefile(made / "beside.so")
 
     def test_directories_above(self, plugin: Path, tmp_path: Path) -> None:
         """So is everything beside the directories that lead to it, which are made."""
         made = tmp_path / "made"
-        assert str(made / "app/plugins") == origin.rebuild(str(made), str(plugin), 2)
+        assert str(made / "app/plugins") == origin_dir.rebuild(str(made), str(plugin), 2)
         assert ({"other"}, {"other", "app"}) == (links(made), names(made))
         assert ({"lib"}, {"lib", "plugins"}) == (links(made / "app"), names(made / "app"))
         assert {"beside.so"} == links(made / "app/plugins") == names(made / "app/plugins")
@@ -143,7 +143,7 @@ class TestRebuild:
 
     def test_root(self, tmp_path: Path) -> None:
         """There is nothing above the root directory."""
-        made = origin.rebuild(str(tmp_path / "made"), "/plugin.so", 3)
+        made = origin_dir.rebuild(str(tmp_path / "made"), "/plugin.so", 3)
         assert str(tmp_path / "made") == made
         assert names(Path("/")) == names(tmp_path / "made")
 
@@ -156,6 +156,6 @@ class TestRebuild:
             raise PermissionError
 
         monkeypatch.setattr("os.listdir", refuse)
-        origin.rebuild(str(tmp_path / "made"), str(plugin), 0)
+        origin_dir.rebuild(str(tmp_path / "made"), str(plugin), 0)
         monkeypatch.undo()
         assert set() == names(tmp_path / "made")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nativeplug.declare.plain import NotPlainError, read
+from nativeplug.declare.preprocess import NotPlainError, read
 
 CODE = "int f(void);\n"
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.declare.bare import bare_text
-from nativeplug.declare.preprocess import preprocess
+from nativeplug.declare.preprocess import bare_text, preprocess
 from nativeplug.declare.sources import from_caller
 from nativeplug.errors import DeclarationError
 

@@ -13,7 +13,7 @@ import pytest
 import nativeplug
 from gates import PATIENCE
 from nativeplug import FormatError, OpenError
-from nativeplug.load import child, image, probe
+from nativeplug.loader import child, private_copy, probe
 from samples import FLUSH
 from support import BuildC, CPlugin, RunPython, call_int, descriptors, load_generation, needs_go
 
@@ -64,7 +64,7 @@ def constructed(build_c: BuildC) -> Constructed:
 def probed(path: Path, seconds: float = PATIENCE, *, unloads: bool = False) -> probe.Probed:
     """Return what becomes of a plugin in a process of its own."""
     with (
-        contextlib.closing(image.copy(str(path), path.read_bytes())) as copy,
+        contextlib.closing(private_copy.copy(str(path), path.read_bytes())) as copy,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(probe, "SECONDS", seconds)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from nativeplug.load import facts, producer
+from nativeplug.elf import facts, producer
 from support import EXPORTS_C, Compile, go_build_info
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nativeplug import programs
+from nativeplug._util import programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,9 @@ import pytest
 
 import nativeplug
 from nativeplug import DeclarationError, SignatureMismatchError
-from nativeplug.load import content
-from nativeplug.symbols import Known, reading
+from nativeplug.loader import files
+from nativeplug.runtime import type_info
+from nativeplug.runtime.type_info import Known
 from support import BuildC
 from telling import tell
 from versions import Versions
@@ -31,7 +32,7 @@ def made(build_c: BuildC, *told_texts: str, flag: str = "-g0") -> Path:
 def kept(versions: Versions) -> int:
     """Return how many contents of a plugin's file are in memory."""
     gc.collect()
-    alive = (each for each in gc.get_objects() if isinstance(each, content.Content))
+    alive = (each for each in gc.get_objects() if isinstance(each, files.Content))
     return sum(each.path == str(versions.path) for each in alive)
 
 
@@ -64,10 +65,10 @@ class TestUnreadable:
 
     def test_once(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is read once, with the same error every time."""
-        known = Known("plugin.so", content.read_file(str(made(build_c, "function int f ("))))
+        known = Known("plugin.so", files.read_file(str(made(build_c, "function int f ("))))
         with pytest.raises(DeclarationError) as first:
             known.own  # noqa: B018 - it is read
-        monkeypatch.delattr(reading, "_declared_by")
+        monkeypatch.delattr(type_info, "_declared_by")
         with pytest.raises(DeclarationError) as second:
             known.own  # noqa: B018 - it is not
         assert str(first.value) == str(second.value)
@@ -88,7 +89,7 @@ class TestMemory:
     def test_until_read(self, build_c: BuildC) -> None:
         """They are kept until its debug information was read, if there is any."""
         for flag, kept in (("-g", 1), ("-g0", 0)):
-            file = content.read_file(str(build_c(TEXT, "plugin", flag)))
+            file = files.read_file(str(build_c(TEXT, "plugin", flag)))
             before = sys.getrefcount(file)
             known = Known("plugin.so", file)
             assert kept == sys.getrefcount(file) - before
@@ -97,7 +98,7 @@ class TestMemory:
 
     def test_until_forgotten(self, build_c: BuildC, caplog: pytest.LogCaptureFixture) -> None:
         """What was not read by then is what was kept on disk."""
-        file = content.read_file(str(build_c(f"{TEXT} int own_text;", "plugin", "-g")))
+        file = files.read_file(str(build_c(f"{TEXT} int own_text;", "plugin", "-g")))
         before = sys.getrefcount(file)
         unread = Known("plugin.so", file)
         unread.forget()

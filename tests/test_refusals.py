@@ -30,7 +30,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiler:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for no clock: nobody writes the files meanwhile."""
-    monkeypatch.setattr("nativeplug.load.content._CLOCK_STEP_NS", 0)
+    monkeypatch.setattr("nativeplug.loader.files._CLOCK_STEP_NS", 0)
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=str)

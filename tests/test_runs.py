@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nativeplug.abi import VOID, Array, Field, FunctionType, Pointer, Record, Scalar, Type
-from nativeplug.abi.runs import Run, TooManyError, flat
+from nativeplug.abi.compare import Run, TooManyError, flat
 
 INT = Scalar("integer", 4, signed=True)
 SHORT = Scalar("integer", 2, signed=True)

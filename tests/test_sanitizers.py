@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.load import sanitizers
+from nativeplug.loader import sanitizers
 from samples import SEVEN
 from support import BuildC, RunPython
 

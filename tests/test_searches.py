@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.load.searches import Searches
+from nativeplug.elf.dependencies import Searches
 from support import E_PHOFF, EXPORTS_C, Compile, descriptors, patched
 
 NO_PLUGINS = [b"", b"text", b"\x7fELF\x02\x01" + b"\0" * 20]

@@ -6,9 +6,9 @@ import base64
 
 import pytest
 
-from nativeplug.trust import secretkey
+from nativeplug.trust import secret_key
 from nativeplug.trust.minisign import PublicKey, Signature, UntrustedError
-from nativeplug.trust.secretkey import SecretKey
+from nativeplug.trust.secret_key import SecretKey
 from test_minisign import DATA, PUBLIC, SIGNATURE
 
 # By `minisign -GW`: it is the one that has made SIGNATURE.
@@ -32,8 +32,8 @@ PASSWORD = "correct horse"  # noqa: S105 - of the key above
 @pytest.fixture
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let new keys need less than a gigabyte for their passwords."""
-    monkeypatch.setattr(secretkey, "_WORK", 1 << 20)
-    monkeypatch.setattr(secretkey, "_MEMORY", 1 << 25)
+    monkeypatch.setattr(secret_key, "_WORK", 1 << 20)
+    monkeypatch.setattr(secret_key, "_MEMORY", 1 << 25)
 
 
 def stored(*changes: tuple[int, bytes], text: str = OPEN) -> str:
@@ -59,7 +59,7 @@ class TestReading:
         """A key that lies under a password is found with that."""
         key = SecretKey.parse(ENCRYPTED, PASSWORD)
         assert ENCRYPTED_PUBLIC == str(key.public)
-        assert (True, False) == (secretkey.is_encrypted(ENCRYPTED), secretkey.is_encrypted(OPEN))
+        assert (True, False) == (secret_key.is_encrypted(ENCRYPTED), secret_key.is_encrypted(OPEN))
 
     def test_secret(self) -> None:
         """What is secret is not shown."""
@@ -132,4 +132,4 @@ class TestWriting:
 )
 def test_parameters(work: int, memory: int, expected: tuple[int, int]) -> None:
     """The limits become scrypt's N and p as libsodium has them."""
-    assert expected == secretkey._parameters(work, memory)
+    assert expected == secret_key._parameters(work, memory)

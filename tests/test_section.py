@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from nativeplug.build.section import SectionError, with_section
-from nativeplug.load import layout, sections
+from nativeplug.build.embed import SectionError, with_section
+from nativeplug.elf import layout, sections
 from support import E_SHOFF, E_TYPE, Compile, call_int, load_generation, patched
 
 NAME = ".nativeplug"

@@ -7,8 +7,8 @@ import io
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from nativeplug.load import sections
-from nativeplug.load.sections import Section
+from nativeplug.elf import sections
+from nativeplug.elf.sections import Section
 from support import E_MACHINE, E_SHOFF, patched
 
 E_SHENTSIZE, E_SHNUM, E_SHSTRNDX = 58, 60, 62

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import nativeplug
-from nativeplug.update.settings import DEFAULT_MAX_GENERATIONS, Settings
+from nativeplug.runtime.options import DEFAULT_MAX_GENERATIONS, Settings
 from support import CPlugin
 
 

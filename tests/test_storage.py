@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.storage import Directory, replacing
+from nativeplug._util.storage import Directory, replacing
 from support import descriptors, names
 
 US = os.geteuid()

@@ -18,10 +18,10 @@ import pytest
 
 import nativeplug
 from gates import background
-from nativeplug import kept
-from nativeplug.load import content, handle, held, loading, store
-from nativeplug.load.generation import Generation
-from nativeplug.load.key import FileKey
+from nativeplug._util import diskcache
+from nativeplug.loader import copy_store, dlopen, files, held, loading
+from nativeplug.loader.files import FileKey
+from nativeplug.loader.generation import Generation
 from signing import FAR, Signer
 from support import BuildC, Compile, RunPython, call_int, load_generation, names, refuse
 
@@ -40,7 +40,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def place_of(loaded: Generation) -> Path:
     """Return where the loaded copy is."""
-    return Path(handle.path_of(loaded._handle))
+    return Path(dlopen.path_of(loaded._handle))
 
 
 def copies_in(cache: Path) -> set[str]:
@@ -79,10 +79,10 @@ class TestShared:
         self, large: int, compile_c: Compile, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What another process makes at the same time is not replaced: it has mapped that."""
-        monkeypatch.setattr(store, "LARGE", large)
+        monkeypatch.setattr(copy_store, "LARGE", large)
         path = compile_c(NUMBER)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        other, find, made = cache / "copies" / sha256 / "plugin.so", store.find, []
+        other, find, made = cache / "copies" / sha256 / "plugin.so", copy_store.find, []
 
         def find_late(*args: Any, **options: Any) -> int | None:
             found = find(*args, **options)
@@ -93,7 +93,7 @@ class TestShared:
                 made.append(other.stat().st_ino)
             return found
 
-        monkeypatch.setattr(store, "find", find_late)
+        monkeypatch.setattr(copy_store, "find", find_late)
         loaded = load_generation(path)
         assert 7 == call_int(loaded, "number")
         assert {f"{sha256}/plugin.so"} == copies_in(cache)
@@ -148,7 +148,7 @@ class TestShared:
                 removed.append(cache)
                 shutil.rmtree(cache)
 
-        loaded = loading.load_file(str(path), content.read_file(str(path)), ready=remove)
+        loaded = loading.load_file(str(path), files.read_file(str(path)), ready=remove)
         assert 7 == call_int(loaded, "number")
         assert [cache] == removed
 
@@ -231,21 +231,21 @@ class TestTidy:
         self, name: str, most: int, used: list[str], cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What was not used for the longest time goes, until there is room."""
-        monkeypatch.setattr(store, name, most)
-        store._tidy(str(cache / "copies"))
+        monkeypatch.setattr(copy_store, name, most)
+        copy_store._tidy(str(cache / "copies"))
         assert {*used[1:]} == copies_in(cache)
 
     def test_in_use(self, used: list[str], cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What a process has mapped stays."""
-        monkeypatch.setattr(store, "_MOST_COPIES", 0)
-        store._tidy(str(cache / "copies"))
+        monkeypatch.setattr(copy_store, "_MOST_COPIES", 0)
+        copy_store._tidy(str(cache / "copies"))
         assert {used[2]} == copies_in(cache)
 
     def test_now_and_then(self, compile_c: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is looked for as copies are made."""
         looked: list[str] = []
-        monkeypatch.setattr(store, "_tidy", looked.append)
-        monkeypatch.setattr(store, "_INTERVAL", 2)
+        monkeypatch.setattr(copy_store, "_tidy", looked.append)
+        monkeypatch.setattr(copy_store, "_INTERVAL", 2)
         for number in range(4):
             load_generation(compile_c(f"int number(void) {{ return 10 + {number}; }}"))
         assert 2 == len(looked)
@@ -268,11 +268,11 @@ class TestTidy:
         folder.mkdir(parents=True)
         (folder / ".left").touch()
         os.utime(folder / ".left", (0, 0))
-        store._tidy(str(cache / "copies"))
+        copy_store._tidy(str(cache / "copies"))
         assert {".left"} == names(folder)
         later = time.time() + 2 * 3600
-        monkeypatch.setattr(store, "time", SimpleNamespace(time=lambda: later))
-        store._tidy(str(cache / "copies"))
+        monkeypatch.setattr(copy_store, "time", SimpleNamespace(time=lambda: later))
+        copy_store._tidy(str(cache / "copies"))
         assert set() == names(folder)
 
 
@@ -282,7 +282,7 @@ class TestLarge:
     @pytest.fixture(autouse=True)
     def _all_are_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let files of some kilobytes be large."""
-        monkeypatch.setattr(store, "LARGE", 1000)
+        monkeypatch.setattr(copy_store, "LARGE", 1000)
 
     @pytest.fixture
     def plugin(self, compile_c: Compile) -> Path:
@@ -291,7 +291,7 @@ class TestLarge:
 
     def test_mapped(self, plugin: Path, cache: Path) -> None:
         """What is judged and loaded is the copy, which is not in memory a second time."""
-        found = content.read_file(str(plugin))
+        found = files.read_file(str(plugin))
         assert isinstance(found.data, mmap.mmap)
         assert plugin.read_bytes() == found.data[:]
         loaded = loading.load_file(str(plugin), found)
@@ -301,47 +301,47 @@ class TestLarge:
     @pytest.mark.parametrize("afresh", [False, True])
     def test_known(self, plugin: Path, *, afresh: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that has not changed is not copied again, and not read unless that is asked."""
-        first = content.read_file(str(plugin))
-        monkeypatch.setattr(store, "_copy", refuse(errno.EIO))
+        first = files.read_file(str(plugin))
+        monkeypatch.setattr(copy_store, "_copy", refuse(errno.EIO))
         if not afresh:
             monkeypatch.setattr(os, "pread", refuse(errno.EIO))
-        again = content.read_file(str(plugin), afresh=afresh)
+        again = files.read_file(str(plugin), afresh=afresh)
         assert (first.sha256, first.key, first.place) == (again.sha256, again.key, again.place)
         assert isinstance(again.data, mmap.mmap)
 
     def test_hidden_change(self, compile_c: Compile) -> None:
         """What its times do not tell is found by whoever asks for it, as update() does."""
         first, second = (compile_c(f"int f(void) {{ return {n}; }}") for n in (1, 2))
-        old, new = (content.read_file(str(path)) for path in (first, second))
+        old, new = (files.read_file(str(path)) for path in (first, second))
         key = FileKey.of(second.stat())
-        kept.store(content._note_of(key), content._NOTE, old.sha256.encode())
-        assert old.sha256 == content.read_file(str(second)).sha256
-        assert new.sha256 == content.read_file(str(second), afresh=True).sha256
+        diskcache.store(files._note_of(key), files._NOTE, old.sha256.encode())
+        assert old.sha256 == files.read_file(str(second)).sha256
+        assert new.sha256 == files.read_file(str(second), afresh=True).sha256
 
     def test_changed(self, plugin: Path, compile_c: Compile) -> None:
         """A file with other times, or in its place, is read."""
-        first = content.read_file(str(plugin))
+        first = files.read_file(str(plugin))
         os.utime(plugin)
-        assert first.sha256 == content.read_file(str(plugin)).sha256
+        assert first.sha256 == files.read_file(str(plugin)).sha256
         os.replace(compile_c("int other;"), plugin)
-        assert first.sha256 != content.read_file(str(plugin)).sha256
+        assert first.sha256 != files.read_file(str(plugin)).sha256
 
     def test_copy_gone(self, plugin: Path, cache: Path) -> None:
         """What is known of a copy that is there no more is of no use."""
-        first = content.read_file(str(plugin))
+        first = files.read_file(str(plugin))
         shutil.rmtree(cache / "copies")
-        again = content.read_file(str(plugin))
+        again = files.read_file(str(plugin))
         assert (first.sha256, plugin.read_bytes()) == (again.sha256, again.data[:])
         assert isinstance(again.data, mmap.mmap)
 
     def test_copy_changed(self, plugin: Path, cache: Path) -> None:
         """Nor is a copy that somebody has written to, though nobody else than the user could."""
-        good = content.read_file(str(plugin))
+        good = files.read_file(str(plugin))
         copy = cache / "copies" / good.sha256 / plugin.name
         copy.chmod(0o600)
         with copy.open("r+b") as file:
             file.write(b"damage")
-        again = content.read_file(str(plugin))
+        again = files.read_file(str(plugin))
         assert (good.sha256, plugin.read_bytes()) == (again.sha256, again.data[:])
         assert 7 == call_int(load_generation(plugin), "number")
         assert plugin.read_bytes() == copy.read_bytes()
@@ -350,44 +350,44 @@ class TestLarge:
     def test_coarse_times(self, plugin: Path, time: int) -> None:
         """Where times are coarse, a change may hide, and nothing is noted."""
         key = FileKey.of(plugin.stat())._replace(ctime_ns=time)
-        content._remember(key, "abc")
-        assert ("abc" if time % 10**7 else None) == content._recall(key)
+        files._remember(key, "abc")
+        assert ("abc" if time % 10**7 else None) == files._recall(key)
 
     def test_written_meanwhile(self, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that is written while it is copied is read again by whoever asked for it."""
-        copy = store._copy
+        copy = copy_store._copy
 
         def copy_late(source: int, target: int, size: int) -> None:
             os.utime(plugin, ns=(1, 1))
             copy(source, target, size)
 
-        monkeypatch.setattr(store, "_copy", copy_late)
-        with pytest.raises(content.FileChangedError):
-            content.read_file(str(plugin))
+        monkeypatch.setattr(copy_store, "_copy", copy_late)
+        with pytest.raises(files.FileChangedError):
+            files.read_file(str(plugin))
 
     def test_emptied_meanwhile(self, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that is emptied while it is copied has changed, too."""
-        copy = store._copy
+        copy = copy_store._copy
 
         def copy_late(source: int, target: int, size: int) -> None:
             os.truncate(plugin, 0)
             copy(source, target, size)
 
-        monkeypatch.setattr(store, "_copy", copy_late)
-        with pytest.raises(content.FileChangedError):
-            content.read_file(str(plugin))
+        monkeypatch.setattr(copy_store, "_copy", copy_late)
+        with pytest.raises(files.FileChangedError):
+            files.read_file(str(plugin))
 
     @pytest.mark.parametrize("call", ["copy_file_range", "sendfile"])
     def test_ways_to_copy(self, plugin: Path, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is copied by whatever the file system offers."""
         if call == "sendfile":
             monkeypatch.setattr(os, "copy_file_range", refuse(errno.EXDEV))
-        assert plugin.read_bytes() == content.read_file(str(plugin)).data[:]
+        assert plugin.read_bytes() == files.read_file(str(plugin)).data[:]
 
     def test_no_place(self, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Without a place for copies it is read into memory."""
-        monkeypatch.setattr(store, "cache_directory", lambda: None)
-        found = content.read_file(str(plugin))
+        monkeypatch.setattr(copy_store, "cache_directory", lambda: None)
+        found = files.read_file(str(plugin))
         assert plugin.read_bytes() == found.data
         assert isinstance(found.data, bytes)
 
@@ -402,7 +402,7 @@ class TestLarge:
         for value in (1, 2):
             path = compile_c(text.replace("VALUE", str(value)))
             for _ in range(2):  # the second finds it in the store
-                found = content.read_file(str(path))
+                found = files.read_file(str(path))
                 assert path.read_bytes() == found.data[:]
                 loaded = loading.load_file(str(path), found)
                 assert value == call_int(loaded, "number")
@@ -413,7 +413,7 @@ class TestLarge:
         """Policies judge it as any other, and its updates are taken up."""
         path = tmp_path / "plugin.so"
         shutil.copy(plugin, path)
-        sha256 = content.read_file(str(path)).sha256
+        sha256 = files.read_file(str(path)).sha256
         with pytest.raises(nativeplug.OriginError):
             nativeplug.open(path, "int number(void);", sha256="0" * 64)
         plg = nativeplug.open(path, "int number(void);", sha256=sha256)
@@ -425,7 +425,7 @@ class TestLarge:
         signer = Signer()
         signer.sign(plugin, "version:1.2", FAR)
         for _ in range(2):
-            content.read_file(str(plugin))
+            files.read_file(str(plugin))
             plg = nativeplug.open(plugin, "int number(void);", policy=signer.policy())
             assert 7 == plg.number()
             plg.close()
@@ -439,7 +439,7 @@ class TestProcess:
     #: The rest runs as another user, where this one is root, in a directory of that user's.
     AS_ANOTHER = """
             import contextlib, os, sys, tempfile
-            from nativeplug.load import held
+            from nativeplug.loader import held
             another = os.geteuid() or 65534
             @contextlib.contextmanager
             def own_directory():

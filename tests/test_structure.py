@@ -25,7 +25,7 @@ from elf_parts import (
     WORD,
 )
 from nativeplug._dl import lib
-from nativeplug.load import elf, layout, structure
+from nativeplug.elf import defects, layout
 from support import E_MACHINE, E_PHOFF, EXPORTS_C, Compile, patched
 
 HOST = layout.host_target()
@@ -36,7 +36,7 @@ SAME_ON_AARCH64 = {0: 0, 1: 257, 6: 1025, 7: 1026, 8: 1027, 16: 1028, 17: 1029, 
 
 def text_of(data: bytes, target: layout.Target = HOST, libc: int | None = None) -> str:
     """Return what is said of a file; nothing when nothing is found."""
-    found = structure.find_defect(data, target, libc)
+    found = defects.find_structure_defect(data, target, libc)
     return found.text if found else ""
 
 
@@ -59,17 +59,17 @@ class TestDamages:
     def test_sound(self, parts: Parts) -> None:
         """Nothing is found in the one that is damaged here."""
         assert "" == text_of(parts.data)
-        assert None is structure.find_defect(memoryview(parts.data), HOST)
+        assert None is defects.find_structure_defect(memoryview(parts.data), HOST)
 
     @pytest.mark.parametrize("damage", damages.DAMAGES, ids=lambda damage: damage.name)
     def test_damage(self, parts: Parts, damage: damages.Damage) -> None:
         """Each damage is found, said in words, and its place given."""
         data, place = damage.make(parts)
-        found = structure.find_defect(data, HOST)
+        found = defects.find_structure_defect(data, HOST)
         assert found is not None
         assert place == found.offset, found.text
         assert damage.matches(found.text, place), found.text
-        assert elf.find_defect(data) is not None
+        assert defects.find_defect(data) is not None
 
     def test_packed(self, parts: Parts) -> None:
         """Packed relocations of the file's own addresses are as they should be."""
@@ -219,13 +219,13 @@ class TestLibc:
         """What needs glibc is refused by a process that has musl."""
         said = f"built for glibc, this process has musl (byte 0x{parts.entry('NEEDED'):x})"
         assert said == text_of(parts.data, libc=lib.NP_LIBC_MUSL)
-        assert "" == text_of(parts.data, libc=structure.ANY_LIBC)
+        assert "" == text_of(parts.data, libc=defects.ANY_LIBC)
 
     def test_own(self, parts: Parts) -> None:
         """The one of this process is known."""
         assert lib.np_check_libc() in {lib.NP_LIBC_GNU, lib.NP_LIBC_MUSL}
         assert "" == text_of(parts.data, libc=lib.np_check_libc())
-        assert lib.np_check_libc() == structure.LIBCS[structure.host_libc()]
+        assert lib.np_check_libc() == defects.LIBCS[defects.host_libc()]
 
 
 class TestMachines:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from elf_parts import ABSENT, SYMBOL_SIZE, Parts, build
-from nativeplug.load import layout, structure
+from nativeplug.elf import defects, layout
 from support import EXPORTS_C, Compile, patched
 
 
 def text_of(data: bytes, libc: int | None = None) -> str:
     """Return what is said of a file; nothing when nothing is found."""
-    found = structure.find_defect(data, layout.host_target(), libc)
+    found = defects.find_structure_defect(data, layout.host_target(), libc)
     return found.text if found else ""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import nativeplug
-from nativeplug.load import handle, origin
+from nativeplug.loader import dlopen, origin_dir
 from support import BuildC, RunPython, load_generation, names
 
 _LOOKS = """
@@ -116,7 +116,7 @@ class TestFindsItself:
         """What is in a directory of very many files is not linked for what may need nothing."""
         path = folder / "looks.so"
         build_c(_DLADDR, "looks").rename(path)
-        for number in range(origin._FEW):
+        for number in range(origin_dir._FEW):
             (folder.parents[1] / place / f"{number}.txt").touch()
         plg = nativeplug.open(path, _DECLARED)
         assert expected == (plg.beside(), plg.above())
@@ -140,7 +140,7 @@ class TestFindsItself:
         path = folder / "plain.so"
         build_c("int beside(void) { return 1; }", "plain").rename(path)
         loaded = load_generation(path)
-        assert {"plain.so"} == names(Path(handle.path_of(loaded._handle)).parent)
+        assert {"plain.so"} == names(Path(dlopen.path_of(loaded._handle)).parent)
 
 
 class TestLater:

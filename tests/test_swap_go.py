@@ -66,7 +66,7 @@ class TestInit:
 
     CODE = """
         import os, sys, threading, nativeplug
-        from nativeplug.update import handover
+        from nativeplug.runtime import handover
         path, following, said, word, options = sys.argv[1:]
         plg = nativeplug.open(path, **eval(options))
         plg.Add(1, 1)  # its own init functions have run

@@ -14,8 +14,8 @@ import nativeplug
 from gates import at_once
 from nativeplug import Callback, ClosedError, DeclarationError, Function, Plugin, declare
 from nativeplug.declare import Declarations
-from nativeplug.options import Options
-from nativeplug.symbols import Binding
+from nativeplug.runtime.binding import Binding
+from nativeplug.runtime.options import Options
 from support import BuildC, CPlugin
 
 TEXT = """

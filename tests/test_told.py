@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import prototypes
 from nativeplug import declare
 from nativeplug.declare.declarations import same_type
+from nativeplug.elf import metadata, sections
+from nativeplug.elf.metadata import InterfaceVersion, Told
 from nativeplug.errors import FormatError
-from nativeplug.load import sections, told
-from nativeplug.load.told import InterfaceVersion, Told
 from support import Compile, patched
 from telling import INCLUDE, declared_by, source, tell
 
@@ -24,7 +24,7 @@ SEED = 5
 
 def text_of(data: bytes) -> str:
     """Return the C text that a file tells."""
-    found = told.read(data)
+    found = metadata.read(data)
     assert found is not None
     return found.text
 
@@ -32,7 +32,7 @@ def text_of(data: bytes) -> str:
 def refusal(data: bytes) -> FormatError:
     """Return the error for what a file tells."""
     with pytest.raises(FormatError) as caught:
-        told.read(data, "greeter.so")
+        metadata.read(data, "greeter.so")
     assert "greeter.so" == caught.value.path
     assert f"cannot read plugin 'greeter.so': {caught.value.reason}" == str(caught.value)
     return caught.value
@@ -40,7 +40,7 @@ def refusal(data: bytes) -> FormatError:
 
 def place_of(data: bytes) -> int:
     """Return where the section begins."""
-    section = sections.find(data, told.SECTION)
+    section = sections.find(data, metadata.SECTION)
     assert section is not None
     return section.offset
 
@@ -66,24 +66,24 @@ class TestRead:
             "extern int calls;\n"
             "extern int table[LIMIT];\n"
         )
-        assert Told(InterfaceVersion("greeter", 1, 2), text) == told.read(data)
+        assert Told(InterfaceVersion("greeter", 1, 2), text) == metadata.read(data)
         assert {"LIMIT": 12} == declare.read(text).constants
 
     def test_nothing(self, elf_bytes: bytes) -> None:
         """A file without the section, or with a section that says nothing, tells nothing."""
-        assert None is told.read(elf_bytes)
-        assert None is told.read(b"")
-        assert None is told.read(tell(elf_bytes))
+        assert None is metadata.read(elf_bytes)
+        assert None is metadata.read(b"")
+        assert None is metadata.read(tell(elf_bytes))
 
     def test_interface_alone(self, elf_bytes: bytes) -> None:
         """A plugin may tell its interface and no declarations."""
-        found = told.read(tell(elf_bytes, "interface greeter 1.2"))
+        found = metadata.read(tell(elf_bytes, "interface greeter 1.2"))
         assert Told(InterfaceVersion("greeter", 1, 2), "") == found
 
     def test_several_units(self, elf_bytes: bytes) -> None:
         """Each unit has its format, linkers put zeros between, and what is the same counts once."""
         unit = ["interface a 1.0", "type struct P { int x; };", "function void f (void)"]
-        data = tell(elf_bytes, *unit, "", "", "", told.FORMAT, *unit, "function void g (void)")
+        data = tell(elf_bytes, *unit, "", "", "", metadata.FORMAT, *unit, "function void g (void)")
         assert "struct P { int x; };\nvoid f (void);\nvoid g (void);\n" == text_of(data)
 
     def test_bool(self, elf_bytes: bytes) -> None:
@@ -154,7 +154,7 @@ class TestRefused:
     def test_header(self, elf_bytes: bytes, field: int, form: str, value: int, reason: str) -> None:
         """A section header that leads nowhere is damage too."""
         data = tell(elf_bytes, "function int f (void)")
-        section = sections.find(data, told.SECTION)
+        section = sections.find(data, metadata.SECTION)
         table = sections.Table.of(data)
         assert section is not None
         assert table is not None
@@ -183,7 +183,7 @@ def test_any_header(offset: int, change: bytes) -> None:
 
 def _read_or_refuse(data: bytes) -> None:
     with contextlib.suppress(FormatError):
-        told.read(data)
+        metadata.read(data)
 
 
 def _smallest() -> bytes:

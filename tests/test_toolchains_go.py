@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug import programs
+from nativeplug._util import programs
 from nativeplug.build import build
 from nativeplug.errors import BuildError
 from support import names, needs_go

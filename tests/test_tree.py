@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nativeplug import declare
-from nativeplug.declare.plain import Preprocessed
+from nativeplug.declare.preprocess import Preprocessed
 from nativeplug.declare.tree import parse_tree
 from nativeplug.errors import DeclarationError
 

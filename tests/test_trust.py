@@ -12,7 +12,7 @@ import pytest
 import nativeplug
 from gates import PATIENCE, at_once, background, count_waiting, wait_for
 from nativeplug import OpenError, OriginError, Policy, UpdateError
-from nativeplug.load.content import Content, read_file
+from nativeplug.loader.files import Content, read_file
 from signing import FAR, Deployed, Signer
 from versions import refused
 
@@ -100,7 +100,7 @@ class TestAgain:
     def test_same(self, deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
         """What was judged is not judged again by the same policy."""
         with deployed.open(deployed.policy) as plg:
-            monkeypatch.setattr("nativeplug.update.origins.read_file", pytest.fail)
+            monkeypatch.setattr("nativeplug.runtime.updater.read_file", pytest.fail)
             assert plg is deployed.open(deployed.policy)
 
     def test_other(self, deployed: Deployed) -> None:
@@ -141,12 +141,12 @@ class TestAgain:
     def test_changed_meanwhile(self, deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that is replaced while what serves is judged is taken up, and judged itself."""
 
-        def read_late(path: str) -> Content:
+        def read_late(path: str, **options: bool) -> Content:
             if deployed.run == [1]:
                 deployed.put(2, "version:2")
-            return read_file(path)
+            return read_file(path, **options)
 
-        monkeypatch.setattr("nativeplug.update.origins.read_file", read_late)
+        monkeypatch.setattr("nativeplug.runtime.updater.read_file", read_late)
         with deployed.open() as plg:
             assert plg is deployed.open(deployed.policy)
             assert 2 == plg.version()

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import nativeplug
-from nativeplug.load import loading, store, unique
-from nativeplug.load.content import read_file
+from nativeplug.loader import copy_store, loading, private_copy
+from nativeplug.loader.files import read_file
 from support import Compile, RunPython, call_int, load_generation
 
 pytestmark = pytest.mark.slow
@@ -148,8 +148,8 @@ class TestBinding:
         """The binding of each changes in the bytes of the copy, and nothing else."""
         path = compile_c(_UNIQUE.format("one", 1) + _UNIQUE.format("two", 2))
         content = read_file(str(path))
-        own = unique.find_own(content.data, content.file)
-        data = store.changed(path.read_bytes(), own)
+        own = private_copy.find_own(content.data, content.file)
+        data = copy_store.changed(path.read_bytes(), own)
         assert {"one", "two"} == {*content.file.unique}
         assert [*own] == [at for at in range(len(data)) if data[at] != content.data[at]]
         assert {0x11} == {data[at] for at in own}  # STB_GLOBAL, STT_OBJECT
@@ -157,9 +157,9 @@ class TestBinding:
     def test_none(self, compile_c: Compile) -> None:
         """The bytes of a plugin without such symbols are not even copied."""
         content = read_file(str(compile_c("int one = 1;")))
-        assert {} == unique.find_own(content.data, content.file)
+        assert {} == private_copy.find_own(content.data, content.file)
         data = b"bytes"
-        assert data is store.changed(data, {})
+        assert data is copy_store.changed(data, {})
 
     def test_shared_with_library(self, compile_c: Compile, run_python: RunPython) -> None:
         """
@@ -199,7 +199,7 @@ class TestBinding:
         reason = "resident (it shares STB_GNU_UNIQUE symbols with a library)"
         assert ["1 True", "2 77 77", reason] == ended.stdout.splitlines(), ended.stderr
 
-    @pytest.mark.parametrize("size", [1, store.LARGE])
+    @pytest.mark.parametrize("size", [1, copy_store.LARGE])
     def test_another_process(self, compile_c: Compile, run_python: RunPython, size: int) -> None:
         """A copy that another process has made, with another library, is not taken for ours."""
         soname = f"libnativeplug_other_{size}.so"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nativeplug.declare.ctext import parse
 from nativeplug.declare.declarations import Declarations
-from nativeplug.declare.plain import read
+from nativeplug.declare.parsing import parse
+from nativeplug.declare.preprocess import read
 from nativeplug.declare.unit import (
     Lines,
     Row,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.load import dynamic
-from nativeplug.load.unloading import find_resident_reason
+from nativeplug.elf import dynamic
+from nativeplug.loader.generation import find_resident_reason
 from support import EXPORTS_C, Compile, CPlugin, needs_go
 
 

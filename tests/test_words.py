@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nativeplug.load.words import cannot_load, in_users_words
+from nativeplug.loader.messages import cannot_load, in_users_words
 
 
 class TestWords:

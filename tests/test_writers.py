@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.load.writers import find_writer
+from nativeplug.loader.files import find_writer
 from support import RunPython
 
 
@@ -81,7 +81,7 @@ class TestUntold:
         """Of another user's file it does not tell."""
         code = """
             import os
-            from nativeplug.load.writers import find_writer
+            from nativeplug.loader.files import find_writer
             descriptor = os.open("/etc/passwd", os.O_RDONLY)  # it is root's
             user = os.geteuid() or 65534
             os.seteuid(user)  # which drops all capabilities, too
@@ -102,7 +102,7 @@ def test_writer_comes_meanwhile(run_python: RunPython, path: Path) -> None:
     """A writer that opens the file in this very moment waits for it, and no signal ends us."""
     code = """
         import fcntl, os, sys, threading, time
-        from nativeplug.load import writers
+        from nativeplug.loader import files
         path, call, begun = sys.argv[1], fcntl.fcntl, []
         descriptor = os.open(path, os.O_RDONLY)
 

@@ -1,6 +1,6 @@
 /* map.c: the loop of Function.map.
  *
- * Python has checked the columns (nativeplug/call/columns.py) and calls
+ * Python has checked the columns (nativeplug/call/vectorize.py) and calls
  * np_function_run for a slice of the work at a time, between which signals and
  * other threads get their turn. Here a slice is done in blocks: each column of
  * a block is brought into the form of registers, a loop of trampoline.c makes

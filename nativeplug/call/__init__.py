@@ -5,10 +5,9 @@ from __future__ import annotations
 from nativeplug._core import COUNT_HELD, HOLD_GIL, SAVE_ERRNO, Uses, switch
 from nativeplug.call.callback import PENDING, Callback
 from nativeplug.call.cffi_invoker import Invoke, bind
+from nativeplug.call.context import Scope
 from nativeplug.call.function import Function
-from nativeplug.call.plan import CallPlan, check_free, compile_plan, refuse_go_result
-from nativeplug.call.scope import Scope
-from nativeplug.call.signature import Signature
+from nativeplug.call.plan import CallPlan, Signature, check_free, compile_plan, refuse_go_result
 from nativeplug.call.variable import Memory, Variable
 
 __all__ = [

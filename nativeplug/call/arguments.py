@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nativeplug.call.signature import Signature
+from nativeplug.call.plan import Signature
 
 _WIDEST = 128  # bits of the numbers that a message shows; CPython refuses to print huge ones
 

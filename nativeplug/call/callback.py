@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from nativeplug import _core
 from nativeplug._core import FunctionBase
-from nativeplug.call import exports
+from nativeplug.call import context
 from nativeplug.errors import DeclarationError
 
 
@@ -144,13 +144,13 @@ def function_pointer(ffi: Any, ctype: Any, function: Callable[..., object], erro
     Raises:
         DeclarationError: cffi cannot make a callback of this type.
     """
-    holding = [index for index, each in enumerate(ctype.args) if exports.may_hold_address(each)]
+    holding = [index for index, each in enumerate(ctype.args) if context.may_hold_address(each)]
 
     def run(*args: Any) -> object:
         if errors.failed():
             raise _SkippedError
         if holding:
-            exports.note_given(ffi, args, holding)
+            context.note_given(ffi, args, holding)
         return function(*args)
 
     def note(kind: type, error: BaseException, trace: TracebackType | None) -> None:

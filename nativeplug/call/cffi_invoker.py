@@ -7,6 +7,7 @@ It serves every signature that cffi can call. The GIL is released around every c
 from __future__ import annotations
 
 import contextlib
+import operator
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,12 +18,13 @@ import _cffi_backend
 
 from nativeplug import _core
 from nativeplug._core import Uses
-from nativeplug.call import exports, lengths
+from nativeplug.call import buffers, context
+from nativeplug.call.arguments import out_of_range
 from nativeplug.call.callback import PENDING, Call
 from nativeplug.call.convert import FromC, ToC, to_c
 from nativeplug.call.plan import CallPlan, Kind, Value
 from nativeplug.call.results import Release, finisher, raised
-from nativeplug.call.varargs import further_argument
+from nativeplug.call.text import encode
 from nativeplug.errors import DeclarationError, PluginRaised
 
 Invoke = Callable[..., Any]
@@ -65,7 +67,7 @@ def bind(  # noqa: PLR0913 - all that a call needs
     counted = bool(plan.lengths)
     finish = finisher(ffi, plan, _releaser(ffi, release) if release else None)
     keeps = any(parameter.kind in _KEEPING for parameter in plan.parameters)
-    exporting = plan.result.kind not in _COPIED and exports.may_hold_address(plan.result.ctype)
+    exporting = plan.result.kind not in _COPIED and context.may_hold_address(plan.result.ctype)
     idle, late = Call(), PENDING.by_call
     error = partial(raised, path, plan.signature.name)
     asking = _Asking(ffi, target, uses, error, save_errno, bool(release), finish)
@@ -73,17 +75,17 @@ def bind(  # noqa: PLR0913 - all that a call needs
 
     def invoke(*args: Any) -> Any:
         if len(args) != count and (len(args) < count or not variadic):
-            args = lengths.complete(ffi, plan, args)
+            args = buffers.complete(ffi, plan, args)
         pins: list[Any] = []
         call = Call() if keeps else idle
         converted: list[Any] = []
         try:
             # A comprehension is a call of its own before Python 3.12: it takes a third longer.
-            taken = lengths.pin(ffi, plan, args, pins) if counted else args
+            taken = buffers.pin(ffi, plan, args, pins) if counted else args
             for convert, given in zip(conversions, taken):  # noqa: B905 - `...` takes the rest
                 converted.append(convert(given, call))
             if counted:
-                lengths.check(ffi, plan, pins, converted)
+                buffers.check(ffi, plan, pins, converted)
             if variadic:
                 converted += _further(ffi, plan, args)
             if save_errno:
@@ -92,7 +94,7 @@ def bind(  # noqa: PLR0913 - all that a call needs
             if save_errno:
                 _core.set_errno(ffi.errno)
             if exporting:
-                exports.note(ffi, uses, result)
+                context.note(ffi, uses, result)
             return result if finish is None else finish(result)
         finally:
             del converted, pins  # an error's traceback holds this frame, and it buffers
@@ -183,3 +185,33 @@ def _check_passable(ffi: Any, plan: CallPlan) -> None:
                 f"cannot call {str(sign)!r}: cffi cannot pass {text!r} by value; "
                 "declare a function that takes or returns a pointer to it"
             ) from None
+
+
+# Arguments that stand for ``...``.
+
+
+def further_argument(ffi: Any, label: str, given: Any) -> Any:
+    """
+    Convert an argument that stands for ``...``, which has no declared type.
+
+    int is passed as 64 bits wide, which a callee may also read as ``int`` (its promotions
+    leave the register or stack slot the same), float as ``double``, str and bytes as
+    ``char *``, None as NULL; cdata as the type it has.
+    """
+    if isinstance(given, ffi.CData):
+        return given
+    if given is None:
+        return ffi.NULL
+    if isinstance(given, float):
+        return ffi.cast("double", given)
+    if isinstance(given, str):
+        return ffi.new("char[]", encode(given, label))
+    if isinstance(given, bytes):
+        return ffi.new("char[]", given)
+    if not hasattr(type(given), "__index__"):
+        name = type(given).__name__
+        raise TypeError(f"{label} must be int, float, str, bytes, cdata or None, not {name}")
+    number = operator.index(given)
+    if not -(1 << 63) <= number < 1 << 64:
+        raise out_of_range(label, "64 bits", number)
+    return ffi.cast("int64_t" if number < 1 << 63 else "uint64_t", number)

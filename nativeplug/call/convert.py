@@ -16,12 +16,12 @@ from typing import Any
 
 import _cffi_backend
 
+from nativeplug.call.aggregates import new_value
 from nativeplug.call.arguments import out_of_range
 from nativeplug.call.buffers import pointer_to, view_of
 from nativeplug.call.callback import Call, Callback, function_pointer
 from nativeplug.call.plan import Kind, Value, is_signed
 from nativeplug.call.text import decode, encode, to_utf8
-from nativeplug.call.whole import new_value
 
 ToC = Callable[[Any, Call], Any]
 FromC = Callable[[Any], Any]

@@ -8,15 +8,14 @@ from contextlib import ExitStack
 from typing import Any, Literal, final
 
 from nativeplug._core import FunctionBase
-from nativeplug.call import lengths
+from nativeplug.call import buffers
 from nativeplug.call.arguments import by_position
 from nativeplug.call.callback import Call
+from nativeplug.call.context import Scope
 from nativeplug.call.convert import reworded, to_c
 from nativeplug.call.core_invoker import word_of
-from nativeplug.call.plan import CallPlan
+from nativeplug.call.plan import CallPlan, Signature
 from nativeplug.call.results import raised
-from nativeplug.call.scope import Scope
-from nativeplug.call.signature import Signature
 from nativeplug.call.text import not_text
 from nativeplug.declare import FunctionDeclaration, from_line
 from nativeplug.errors import PluginRaised
@@ -134,8 +133,8 @@ class Function(FunctionBase):
             >>> scalars.function("id_double").map(array("d", [1, 2.5]))
             array('d', [1.0, 2.5])
         """
-        from nativeplug.call import columns as room  # most programs never map
-        from nativeplug.call import map as loop
+        from nativeplug.call import vectorize as loop
+        from nativeplug.call import vectorize as room  # most programs never map
 
         self._check_open()
         if named:
@@ -190,16 +189,16 @@ class Function(FunctionBase):
 
     def _complete(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return as many arguments as there are parameters, or raise."""
-        return lengths.complete(self._owner.ffi, self.call_plan, args)
+        return buffers.complete(self._owner.ffi, self.call_plan, args)
 
     def _convert(self, index: int, given: object) -> tuple[int, int, object]:
         """Return an argument's word, its number of items or -1, and what keeps it alive."""
         ffi, value = self._owner.ffi, self.call_plan.parameters[index]
         counted = any(length.array == index for length in self.call_plan.lengths)
         if counted:
-            given = lengths.pinned(ffi, given)
+            given = buffers.pinned(ffi, given)
         converted = to_c(ffi, value)(given, Call())
-        limit = lengths.limit_of(ffi, value, given) if counted else None
+        limit = buffers.limit_of(ffi, value, given) if counted else None
         return word_of(ffi, value, converted), -1 if limit is None else limit, converted
 
     def _reworded(self, index: int, error: Exception) -> Exception:
@@ -209,7 +208,7 @@ class Function(FunctionBase):
     def _too_short(self, index: int, given: Any, wanted: int) -> ValueError:
         """Return the error for an array with fewer items than the call says."""
         value = self.call_plan.parameters[index]
-        return lengths.too_short(self._owner.ffi, value, given, wanted)
+        return buffers.too_short(self._owner.ffi, value, given, wanted)
 
     def _raised(self, text: str) -> PluginRaised:
         """Return the error of which the plugin tells after a call."""

@@ -11,13 +11,13 @@ from typing import Any, Literal
 import _cffi_backend
 
 from nativeplug._core import Uses
-from nativeplug.call import exports
+from nativeplug.call import context
+from nativeplug.call.aggregates import new_value
 from nativeplug.call.callback import Call, Callback
+from nativeplug.call.context import Scope
 from nativeplug.call.convert import from_c, to_c
 from nativeplug.call.plan import Kind, Value, is_sized, kind_of
-from nativeplug.call.scope import Scope
 from nativeplug.call.text import decode, encode
-from nativeplug.call.whole import new_value
 from nativeplug.declare import VariableDeclaration
 
 #: Values that point to nothing: what they were made of need not be kept.
@@ -107,7 +107,7 @@ class Variable:
             ClosedError: The plugin was closed.
         """
         memory = self._memory()
-        exports.note(self._ffi, memory.uses, memory.pointer)
+        context.note(self._ffi, memory.uses, memory.pointer)
         return int(self._ffi.cast("uintptr_t", memory.pointer))
 
     @property
@@ -133,7 +133,7 @@ class Variable:
             return self._array_text(memory)
         value = self._read(memory)
         if self._value.kind not in _PLAIN:
-            exports.note(self._ffi, memory.uses, value)
+            context.note(self._ffi, memory.uses, value)
         return value
 
     @value.setter

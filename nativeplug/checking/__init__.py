@@ -1,7 +1,6 @@
 """Everything that can be said against a plugin's file, as a report: for authors and their CI."""
 
-from nativeplug.checking.checking import check
-from nativeplug.checking.report import Check, Report, SymbolCheck, Verdict
-from nativeplug.checking.wanted import HARDENING, Wanted
+from nativeplug.checking.report import HARDENING, Check, Report, SymbolCheck, Verdict, Wanted
+from nativeplug.checking.run import check
 
 __all__ = ["HARDENING", "Check", "Report", "SymbolCheck", "Verdict", "Wanted", "check"]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
 
-from nativeplug.symbols import By
+from nativeplug.elf.hardening import WANTED
+from nativeplug.interface import Interface
+from nativeplug.runtime.type_info import By
+from nativeplug.trust import Demands
 
 #: What comes of a check: "not checked" could not be, "not asked for" would have been on demand.
 Verdict = Literal["ok", "finding", "not checked", "not asked for"]
@@ -77,3 +81,30 @@ class Report:
         """Everything that stands against it."""
         found = (check.texts for check in self.checks if check.verdict == "finding")
         return tuple(text for texts in found for text in texts)
+
+
+# What a check of a plugin's file is asked for.
+
+
+#: That nobody else can write to the directories in which it looks for libraries.
+SEARCH_PATH: Final = "search_path"
+#: What can be wanted of a file's protection.
+HARDENING: Final = (*WANTED, SEARCH_PATH)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a check is asked for."""
+
+    #: The header that declares the plugin's symbols; None for what is found with the plugin.
+    declarations: Path | None = None
+    #: What the plugin must be.
+    interface: type[Interface] | None = None
+    #: What is demanded of its origin, but for its hardening.
+    demands: Demands = field(default_factory=Demands)
+    #: Of `HARDENING`, what it must have.
+    hardening: frozenset[str] = frozenset()
+    #: The types of all declared symbols must be known.
+    require_checked: bool = False
+    #: It is loaded, in a process of its own.
+    probe: bool = False

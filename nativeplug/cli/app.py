@@ -8,18 +8,14 @@ import click
 
 import nativeplug
 from nativeplug.cli.bench import bench
-from nativeplug.cli.build import build
+from nativeplug.cli.build import build, embed, header
 from nativeplug.cli.call import call
 from nativeplug.cli.check import check
 from nativeplug.cli.console import Failure
 from nativeplug.cli.demo import demo
-from nativeplug.cli.embed import embed
-from nativeplug.cli.header import header
 from nativeplug.cli.inspect import inspect
-from nativeplug.cli.keygen import keygen
-from nativeplug.cli.sign import sign
+from nativeplug.cli.keys import keygen, sign, verify
 from nativeplug.cli.stubs import stubs
-from nativeplug.cli.verify import verify
 from nativeplug.cli.versions import versions
 from nativeplug.errors import PluginError
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import nativeplug
+from nativeplug.call import Function, Scope
+from nativeplug.call.plan import CallPlan, Kind, Value, is_signed
 from nativeplug.cli.arguments import convert_all
 from nativeplug.cli.console import Failure, console, progress, table
-from nativeplug.cli.measure import Cost, Rounds
+from nativeplug.cli.measure import Candidate, Cost, Loop, Rounds
 from nativeplug.cli.opening import Opening, opens_a_plugin
-from nativeplug.cli.ways import Call, Way
+from nativeplug.runtime.binding import Binding
+from nativeplug.runtime.options import Options
 
 
 @click.command(
@@ -146,3 +151,186 @@ def _load_plot() -> Callable[[Path, str, Mapping[str, Cost]], None]:
             raise Failure(f"cannot draw '{picture}': {error}") from error
 
     return draw
+
+
+# The ways in which one function of a plugin can be called, as candidates to be measured.
+
+
+if TYPE_CHECKING:
+    from nativeplug import Plugin
+    from nativeplug.cli.opening import Opening
+
+_INVOKER = "NATIVEPLUG_INVOKER"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to call the function."""
+
+    #: None when it cannot be called in this way.
+    candidate: Candidate | None
+    #: Why it cannot, or what is odd about it.
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a plugin's function that is to be measured."""
+
+    plg: Plugin
+    opening: Opening
+    function: Function
+    arguments: Sequence[Any]
+    #: What it returned when it was first made.
+    result: Any
+
+    def ways(self) -> dict[str, Way]:
+        """Return all ways by name; those of nativeplug come first."""
+        makers: dict[str, Callable[[], Way]] = {
+            "core, GIL released": lambda: self._by_core(hold_gil=False),
+            "core, GIL held": lambda: self._by_core(hold_gil=True),
+            "cffi invoker": self._by_cffi_invoker,
+            "ctypes": self._by_ctypes,
+            "cffi ABI mode": self._by_cffi,
+        }
+        looking_up = Loop("lookup(name)", lookup=self.plg.lookup, name=self.function.name)
+        return {**{name: _made(make) for name, make in makers.items()}, "lookup": Way(looking_up)}
+
+    def _by_core(self, *, hold_gil: bool) -> Way:
+        function = self._resolve(hold_gil=hold_gil)
+        if function.invoker != "core":
+            raise InexpressibleError("the core leaves this signature to cffi")
+        return self._way(function.builtin())
+
+    def _by_cffi_invoker(self) -> Way:
+        with _environment(_INVOKER, "cffi"):
+            return self._way(self._resolve().builtin())
+
+    def _by_ctypes(self) -> Way:
+        self._refuse_owned()
+        result, arguments = result_and_arguments(self.plg.ffi, self.function.call_plan)
+        function = ctypes.CFUNCTYPE(result, *arguments)(self.function.address)
+        return self._way(function, "{}.decode()")
+
+    def _by_cffi(self) -> Way:
+        self._refuse_owned()
+        ffi = self.plg.ffi
+        function = ffi.cast(self.function.call_plan.pointer, self.function.address)
+        return self._way(function, "string({}).decode()", null=ffi.NULL, string=ffi.string)
+
+    def _refuse_owned(self) -> None:
+        if self.function.name in self.opening.free:
+            raise InexpressibleError("it would not release the result")
+
+    def _resolve(self, *, hold_gil: bool = False) -> Function:
+        """Resolve the function anew: the same address, called in another way."""
+        opened = self.plg._symbols  # noqa: SLF001 - not loaded twice
+        given = replace(
+            opened.given,
+            scope=Scope(opened.declarations.ffi, self.plg.path),
+            options=Options.of(free=self.opening.free, hold_gil=hold_gil),
+        )
+        found = Binding(given, opened.loaded).resolve(self.function.name)
+        assert isinstance(found, Function)  # noqa: S101 - it was found before
+        return found
+
+    def _way(
+        self, function: Callable[..., Any], text: str = "{}", null: object = None, **names: object
+    ) -> Way:
+        """
+        Return the way that calls *function*.
+
+        Args:
+            function: What is called.
+            text: What makes a text of its result.
+            null: What stands for None among its arguments.
+            names: What the names in *text* stand for.
+        """
+        given = {
+            f"a{index}": null if value is None else value
+            for index, value in enumerate(self.arguments)
+        }
+        statement = f"f({', '.join(given)})"
+        if isinstance(self.result, str) and self.function.call_plan.result.kind is Kind.TEXT:
+            statement = text.format(statement)
+        names |= {"f": function, **given}
+        result = eval(statement, dict(names))  # noqa: S307 - it is the statement above
+        return Way(Loop(statement, **names), self._compare(result))
+
+    def _compare(self, result: Any) -> str:
+        plain = (bool, int, float, str)
+        if not isinstance(result, plain) or not isinstance(self.result, plain):
+            return ""
+        # Not by "==": NaN is NaN. And the function may well return something else each time.
+        same = repr(result) == repr(self.result)
+        return "" if same else f"returned {result!r}, after {self.result!r}"
+
+
+def _made(make: Callable[[], Way]) -> Way:
+    try:
+        return make()
+    except (InexpressibleError, TypeError) as error:
+        return Way(None, str(error))
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+# A call plan's types as ctypes has them.
+
+
+_BY_KIND: dict[Kind, Any] = {
+    Kind.VOID: None,
+    Kind.BOOL: ctypes.c_bool,
+    Kind.CHAR: ctypes.c_char,
+    Kind.LONG_DOUBLE: ctypes.c_longdouble,
+    Kind.TEXT: ctypes.c_char_p,
+    Kind.WIDE_TEXT: ctypes.c_void_p,
+    Kind.POINTER: ctypes.c_void_p,
+    Kind.CALLBACK: ctypes.c_void_p,
+}
+_FLOATS = {4: ctypes.c_float, 8: ctypes.c_double}
+
+
+class InexpressibleError(Exception):
+    """A call that cannot be made in some way."""
+
+
+def result_and_arguments(ffi: Any, plan: CallPlan) -> tuple[Any, list[Any]]:
+    """
+    Return what ctypes calls ``restype`` and ``argtypes``.
+
+    Args:
+        ffi: The ``FFI`` that knows the plan's types.
+        plan: The call plan of a function.
+
+    Raises:
+        InexpressibleError: ctypes does not have one of the types, or the function takes
+            further arguments.
+    """
+    if plan.signature.variadic:
+        raise InexpressibleError("ctypes does not know how '...' is passed")
+    return _type(ffi, plan.result), [_type(ffi, value) for value in plan.parameters]
+
+
+def _type(ffi: Any, value: Value) -> Any:
+    size = 0 if value.kind is Kind.VOID else ffi.sizeof(value.ctype)
+    if value.kind is Kind.INTEGER:
+        return getattr(ctypes, f"c_{'' if is_signed(ffi, value.ctype) else 'u'}int{8 * size}")
+    if value.kind is Kind.FLOAT:
+        return _FLOATS[size]
+    if value.kind is Kind.WIDE and size == ctypes.sizeof(ctypes.c_wchar):
+        return ctypes.c_wchar
+    if value.kind in _BY_KIND:
+        return _BY_KIND[value.kind]
+    raise InexpressibleError(f"ctypes has no {value.ctype.cname!r}")

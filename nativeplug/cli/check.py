@@ -14,7 +14,7 @@ import click
 from nativeplug import checking
 from nativeplug.checking import HARDENING, Report, SymbolCheck, Wanted
 from nativeplug.cli.console import Failure, console, printable, read_plugin, table
-from nativeplug.cli.interfaces import find_interface
+from nativeplug.cli.stubs import find_interface
 from nativeplug.trust import Demands, Policy
 
 Command = TypeVar("Command", bound=Callable[..., Any])

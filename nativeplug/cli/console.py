@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from nativeplug.load.content import Content, FileChangedError, read_file
+from nativeplug.loader.files import Content, FileChangedError, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import nativeplug
-from nativeplug import programs
+from nativeplug._util import programs
 from nativeplug.build import build
 from nativeplug.cli.console import console, printable, progress, table
 from nativeplug.errors import BuildError

@@ -15,16 +15,17 @@ import click
 from nativeplug import declare
 from nativeplug.cli.console import Failure, console, printable, read_plugin, table
 from nativeplug.declare import Declarations
+from nativeplug.elf import facts
 from nativeplug.errors import DeclarationError, FormatError
-from nativeplug.load import facts, linking
-from nativeplug.symbols import Known
+from nativeplug.loader import linking
+from nativeplug.runtime.type_info import Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from nativeplug.load.content import Content
-    from nativeplug.load.facts import ElfFacts
-    from nativeplug.load.symbols import ExportedSymbol
+    from nativeplug.elf.facts import ElfFacts
+    from nativeplug.elf.symbols import ExportedSymbol
+    from nativeplug.loader.files import Content
 
 _UNKNOWN = "unknown"
 _WHO = {"plugin": "the plugin", "dwarf": "debug information", None: ""}

@@ -7,9 +7,9 @@ import json
 import click
 
 from nativeplug.cli.console import Failure, console, printable, table
-from nativeplug.trust import ledger
-from nativeplug.trust.ledger import Entry
+from nativeplug.trust import version_store
 from nativeplug.trust.minisign import PublicKey, UntrustedError
+from nativeplug.trust.version_store import Entry
 
 
 @click.command(short_help="Show the versions that were run, or forget them.")
@@ -50,7 +50,7 @@ def versions(forgotten: tuple[str, ...], public_key_text: str | None, *, as_json
 
 def _noted(public_key: str | None) -> dict[Entry, str]:
     """Return what is noted, of files that were signed by one key, or by any."""
-    noted = ledger.noted()
+    noted = version_store.noted()
     if public_key is None:
         return noted
     try:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from nativeplug.declare import compiled, sources
-from nativeplug.declare.abitypes import abi_of
-from nativeplug.declare.anew import Used, with_rest, without
-from nativeplug.declare.cffitypes import RefusedTypeError, reason
+from nativeplug.declare import parsing, sources
+from nativeplug.declare.abi_types import abi_of
+from nativeplug.declare.cffi_types import RefusedTypeError, reason
 from nativeplug.declare.declarations import (
     Declarations,
     FunctionDeclaration,
@@ -19,6 +18,7 @@ from nativeplug.declare.declarations import (
 )
 from nativeplug.declare.places import ContradictionError, error_in
 from nativeplug.declare.preprocess import Prepared, preprocess
+from nativeplug.declare.redeclare import Used, with_rest, without
 from nativeplug.declare.sources import Source
 from nativeplug.declare.unit import Line, TypeDeclaration, Unit, from_line
 from nativeplug.errors import DeclarationError
@@ -131,20 +131,20 @@ def _reason(error: Exception) -> str:
 def _read_after(base: Declarations, source: Source) -> Unit:
     """Return what *source* declares, read after *base*."""
     known = dict.fromkeys(base.types.values())
-    key = compiled.key_of(source.name, source.text, repr(base.constants), repr([*known]))
-    unit = compiled.load(key)
+    key = parsing.key_of(source.name, source.text, repr(base.constants), repr([*known]))
+    unit = parsing.load(key)
     if unit is None:  # or it depends on more than that
         prepared = preprocess(source)
         parse = partial(_parse, prepared, source.name, base)
         if prepared.output is None:
-            unit = compiled.parse_and_keep(key, parse)
+            unit = parsing.parse_and_keep(key, parse)
         else:
-            unit = compiled.load_or_parse(compiled.key_of(key, prepared.output), parse)
+            unit = parsing.load_or_parse(parsing.key_of(key, prepared.output), parse)
     return unit
 
 
 def _parse(prepared: Prepared, origin: str, base: Declarations) -> Unit:
-    from nativeplug.declare.ctext import parse  # it imports pycparser
+    from nativeplug.declare.parsing import parse  # it imports pycparser
 
     try:
         return parse(prepared.finish(), origin, base)

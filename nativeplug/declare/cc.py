@@ -14,12 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from nativeplug.declare.bare import bare_text
+from nativeplug._util.programs import c_compiler
 from nativeplug.declare.places import MARKER, error_at, marker, shown
-from nativeplug.declare.plain import Preprocessed
+from nativeplug.declare.preprocess import Preprocessed, bare_text
 from nativeplug.declare.sources import Source
 from nativeplug.errors import DeclarationError
-from nativeplug.programs import c_compiler
 
 _OWN, _MACROS = "<text>", "<macros>"
 _DEFINED = re.compile(r"^[ \t]*#[ \t]*define[ \t]+([A-Za-z_]\w*)(?!\w|\()", re.MULTILINE | re.ASCII)
@@ -133,8 +132,6 @@ def _aligned(line: str, file: str, number: int, originals: dict[str, list[str]])
     if file not in originals:
         originals[file] = _read_lines(file)
     lines = originals[file]
-    from nativeplug.declare.align import align  # difflib: only when declarations are parsed
-
     return align(line, lines[number - 1], number, file) if number <= len(lines) else line
 
 
@@ -143,3 +140,55 @@ def _read_lines(file: str) -> list[str]:
         return bare_text(Path(file).read_text("utf-8", "surrogateescape"), file).split("\n")
     except OSError:  # it has no file: <built-in>
         return []
+
+
+# Put the words of a preprocessed line back where they stand in the user's text.
+
+
+_WORD = re.compile(r'\w+|"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|\S')
+
+
+def align(line: str, original: str, number: int, file: str) -> str:
+    """
+    Return *line* with each word that comes from *original* at its column there.
+
+    Where a macro's body is too long for that, the rest goes on a line of its own, after a
+    marker that says it is still line *number* of *file*.
+    """
+    from difflib import SequenceMatcher  # only when declarations are parsed
+
+    if line.split() == original.split():
+        return original
+    new, old = list(_WORD.finditer(line)), list(_WORD.finditer(original))
+    matcher = SequenceMatcher(None, [m[0] for m in new], [m[0] for m in old], autojunk=False)
+    out = _Line(number, file)
+    for tag, start, end, old_start, old_end in matcher.get_opcodes():
+        if tag == "equal":
+            for word, place in zip(new[start:end], old[old_start:old_end], strict=True):
+                out.put(word[0], place.start())
+        elif start < end:
+            column = old[old_start].start() if old_start < len(old) else len(original)
+            out.put(line[new[start].start() : new[end - 1].end()], column, is_body=True)
+    return str(out)
+
+
+class _Line:
+    """One line of the user's text, in as many lines as it takes."""
+
+    def __init__(self, number: int, file: str) -> None:
+        self.start = f"\n{marker(number, file)}\n"
+        self.pieces: list[str] = []
+        self.column = 0
+        self.after_body = False
+
+    def put(self, words: str, column: int, *, is_body: bool = False) -> None:
+        """Put *words* at a column, counted from 0; a macro's body apart from its neighbours."""
+        if column < self.column + (bool(self.column) and (is_body or self.after_body)):
+            self.pieces.append(self.start)
+            self.column = 0
+        self.pieces += [" " * (column - self.column), words]
+        self.column = column + len(words)
+        self.after_body = is_body
+
+    def __str__(self) -> str:
+        return "".join(self.pieces)

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from nativeplug.declare.cffitypes import constants_of, load_types, same_types
+from nativeplug.declare.cffi_types import constants_of, load_types, same_types
 from nativeplug.declare.places import ContradictionError, contradiction, error_in
 from nativeplug.declare.unit import (
     CTYPE,

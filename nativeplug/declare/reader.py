@@ -12,14 +12,12 @@ from dataclasses import replace
 
 from pycparser import c_ast
 
-from nativeplug.declare import cffitypes, syntax
+from nativeplug.declare import cffi_types, nodes
 from nativeplug.declare.constants import Constants
-from nativeplug.declare.containment import check_containment
 from nativeplug.declare.declarations import same_type
-from nativeplug.declare.extensions import NOTE, THREAD_LOCAL
-from nativeplug.declare.extents import check_typedefs, check_values
+from nativeplug.declare.gnu import NOTE, THREAD_LOCAL
+from nativeplug.declare.limits import check_containment, check_typedefs, check_values
 from nativeplug.declare.places import contradiction
-from nativeplug.declare.rows import row_of
 from nativeplug.declare.tree import CFFI_FILE, CONTEXT_FILE, KNOWN_TYPES
 from nativeplug.declare.unit import (
     CTYPE,
@@ -29,6 +27,7 @@ from nativeplug.declare.unit import (
     Lines,
     Row,
     TypeDeclaration,
+    row_of,
     to_line,
 )
 from nativeplug.errors import DeclarationError
@@ -61,12 +60,12 @@ class Reader:
         self.enumerators: dict[str, int | None] = {}  # the value of those without a named type
         self.values: dict[str, int] = {}  # of all enumerators
         for node in self._parts(tree):
-            syntax.tidy(node)
+            nodes.tidy(node)
             if node.coord.file != CONTEXT_FILE:  # whose enumerators are among the constants
                 self._fold_enums(node)
             if self._is_own(node):
                 self.own.append(node)
-            if (names := syntax.defined_names(node)) and not self._is_known(node):
+            if (names := nodes.defined_names(node)) and not self._is_known(node):
                 self.names[node] = names
         self.typedefs = {node.name: node for node in self.names if isinstance(node, c_ast.Typedef)}
 
@@ -77,14 +76,14 @@ class Reader:
         """Tell whether cffi knows by itself the type that a node declares."""
         if not isinstance(node, c_ast.Typedef) or node.name not in KNOWN_TYPES:
             return False
-        text = syntax.write(c_ast.Typename(None, [], None, node.type)).removesuffix(node.name)
-        return not self._is_own(node) or cffitypes.is_known_as(node.name, text)
+        text = nodes.write(c_ast.Typename(None, [], None, node.type)).removesuffix(node.name)
+        return not self._is_own(node) or cffi_types.is_known_as(node.name, text)
 
     def _parts(self, tree: c_ast.FileAST) -> Iterator[c_ast.Node]:
         """Iterate over the declarations, noting what the pragmas before them say."""
         notes: list[str] = []
         packs: list[str | None] = [None]
-        hoister = syntax.Hoister()
+        hoister = nodes.Hoister()
         for node in tree.ext:
             if isinstance(node, c_ast.Pragma):
                 _take_pragma(node, notes, packs)
@@ -95,11 +94,11 @@ class Reader:
                 notes = []
 
     def _fold_enums(self, node: c_ast.Node) -> None:
-        for definition in syntax.definitions(node):
+        for definition in nodes.definitions(node):
             if not isinstance(definition, c_ast.Enum):
                 continue
             try:
-                found = syntax.fold_enumerators(definition, self.constants)
+                found = nodes.fold_enumerators(definition, self.constants)
             except DeclarationError:
                 if self._is_own(node):  # what a system header says matters only where it is used
                     raise
@@ -108,10 +107,10 @@ class Reader:
 
     def _note_enumerators(self, node: c_ast.Node, found: dict[str, int]) -> None:
         """Note which enumerators are constants of the text, and which belong to a type."""
-        is_nameless = self._is_own(node) and not syntax.defined_names(node)
+        is_nameless = self._is_own(node) and not nodes.defined_names(node)
         for name, value in found.items():
             if self.values.setdefault(name, value) != value:
-                raise syntax.error_at(
+                raise nodes.error_at(
                     node, f"the enumerator {name!r} is {value}, but was {self.values[name]} before"
                 )
             if not is_nameless:
@@ -136,7 +135,7 @@ class Reader:
             if node in needed or node.coord.file == CONTEXT_FILE:
                 continue
             needed[node] = None
-            for name in syntax.references(node):
+            for name in nodes.references(node):
                 if name in by_name:
                     waiting.append(by_name[name])
                 elif not name.startswith("typedef "):
@@ -151,17 +150,17 @@ class Reader:
 
     def _forward(self, name: str, node: c_ast.Node) -> TypeDeclaration:
         if name.startswith("enum "):  # of an unknown size
-            raise syntax.error_at(node, f"unknown {name!r}")
-        return TypeDeclaration((name,), name, syntax.place_of(node))
+            raise nodes.error_at(node, f"unknown {name!r}")
+        return TypeDeclaration((name,), name, nodes.place_of(node))
 
     def _type(self, node: c_ast.Node) -> TypeDeclaration:
         notes = [note for note in self.notes[node] if not note.startswith((_ASM, THREAD_LOCAL))]
-        is_packed = _PACKED in notes and bool(syntax.definitions(node))
-        if (is_packed and syntax.is_packable(node)) or not is_packed:
+        is_packed = _PACKED in notes and bool(nodes.definitions(node))
+        if (is_packed and nodes.is_packable(node)) or not is_packed:
             notes = [note for note in notes if note != _PACKED]
-        declaration = TypeDeclaration(tuple(self.names[node]), "", syntax.place_of(node))
+        declaration = TypeDeclaration(tuple(self.names[node]), "", nodes.place_of(node))
         if notes and self._is_own(node):
-            raise syntax.error_at(
+            raise nodes.error_at(
                 node,
                 f"{declaration.names[0]!r} has the attribute {notes[0]!r}, which changes its "
                 "layout in a way that takes a compiler to tell; declare it without members and "
@@ -170,12 +169,12 @@ class Reader:
         if notes:
             return opaque_type(declaration)
         try:
-            syntax.fold_lengths(node, self.constants)
+            nodes.fold_lengths(node, self.constants)
         except DeclarationError:
             if self._is_own(node):
                 raise
             return opaque_type(declaration)
-        return replace(declaration, text=syntax.write(node), packed=is_packed)
+        return replace(declaration, text=nodes.write(node), packed=is_packed)
 
     def symbols(self, ffi: object) -> Lines:
         """
@@ -191,7 +190,7 @@ class Reader:
             thread_local = "_Thread_local" in node.storage
             row = row_of(node, self.typedefs, self.constants)
             problem = self._problem(node, thread_local=thread_local)
-            row[PROBLEM] = problem or cffitypes.problem_with(ffi, row[CTYPE])
+            row[PROBLEM] = problem or cffi_types.problem_with(ffi, row[CTYPE])
             old = rows.setdefault(node.name, row)
             if not same_type(ffi, old, row):
                 raise contradiction(row[PLACE], row[TEXT], old[PLACE], old[TEXT])

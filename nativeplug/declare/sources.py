@@ -85,7 +85,7 @@ def told_by(plugin: str, text: str) -> Source:
 
     Args:
         plugin: The plugin's path.
-        text: What `nativeplug.load.told` has read.
+        text: What `nativeplug.elf.metadata` has read.
     """
     return Source(text, f"{plugin} (.nativeplug)", is_brought=True)
 
@@ -96,7 +96,7 @@ def debugged_by(plugin: str, text: str) -> Source:
 
     Args:
         plugin: The plugin's path.
-        text: What `nativeplug.load.debug` has found.
+        text: What `nativeplug.loader.debug_info` has found.
     """
     return Source(text, f"{plugin} (debug information)", is_brought=True)
 

@@ -11,10 +11,10 @@ from cffi.model import PrimitiveType
 from pycparser import CParser, c_ast
 from pycparser.c_parser import ParseError
 
-from nativeplug.declare.extensions import BUILTIN_TYPES, blank_extensions
-from nativeplug.declare.goheader import TYPES as GO_TYPES
+from nativeplug.declare.gnu import BUILTIN_TYPES, blank_extensions
+from nativeplug.declare.go_header import TYPES as GO_TYPES
 from nativeplug.declare.places import MARKER, error_at, locate, marker
-from nativeplug.declare.plain import Preprocessed
+from nativeplug.declare.preprocess import Preprocessed
 from nativeplug.errors import DeclarationError
 
 #: The type names that cffi knows by itself.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from nativeplug.interface.ctype import CType, optional
-from nativeplug.interface.fit import check_file, check_names, check_version, conform
-from nativeplug.interface.interface import (
+from nativeplug.interface.base import (
     Interface,
     contents_of,
     declarations_of,
@@ -13,6 +11,8 @@ from nativeplug.interface.interface import (
     source_of,
     telling_members,
 )
+from nativeplug.interface.conformance import check_file, check_names, check_version, conform
+from nativeplug.interface.ctype import CType, optional
 from nativeplug.interface.versions import find_mismatch
 
 __all__ = [

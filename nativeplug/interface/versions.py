@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nativeplug.load.told import InterfaceVersion
+from nativeplug.elf.metadata import InterfaceVersion
 
 _VERSION = re.compile(r"(\d{1,9})\.(\d{1,9})", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nativeplug.trust.demands import UNSAID, Demands
-from nativeplug.trust.judge import Verified, check
 from nativeplug.trust.policy import Policy, get_policy, set_policy
+from nativeplug.trust.requirements import UNSAID, Demands
+from nativeplug.trust.verify import Verified, check
 
 __all__ = ["UNSAID", "Demands", "Policy", "Verified", "check", "get_policy", "set_policy"]

@@ -14,12 +14,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from nativeplug import access
-from nativeplug.load import origin
-from nativeplug.load.searches import Searches
+from nativeplug._util import permissions
+from nativeplug.elf.dependencies import Searches
+from nativeplug.loader import origin_dir
 
 if TYPE_CHECKING:
-    from nativeplug.load.layout import File
+    from nativeplug.elf.layout import File
 
 #: How many libraries, and how many directories, are looked at.
 _MOST: Final = 256
@@ -40,7 +40,7 @@ def find_relative(data: File, place: str) -> Iterator[str]:
         place: Where that lies.
     """
     for entry in dict.fromkeys(Searches.of(data).directories):
-        if not os.path.isabs(origin.expand(entry, place)):
+        if not os.path.isabs(origin_dir.expand(entry, place)):
             yield f"it looks in {entry!r}, which is relative to the working directory"
 
 
@@ -91,7 +91,7 @@ class _Walk:
         self.seen.add(path)
         yield from self._judge_way(f"its library {path!r}", path, is_there=True)
         try:
-            fault = access.Access.of_path(path).find_fault(self.trusted)
+            fault = permissions.Access.of_path(path).find_fault(self.trusted)
         except OSError as error:
             yield f"its library {path!r} cannot be looked at: {error.strerror}"
             return
@@ -102,7 +102,7 @@ class _Walk:
     def judge_entries(self, who: str, place: str, searches: Searches) -> Iterator[str]:
         """Judge where a file looks, and note whom it needs."""
         for entry in dict.fromkeys(searches.directories):
-            directory = origin.expand(entry, place)
+            directory = origin_dir.expand(entry, place)
             if not os.path.isabs(directory):
                 yield f"{who} looks in {entry!r}, which is relative to the working directory"
                 continue
@@ -114,11 +114,11 @@ class _Walk:
                 self.directories[each] = None
                 yield from self._judge_way(f"{who} looks in {entry!r}", os.path.join(each, "*"))
         self.names.update(name for name in searches.names if "/" not in name)
-        named = (origin.expand(name, place) for name in searches.names if "/" in name)
+        named = (origin_dir.expand(name, place) for name in searches.names if "/" in name)
         self.paths.update(_with_real_directory(path) for path in named if os.path.isabs(path))
 
     def _judge_way(self, who: str, path: str, *, is_there: bool = False) -> Iterator[str]:
-        for reason in access.find_writable(path, self.trusted, is_there=is_there):
+        for reason in permissions.find_writable(path, self.trusted, is_there=is_there):
             if reason not in self.told:
                 self.told.add(reason)
                 yield f"{who}: {reason}"

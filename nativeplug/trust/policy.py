@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from nativeplug.trust.hardening import WANTED
+from nativeplug.elf.hardening import WANTED
 from nativeplug.trust.minisign import UNTRUSTED, PublicKey, UntrustedError
 
 _FLAGS: Final = (

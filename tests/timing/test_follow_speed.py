@@ -10,7 +10,7 @@ import pytest
 
 from following import SETTLE, Calls, Follow, wait_until_nothing_follows
 from gates import PATIENCE
-from nativeplug.update.follow import Follower, Observer
+from nativeplug.runtime.follow import Follower, Observer
 from support import RunPython
 
 pytestmark = pytest.mark.timing
@@ -45,7 +45,7 @@ def test_exit(run_python: RunPython, followed: Path) -> None:
         import atexit, sys, time
         ended = []  # what is registered before the module is runs after what the module has
         atexit.register(lambda: print(time.monotonic() - ended[0]))
-        from nativeplug.update.follow import Follower, Observer
+        from nativeplug.runtime.follow import Follower, Observer
         for _ in range(3):
             Follower(Observer(sys.argv[1], lambda: True)).start()
         time.sleep(0.3)

@@ -1,0 +1,1 @@
+"""Reads ELF files, elf(5), and loads nothing."""

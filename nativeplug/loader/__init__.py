@@ -1,0 +1,1 @@
+"""A file -> a loaded generation. Only this package calls the dynamic loader."""

@@ -1,0 +1,185 @@
+"""
+The swap: another generation serves from one call to the next, or all stays as it was.
+
+Whatever can fail comes before the switch, but the program's own ``after_update``. When that
+fails, everything is switched back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from nativeplug.errors import (
+    ClosedError,
+    DeclarationError,
+    PluginError,
+    UpdateError,
+)
+from nativeplug.runtime import candidate, handover
+from nativeplug.runtime.binding import Binding, Moves, Resolved
+from nativeplug.runtime.declared import Given
+from nativeplug.runtime.history import History
+from nativeplug.runtime.loaded import Loaded
+from nativeplug.runtime.options import Hook, Settings
+from nativeplug.runtime.symbols import Symbols
+
+#: What is declared after a swap, by what was before it and by what is looked up.
+Derive = Callable[[Given, Resolved], Given]
+_Prepared = tuple[Given, Given, Moves]
+
+
+def refusal(path: str, *reasons: str) -> UpdateError:
+    """Return the error for an update that is not made."""
+    return UpdateError(
+        f"cannot update plugin {path!r}: {'; '.join(reasons)}", path=path, reasons=reasons
+    )
+
+
+@contextlib.contextmanager
+def refusing(path: str) -> Iterator[None]:
+    """Turn what goes wrong inside into a refusal; a plugin that was closed is none."""
+    try:
+        yield
+    except (UpdateError, ClosedError):
+        raise
+    except (PluginError, handover.HandoverError) as error:
+        raise refusal(path, *candidate.reasons_of(error)) from error
+
+
+def given_again(loaded: Loaded, before: Given, resolved: Resolved) -> Given:
+    """
+    Return what is declared once a generation serves again.
+
+    Args:
+        loaded: The generation.
+        before: What is declared for the one that it replaces.
+        resolved: What the program has looked up.
+
+    Raises:
+        UpdateError: What is declared contradicts what was.
+    """
+    if loaded.given is None:
+        return before
+    problems = before.contradictions(loaded.given, resolved)
+    if problems:
+        raise refusal(loaded.generation.path, *map(str, problems.values()))
+    return before.returned(loaded.given, resolved)
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """One swap of the generation that serves a plugin."""
+
+    plugin: Any
+    symbols: Symbols
+    history: History
+    settings: Settings
+    #: What is to serve.
+    loaded: Loaded
+    derive: Derive
+    #: Called when it serves, and the program has accepted that.
+    accept: Callable[[], object]
+    #: What serves.
+    old: Loaded = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note what serves."""
+        object.__setattr__(self, "old", self.symbols.loaded)
+
+    def make(self, *, announce: bool) -> None:
+        """
+        Make it.
+
+        Args:
+            announce: It is new: ask it first whether it is ready, and then the program.
+
+        Raises:
+            UpdateError: It was not made, or taken back.
+            ClosedError: The plugin was closed.
+        """
+        self.old.known.finish()  # it may serve again
+        with self.old.uses, refusing(self.old.generation.path):
+            self.symbols.check_open()  # or it may be unloaded already
+            prepared = self._prepare()
+            if announce:
+                handover.announce(self.loaded)
+                self._check(prepared)
+            self._call(self.settings.before_update, "before_update", self.plugin)
+            try:
+                handover.hand_over(self.old, self.loaded)
+                self._switch(prepared)
+            except BaseException:
+                # Whoever has paused something before can go on with it.
+                self._call(self.settings.after_update, "after_update", self.plugin)
+                raise
+            self._finish()
+
+    def _finish(self) -> None:
+        try:
+            self.history.serve(self.loaded)
+            self._call(self.settings.after_update, "after_update", self.plugin)
+            self.accept()
+        except BaseException:
+            self._switch_back()
+            self.history.serve(self.symbols.loaded)
+            raise
+
+    def _check(self, prepared: _Prepared) -> None:
+        """Let the program look at what is to serve."""
+        candidate = self.settings.check_update
+        if candidate is not None:
+            symbols = self.symbols.pinned_to(self.loaded, prepared[0])
+            with self.plugin._pin(symbols) as pin:
+                if self._call(candidate, "check_update", pin) is False:
+                    raise refusal(self.old.generation.path, "check_update returned False")
+
+    def _call(self, hook: Hook | None, name: str, view: Any) -> object:
+        """Call a hook with the plugin, or with a view of it; return what it returns."""
+        try:
+            return None if hook is None else hook(view)
+        except Exception as error:
+            reason = f"{name} raised {type(error).__name__}: {error}"
+            raise refusal(self.old.generation.path, reason) from error
+
+    def _prepare(self) -> _Prepared:
+        """Find out where everything moves, or why it cannot."""
+        before, resolved = self.symbols.given, self.symbols.resolved.copy()
+        given = self.derive(before, resolved)
+        changes = self._changes(self.old, self.loaded, resolved)
+        kept = {name: resolved[name] for name in resolved.keys() - changes.keys()}
+        moves, problems = Binding(given, self.loaded).moves(kept)
+        if changes or problems:
+            reasons = *changes.values(), *map(str, problems.values())
+            raise refusal(self.old.generation.path, *reasons)
+        return given, before, moves
+
+    @staticmethod
+    def _changes(old: Loaded, new: Loaded, resolved: Resolved) -> dict[str, str]:
+        return candidate.find_changes(old.generation.exports, new.generation.exports, resolved)
+
+    def _switch(self, prepared: _Prepared) -> None:
+        """Switch, also what other threads declare and look up meanwhile."""
+        while not self.symbols.switch(self.loaded, *prepared):
+            prepared = self._prepare()
+
+    def _switch_back(self) -> None:
+        """Switch back; what there was not before, and was looked up since, can only be lost."""
+        served = self.old.given
+        while self.symbols.error is None and served is not None:
+            before, resolved = self.symbols.given, self.symbols.resolved.copy()
+            changes = self._changes(self.loaded, self.old, resolved)
+            lost: dict[str, PluginError] = {
+                **before.contradictions(served, resolved),
+                **{name: DeclarationError(reason) for name, reason in changes.items()},
+            }
+            given = before.returned(served, resolved.keys() - lost.keys())
+            kept = {name: resolved[name] for name in resolved.keys() - lost.keys()}
+            moves, problems = Binding(given, self.old).moves(kept)
+            lost |= problems
+            if self.symbols.switch(self.old, given, before, moves, lost):
+                for name in lost:
+                    self.plugin._forget_one(name)
+                return

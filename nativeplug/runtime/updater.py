@@ -1,0 +1,476 @@
+"""All that replaces the generation that serves a plugin: from its file, or from before."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal
+
+from nativeplug._util.directories import absolute
+from nativeplug.elf.metadata import InterfaceVersion
+from nativeplug.errors import FormatError, OriginError, PluginError, UpdateError
+from nativeplug.loader.files import (
+    Content,
+    FileChangedError,
+    Key,
+    never_updated,
+    read_file,
+    read_finished,
+)
+from nativeplug.runtime import candidate, history
+from nativeplug.runtime.candidate import Admission, Admit, admit_all, reasons_of
+from nativeplug.runtime.history import History
+from nativeplug.runtime.loaded import Loaded
+from nativeplug.runtime.options import Settings
+from nativeplug.runtime.symbols import Symbols
+from nativeplug.runtime.transition import Derive, Swap, given_again, refusal, refusing
+from nativeplug.trust import UNSAID, Demands, Policy, Verified
+
+#: What `Updates.update` has done.
+Outcome = Literal["updated", "unchanged"]
+
+_ATTEMPTS = 100  # to read a file that others go on writing
+
+_instances: weakref.WeakSet[Updates] = weakref.WeakSet()
+
+
+class Updates:
+    """
+    All that replaces the generation that serves a plugin.
+
+    Safe to use from several threads: one update at a time, for which the others wait.
+    """
+
+    def __init__(self, file: str | None, key: Key, symbols: Symbols, settings: Settings) -> None:
+        """
+        Take what was loaded.
+
+        Args:
+            file: The file's absolute path; None for what has none.
+            key: What was loaded.
+            symbols: What serves the program.
+            settings: What ``open`` was told of updates.
+        """
+        self.file = file
+        #: The file that was looked at last.
+        self.key = key
+        self.terms = Terms(symbols, settings)
+        self.history = History(symbols.loaded)
+        self.origins = Origins()
+        self._symbols = symbols
+        # The content of that file, the one that a rollback has left, and the one that was
+        # loaded and then refused, with the settings by which it was, and the error.
+        self._seen = symbols.loaded.generation.sha256
+        self._left: str | None = None
+        self._refused: tuple[str, Settings, UpdateError] | None = None
+        # Reentrant: a signal handler or a finalizer may update or open it at any point.
+        self._lock = threading.RLock()
+        self._owner: int | None = None
+        _instances.add(self)
+        self.configure()
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether an update is under way in this thread, which must not wait for itself."""
+        return self._owner == threading.get_ident()
+
+    def after_fork(self) -> None:
+        """Forget, in a child process, an update of a thread that it has not."""
+        self.history.after_fork()
+        self.terms.after_fork()
+        if not self.is_mine:
+            self._lock, self._owner = threading.RLock(), None
+
+    @property
+    def settings(self) -> Settings:
+        """What ``open`` was told of updates."""
+        return self.terms.settings
+
+    def configure(self, *given: object) -> None:
+        """
+        Add what ``open`` was told to the settings; see `Settings.plus`.
+
+        Raises:
+            DeclarationError: It comes too late.
+        """
+        self.terms.configure(*given)
+        self.unload()
+
+    def demand(self, demands: Demands, name: str, given: Content | None = None) -> None:
+        """
+        Judge what serves by the demands of a further ``open``, and updates by them from now on.
+
+        Args:
+            demands: What is demanded.
+            name: The path that is opened.
+            given: What is opened, where that has no path.
+
+        Raises:
+            OriginError: It does not meet them; all stays as it was.
+            FileChangedError: The file has another content by now: ask again.
+        """
+        if demands == UNSAID:  # the process's policy, which updates look up themselves
+            self._judge(demands, name, given)
+            return
+        with self._lock:  # no update is to slip through between
+            self._judge(demands, name, given)
+            self.terms.demand(demands)
+
+    def _judge(self, demands: Demands, name: str, given: Content | None) -> None:
+        key = None if self.is_mine else self.key
+        self.origins.judge(self._symbols.loaded, key, demands, name, given)
+
+    def update(
+        self,
+        plugin: Any,
+        *,
+        asked: bool,
+        finished: bool = False,
+        demands: Demands = UNSAID,
+        admit: Admit = admit_all,
+    ) -> Outcome:
+        """
+        Make what the file has now the current generation.
+
+        Args:
+            plugin: What the program's hooks are given.
+            asked: The program asks for just that: a content that it has left by a rollback,
+                or that was loaded and refused before, is tried again.
+            finished: The file must not look like one that is still being written.
+            demands: What it must meet, apart from what was demanded before.
+            admit: Raises what else stands against it, before anything of it runs.
+
+        Raises:
+            UpdateError: It cannot be; the current generation goes on serving.
+            UnfinishedError: It must be finished, and is not.
+            ClosedError: The plugin was closed.
+        """
+        with self._alone() as file:
+            content = read_finished(file) if finished else self._read(file, afresh=asked)
+            known = {self._symbols.generation.sha256, None if asked else self._left}
+            if content.sha256 not in known:
+                self._check_known(content, asked=asked)
+                self._take_up(plugin, file, content, demands, admit)
+            self.key, self._seen = content.key, content.sha256
+            return "unchanged" if content.sha256 in known else "updated"
+
+    def prepare(self, content: Content) -> None:
+        """
+        Read what an update to a content will compare; what takes long is kept.
+
+        Says nothing of what is wrong with it: the update will.
+        """
+        loaded, in_use = self._symbols.loaded, self._symbols.resolved.copy()
+        with contextlib.suppress(PluginError):
+            path, demands = loaded.generation.path, self.settings.demands
+            known = Admission.of(path, content, demands).known
+            known.find_changes(loaded.known, in_use)
+
+    def rollback(self, plugin: Any, number: int | None) -> None:
+        """
+        Make a retired generation current again.
+
+        Args:
+            plugin: What the program's hooks are given.
+            number: The generation's number; None for the one that served before.
+
+        Raises:
+            UpdateError: There is none, or it cannot serve what was looked up since.
+            ClosedError: The plugin was closed.
+        """
+        with self._alone():
+            loaded = self.history.find_retired(number)
+            if loaded is None:
+                which = "earlier generation" if number is None else f"generation {number}"
+                raise self._refusal(f"no {which} is retired and still mapped")
+            with loaded.uses:
+                if not self.history.is_retired(loaded):  # unloaded in this moment
+                    raise self._refusal(f"generation {loaded.number} is not mapped any more")
+                self._check_returned(loaded)
+                # What it is was accepted when it served first.
+                self._swap(plugin, loaded, partial(given_again, loaded), _nothing, announce=False)
+            self._left = self._seen
+
+    def close(self) -> None:
+        """Note that the plugin was closed: nothing serves any more."""
+        self.history.close()
+        self.unload()
+
+    def unload(self) -> None:
+        """Unload what was rejected, and, if that is asked for, what serves no more."""
+        self.history.set_unloading(retired=self.settings.unload == "when_idle")
+        history.unload_idle(self.history)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[str]:
+        """Let one update at a time go on, of a plugin that has a file: that is given."""
+        if self.is_mine:
+            raise self._refusal("an update of it is under way in this thread")
+        if self.file is None:
+            raise self._refusal(str(never_updated(self.key)))
+        try:
+            with self._lock:
+                self._owner = threading.get_ident()
+                try:
+                    self._symbols.check_open()
+                    yield self.file
+                finally:
+                    self._owner = None
+        finally:
+            self.history.serve(self._symbols.loaded)  # in case an interrupt came between
+            self.unload()  # destructors may run, and do anything
+
+    def _refusal(self, *reasons: str) -> UpdateError:
+        return refusal(self._symbols.generation.path, *reasons)
+
+    def _read(self, file: str, *, afresh: bool) -> Content:
+        for _ in range(_ATTEMPTS):
+            with (
+                contextlib.suppress(FileChangedError),
+                refusing(self._symbols.generation.path),
+            ):
+                return read_file(file, afresh=afresh)
+        raise self._refusal("the file changes while it is read")
+
+    def _take_up(
+        self, plugin: Any, file: str, content: Content, demands: Demands, admit: Admit
+    ) -> None:
+        """Load what was read, and let it serve."""
+        options = self._symbols.generation.options
+        if options.resident is not None:
+            raise self._refusal(f"{options.resident}, so it is never replaced: restart the program")
+        self._check_room()
+        path = self._symbols.generation.path
+        admission, derive = self._check(file, content, self.settings.demands.plus(demands))
+        try:
+            with refusing(path):
+                admit(admission)
+                generation = admission.load(options, probe=self.settings.probe is not False)
+        except UpdateError as error:
+            if isinstance(error.__cause__, FormatError):  # what has killed once, kills again
+                self._refused = content.sha256, self.settings, copy.copy(error)
+            raise
+        loaded = Loaded(generation, self.history.next_number(), admission.known)
+        self.origins.note(loaded, file, admission.verified)
+        try:
+            self._swap(plugin, loaded, derive, admission.accept, announce=True)
+        except BaseException as error:
+            if self._symbols.loaded is not loaded:
+                self.history.reject(loaded)
+                if isinstance(error, UpdateError):
+                    self._refused = content.sha256, self.settings, copy.copy(error)
+            raise
+        self._left = self._refused = None
+
+    def _check_known(self, content: Content, *, asked: bool) -> None:
+        """Refuse what was loaded and refused before, without loading it again and again."""
+        if asked or self._refused is None:
+            return
+        sha256, settings, error = self._refused
+        if (sha256, settings) == (content.sha256, self.settings):  # not by another check_update
+            raise copy.copy(error)
+
+    def _check_room(self) -> None:
+        """Refuse one generation too many."""
+        self.unload()
+        mapped, most = self.history.count_mapped(), self.settings.max_generations
+        if mapped >= most:
+            raise self._refusal(
+                f"{mapped} generations of it are mapped, and max_generations is {most}; the "
+                "current one serves on: raise the limit, or restart the program"
+            )
+
+    def _check(self, file: str, content: Content, demands: Demands) -> tuple[Admission, Derive]:
+        """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
+        resolved, given = self._symbols.resolved.copy(), self._symbols.given
+        try:
+            admission = Admission.of(self._symbols.generation.path, content, demands)
+        except PluginError as error:
+            more = candidate.find_faults_of_header(file, given, resolved)
+            raise self._refusal(*reasons_of(error), *more) from error
+        loaded, wanted = self._symbols.loaded, self.settings.interfaces
+        reasons, source = candidate.find_reasons(admission, file, loaded, given, resolved, wanted)
+        if reasons:
+            raise self._refusal(*reasons)
+        return admission, lambda before, resolved: candidate.given_by(source, before, resolved)
+
+    def _check_returned(self, loaded: Loaded) -> None:
+        """Refuse to return to what is not what is demanded now."""
+        with refusing(self._symbols.generation.path):
+            self.origins.check_returned(loaded, self.settings.demands)
+        interface, wanted = loaded.known.interface, self.settings.interfaces
+        reasons = [*candidate.find_other_interfaces(interface, wanted)]
+        if reasons:
+            raise self._refusal(*reasons)
+
+    def _swap(
+        self,
+        plugin: Any,
+        loaded: Loaded,
+        derive: Derive,
+        accept: Callable[[], object],
+        *,
+        announce: bool,
+    ) -> None:
+        swap = Swap(plugin, self._symbols, self.history, self.settings, loaded, derive, accept)
+        swap.make(announce=announce)
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _after_fork() -> None:
+    for updates in [*_instances]:
+        updates.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+# What every ``open`` was told of a plugin's updates: settings that add up.
+
+
+class Terms:
+    """The settings of one plugin. Safe to use from several threads."""
+
+    def __init__(self, symbols: Symbols, settings: Settings) -> None:
+        #: What was said so far. Replaced as a whole.
+        self.settings = settings
+        self._symbols = symbols
+        self._lock = threading.RLock()
+
+    def after_fork(self) -> None:
+        """Forget, in a child process, the lock that another thread may have held."""
+        self._lock = threading.RLock()
+
+    def configure(self, *given: object) -> tuple[Settings, Settings]:
+        """
+        Add what ``open`` was told; see `Settings.plus`.
+
+        Returns:
+            The settings before and after.
+
+        Raises:
+            DeclarationError: It comes too late.
+        """
+        with self._lock:
+            before, settings = self.settings, self.settings.plus(*given)
+            if settings.unload == "when_idle":
+                self._symbols.count_held()
+            self.settings = settings
+            return before, settings
+
+    @contextlib.contextmanager
+    def configuring(self, *given: object) -> Iterator[None]:
+        """Add what ``open`` was told, unless it goes wrong after all."""
+        before, after = self.configure(*given)
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                if self.settings is after:  # else others have added to it
+                    self.settings = before
+            raise
+
+    def demand(self, demands: Demands) -> None:
+        """Let updates meet further demands."""
+        with self._lock:
+            demanded = self.settings.demands.plus(demands)
+            self.settings = replace(self.settings, demands=demanded)
+
+    def expect(self, version: InterfaceVersion | None) -> None:
+        """Let updates have an interface of a version, or a later one of the same major version."""
+        if version is not None:
+            with self._lock:
+                interfaces = self.settings.interfaces | {version}
+                self.settings = replace(self.settings, interfaces=interfaces)
+
+
+# What was found of the origins of a plugin's generations.
+
+
+class Origins:
+    """
+    By which policies, and paths, each generation of a plugin was found good.
+
+    A generation whose bytes were judged stays good: nobody can change them. Safe to use from
+    several threads.
+    """
+
+    def __init__(self) -> None:
+        self._good: weakref.WeakKeyDictionary[Loaded, set[tuple[Policy, str]]]
+        self._good = weakref.WeakKeyDictionary()
+
+    def note(self, loaded: Loaded, file: str, verified: Iterable[Verified]) -> None:
+        """Remember by which policies a generation is good; *file* is its absolute path, if any."""
+        good = self._good.setdefault(loaded, set())
+        good.update((each.policy, file) for each in verified)
+
+    def check_returned(self, loaded: Loaded, demands: Demands) -> None:
+        """
+        Judge a retired generation, whose file is not there any more, by what was found of it.
+
+        Raises:
+            OriginError: It is not the pinned one, or was not judged by what holds now.
+        """
+        path, sha256 = loaded.generation.path, loaded.generation.sha256
+        demands.check_pin(path, str(sha256))
+        judged = {policy for policy, _ in self._good.get(loaded, ())}
+        if not demands.effective <= judged:
+            reason = "it was not judged by the policy that holds now, and its file is gone"
+            raise OriginError(f"cannot use {path!r}: {reason}", path=path, reason=reason)
+
+    def judge(
+        self,
+        loaded: Loaded,
+        key: Key | None,
+        demands: Demands,
+        name: str,
+        given: Content | None = None,
+    ) -> None:
+        """
+        Judge a generation that serves by the demands of a further ``open``.
+
+        Args:
+            loaded: The generation.
+            key: The file that was looked at last; None within an update, which looks at another.
+            demands: What is demanded.
+            name: The path that is opened; it leads to the plugin's file.
+            given: What is opened, where that has no path.
+
+        Raises:
+            OriginError: It does not meet them.
+            FileChangedError: The file has another content by now: ask again.
+        """
+        sha256 = loaded.generation.sha256
+        if sha256 is None:  # of the system
+            demands.check_system(name)
+            return
+        demands.check_pin(name, sha256)
+        path = name if given is not None else absolute(name)
+        if {(policy, path) for policy in demands.effective} <= self._good.get(loaded, set()):
+            return
+        content = given or read_file(name)
+        if content.sha256 != sha256:
+            raise _changed(name, content, key)
+        verified = demands.check(content)
+        for each in verified:
+            each.accept()
+        self.note(loaded, path, verified)
+
+
+def _changed(name: str, content: Content, key: Key | None) -> Exception:
+    if key not in {None, content.key}:
+        return FileChangedError()
+    reason = (
+        "what serves is not what its file has, since a rollback or within an update, and was "
+        "not judged by this policy"
+    )
+    return OriginError(f"cannot open plugin {name!r}: {reason}", path=name, reason=reason)
