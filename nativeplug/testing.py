@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from nativeplug import declare, interface
 from nativeplug._core import Uses
-from nativeplug.call import PENDING, Callback, Scope, Variable
+from nativeplug.call import PENDING, Callback, CallContext, Variable
 from nativeplug.call.callback import Call
 from nativeplug.call.convert import from_c, to_c
 from nativeplug.call.plan import Kind
-from nativeplug.declare import Declarations, FunctionDeclaration, VariableDeclaration, served
+from nativeplug.declare import Declarations, FunctionDeclaration, VariableDeclaration, usable
 from nativeplug.elf.dynamic import Dynamic
 from nativeplug.errors import DeclarationError
 from nativeplug.interface import Interface
@@ -24,10 +24,10 @@ from nativeplug.loader.options import LoadOptions
 from nativeplug.runtime import Plugin
 from nativeplug.runtime.loaded import Loaded
 from nativeplug.runtime.opening import NOTHING, open
-from nativeplug.runtime.options import Options
+from nativeplug.runtime.options import FunctionOptions
 from nativeplug.runtime.serving import Request, add
-from nativeplug.runtime.type_info import Known
-from nativeplug.trust import UNSAID
+from nativeplug.runtime.type_info import TypeInfo
+from nativeplug.trust import NO_REQUIREMENTS
 
 if TYPE_CHECKING:
     from nativeplug.elf.symbols import Kind as SymbolKind
@@ -70,17 +70,19 @@ def fake(kind: type[_Expected], bodies: object = None, /, **members: object) -> 
     with interface.telling_members(kind):
         source = interface.source_of(kind)
         declarations = declare.extend(Declarations(), source)
-        scope = Scope(declarations.ffi, path)
+        scope = CallContext(declarations.ffi, path)
         parts = _Parts(declarations, scope, given)
         for member in interface.contents_of(kind).members.values():
             if member.kind == "function" and member.name in given:
                 parts.add_function(member.name)
             elif member.kind == "variable" and (member.name in given or not member.is_optional):
                 parts.add_variable(member.name)
-        loaded = Loaded(_Faked(path, parts), 1, Known(path, None))
+        loaded = Loaded(_Faked(path, parts), 1, TypeInfo(path, None))
         parts.initialize(loaded.kept, loaded.uses)
         plugin = Plugin(loaded, None, SystemKey(path))
-        request = Request(path, source, kind, Options(), NOTHING, UNSAID, LoadOptions())
+        request = Request(
+            path, source, kind, FunctionOptions(), NOTHING, NO_REQUIREMENTS, LoadOptions()
+        )
         add(replace(request, alone=declarations), plugin)
     return cast(_Expected, plugin)
 
@@ -131,7 +133,7 @@ class _Parts:
     """What a fake is made of: functions and variables, each at an address."""
 
     def __init__(
-        self, declarations: Declarations, scope: Scope, given: Mapping[str, object]
+        self, declarations: Declarations, scope: CallContext, given: Mapping[str, object]
     ) -> None:
         self.exports: dict[str, SymbolKind] = {}
         self.addresses: dict[str, int] = {}
@@ -140,7 +142,7 @@ class _Parts:
 
     def add_function(self, name: str) -> None:
         """Make a function whose body is in Python."""
-        declaration, body = served(self._declarations.lines[name]), self._given[name]
+        declaration, body = usable(self._declarations.lines[name]), self._given[name]
         assert isinstance(declaration, FunctionDeclaration)  # noqa: S101 - of a method
         if not callable(body):
             raise TypeError(f"{name!r} must be callable, not {type(body).__name__}")
@@ -148,7 +150,7 @@ class _Parts:
 
     def add_variable(self, name: str) -> None:
         """Make a variable, which is zero."""
-        ffi, declaration = self._scope.ffi, served(self._declarations.lines[name])
+        ffi, declaration = self._scope.ffi, usable(self._declarations.lines[name])
         assert isinstance(declaration, VariableDeclaration)  # noqa: S101 - not a method
         try:
             memory = ffi.new(ffi.getctype(declaration.type, "(*)"))
@@ -174,7 +176,9 @@ class _Parts:
                 variable.value = self._given[name]
 
 
-def _callback(scope: Scope, declaration: FunctionDeclaration, body: Callable[..., Any]) -> Callback:
+def _callback(
+    scope: CallContext, declaration: FunctionDeclaration, body: Callable[..., Any]
+) -> Callback:
     """Return a C function that calls a body with Python values, and checks its result."""
     ffi, plan = scope.ffi, scope.call_plan(declaration)
     takes = [from_c(ffi, parameter) for parameter in plan.parameters]

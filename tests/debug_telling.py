@@ -12,18 +12,18 @@ from nativeplug.declare.sources import Source
 from nativeplug.elf import dwarf
 from support import Compile
 
-Tell = Callable[..., dwarf.Debug]
+Tell = Callable[..., dwarf.DebugInfo]
 INT = base("int", 5, 4)
 
 
-def told(path: Path) -> dwarf.Debug:
+def told(path: Path) -> dwarf.DebugInfo:
     """Return what the debug information of a file tells, which must not be damaged."""
     found = dwarf.read(path.read_bytes())
     assert found.reason is None
     return found
 
 
-def opened(found: dwarf.Debug) -> declare.Declarations:
+def opened(found: dwarf.DebugInfo) -> declare.Declarations:
     """Return the declarations that a plugin has by debug information alone."""
     source = Source(found.text, "greeter.so (debug information)")
     return declare.extend(declare.Declarations(), source)
@@ -36,13 +36,13 @@ def teller(compile_c: Compile) -> Tell:
 
 def _told_by(
     compile_c: Compile, *entries: Entry, language: int = C99, producer: str = "hand"
-) -> dwarf.Debug:
+) -> dwarf.DebugInfo:
     text = assembly(*entries, language=language, producer=producer)
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return told(compile_c(f'__asm__("{escaped}");'))
 
 
-def taken(found: dwarf.Debug, name: str = "f") -> abi.Type:
+def taken(found: dwarf.DebugInfo, name: str = "f") -> abi.Type:
     """Return the type of a function's only parameter."""
     type_ = found.symbols[name].type
     assert isinstance(type_, abi.FunctionType)

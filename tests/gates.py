@@ -25,8 +25,8 @@ from typing import Any, TypeVar
 from typing_extensions import Self
 
 import nativeplug
-from nativeplug._util.single_flight import Cache
-from nativeplug.runtime.registry import files
+from nativeplug._util.single_flight import SingleFlight
+from nativeplug.runtime.registry import registry
 
 #: For how many seconds to wait for what must come. Only a defect waits so long: nothing is
 #: learnt from the limit, so it may be as long as a slow machine needs.
@@ -187,7 +187,7 @@ def interrupted_at(step: int, code: CodeType, function: Callable[[], object]) ->
     return False
 
 
-def count_waiting(cache: Cache[Any, Any] = files) -> int:
+def count_waiting(cache: SingleFlight[Any, Any] = registry) -> int:
     """Count the threads that wait for what another one loads: a plugin, or what a cache keeps."""
     events: list[Any] = [entry.done for entry in list(cache._entries.values())]
     return sum(len(event._cond._waiters) for event in events)

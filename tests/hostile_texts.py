@@ -19,7 +19,7 @@ import building
 from batches import Note, main
 from nativeplug import declare
 from nativeplug.build.embed import SectionError, with_section
-from nativeplug.declare.sources import told_by
+from nativeplug.declare.sources import from_metadata
 from nativeplug.elf import metadata, sections
 from nativeplug.errors import DeclarationError, FormatError
 from test_goheader import HEADER
@@ -98,7 +98,7 @@ def readings(folder: Path) -> Sequence[Reading]:
     source.write_text(PLUGIN_C)
     plugin = building.build(source).read_bytes()
     section = sections.find(plugin, metadata.SECTION)
-    table = sections.Table.of(plugin)
+    table = sections.SectionTable.of(plugin)
     assert section is not None
     assert table is not None
     text = plugin[section.offset : section.end]
@@ -109,7 +109,7 @@ def readings(folder: Path) -> Sequence[Reading]:
     def read_file(data: bytes) -> None:
         found = metadata.read(data)
         if found is not None:
-            declare.extend(declare.Declarations(), told_by("damaged.so", found.text))
+            declare.extend(declare.Declarations(), from_metadata("damaged.so", found.text))
 
     def read_table(headers: bytes) -> None:
         data = plugin[: table.offset] + headers

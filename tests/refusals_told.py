@@ -40,7 +40,7 @@ def _section_header(field: int, form: str, value: int) -> Callable[[Stage], None
 
     def put(stage: Stage) -> None:
         data = stage.compiled(TELLING)
-        section, table = sections.find(data, metadata.SECTION), sections.Table.of(data)
+        section, table = sections.find(data, metadata.SECTION), sections.SectionTable.of(data)
         assert section is not None
         assert table is not None
         at = table.offset + table.read(data).index(section) * table.layout.size

@@ -15,7 +15,7 @@ import pytest
 
 from gates import wait_for
 from nativeplug import declare
-from nativeplug.call import Function, Scope, Uses
+from nativeplug.call import CallContext, Function, Uses
 from nativeplug.errors import OpenError
 from nativeplug.loader import files, generation, loading
 
@@ -224,7 +224,7 @@ def function_of(text: str) -> Function:
     """Return a function, declared by C text, that gives back its arguments."""
     declarations = declare.read(text)
     name, line = next(iter(declarations.lines.items()))
-    scope = Scope(declarations.ffi, "made.so")
+    scope = CallContext(declarations.ffi, "made.so")
     given_back = lambda *args: args  # noqa: E731 - short
     return Function(name, 4096, None, given_back, line, scope, 0, 0, Uses(4096, 8192))
 

@@ -9,7 +9,7 @@ import nativeplug
 from nativeplug import declare
 from nativeplug.build.embed import with_section
 from nativeplug.declare import Declarations
-from nativeplug.declare.sources import told_by
+from nativeplug.declare.sources import from_metadata
 from nativeplug.elf import metadata
 from prototypes import COMMON_C, Prototype
 from support import BuildC
@@ -121,7 +121,7 @@ def declared_by(plugin: Path) -> Declarations:
     """Return the declarations that a plugin's file tells."""
     found = metadata.read(plugin.read_bytes(), str(plugin))
     assert found is not None
-    return declare.extend(Declarations(), told_by(str(plugin), found.text))
+    return declare.extend(Declarations(), from_metadata(str(plugin), found.text))
 
 
 def build_known(build_c: BuildC, *by: str | None) -> Path:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from gates import PATIENCE, at_once, background, count_waiting, interrupted, wait_for
-from nativeplug._util.single_flight import Cache, ReentrantLoadError
+from nativeplug._util.single_flight import ReentrantLoadError, SingleFlight
 from nativeplug.errors import OpenError
 from support import RunPython
 
@@ -22,9 +22,9 @@ class Thing:
 
 
 @pytest.fixture
-def cache() -> Cache[str, Thing]:
+def cache() -> SingleFlight[str, Thing]:
     """Give an empty cache."""
-    return Cache()
+    return SingleFlight()
 
 
 def refuse() -> NoReturn:
@@ -35,23 +35,23 @@ def refuse() -> NoReturn:
 class TestGet:
     """What is loaded is kept."""
 
-    def test_once(self, cache: Cache[str, Thing]) -> None:
+    def test_once(self, cache: SingleFlight[str, Thing]) -> None:
         """A second request gives the first one's value."""
         first = cache.get("a", Thing)
         assert first is cache.get("a", refuse)
         assert first is cache.peek("a")
         assert [first] == cache.values()
 
-    def test_keys_are_apart(self, cache: Cache[str, Thing]) -> None:
+    def test_keys_are_apart(self, cache: SingleFlight[str, Thing]) -> None:
         """Another key has another value."""
         assert cache.get("a", Thing) is not cache.get("b", Thing)
 
-    def test_nothing_is_loaded(self, cache: Cache[str, Thing]) -> None:
+    def test_nothing_is_loaded(self, cache: SingleFlight[str, Thing]) -> None:
         """To peek is not to load."""
         assert cache.peek("a") is None
         assert [] == cache.values()
 
-    def test_discard(self, cache: Cache[str, Thing]) -> None:
+    def test_discard(self, cache: SingleFlight[str, Thing]) -> None:
         """What is discarded is loaded afresh, and only that."""
         first, other = cache.get("a", Thing), cache.get("b", Thing)
         cache.discard(first)
@@ -60,7 +60,7 @@ class TestGet:
         assert first is not cache.get("a", Thing)
         assert other is cache.peek("b")
 
-    def test_discarded_twice(self, cache: Cache[str, Thing]) -> None:
+    def test_discarded_twice(self, cache: SingleFlight[str, Thing]) -> None:
         """To discard an old value does not touch the new one of its key."""
         first = cache.get("a", Thing)
         cache.discard(first)
@@ -68,7 +68,7 @@ class TestGet:
         cache.discard(first)
         assert second is cache.peek("a")
 
-    def test_rekey(self, cache: Cache[str, Thing]) -> None:
+    def test_rekey(self, cache: SingleFlight[str, Thing]) -> None:
         """A value that is given another key has that one alone; others keep theirs."""
         first, other = cache.get("a", Thing), cache.get("b", Thing)
         cache.rekey(first, "c")
@@ -95,7 +95,7 @@ class TestGet:
             cache.discard(first)
             second.append(cache.get(key, Thing))
 
-        cache: Cache[Meddler, Thing] = Cache()
+        cache: SingleFlight[Meddler, Thing] = SingleFlight()
         key, second = Meddler("a"), list[Thing]()
         first = cache.get(key, Thing)
         Meddler.meddle = reload
@@ -106,13 +106,13 @@ class TestGet:
 class TestFailure:
     """A failure is told to all who wait, and not kept."""
 
-    def test_next_tries_afresh(self, cache: Cache[str, Thing]) -> None:
+    def test_next_tries_afresh(self, cache: SingleFlight[str, Thing]) -> None:
         """After a failure the next request loads."""
         with pytest.raises(OpenError, match="no"):
             cache.get("a", refuse)
         assert isinstance(cache.get("a", Thing), Thing)
 
-    def test_own_load_raises_its_own_error(self, cache: Cache[str, Thing]) -> None:
+    def test_own_load_raises_its_own_error(self, cache: SingleFlight[str, Thing]) -> None:
         """Who loads gets the error itself, with its traceback."""
         error = OpenError("message", path="p", reason="no")
 
@@ -123,7 +123,7 @@ class TestFailure:
             cache.get("a", load)
         assert error is caught.value
 
-    def test_reentrant(self, cache: Cache[str, Thing]) -> None:
+    def test_reentrant(self, cache: SingleFlight[str, Thing]) -> None:
         """A load that asks for itself is refused, not waited for; others are served."""
 
         def load() -> Thing:
@@ -139,7 +139,7 @@ class TestFailure:
 class TestThreads:
     """One loads, the others wait."""
 
-    def test_one_load(self, cache: Cache[str, Thing]) -> None:
+    def test_one_load(self, cache: SingleFlight[str, Thing]) -> None:
         """Threads that ask at once cause one load and get one value."""
         loads = []
 
@@ -152,7 +152,7 @@ class TestThreads:
         assert 1 == len(loads)
         assert {cache.peek("a")} == set(outcomes)
 
-    def test_one_failure(self, cache: Cache[str, Thing]) -> None:
+    def test_one_failure(self, cache: SingleFlight[str, Thing]) -> None:
         """Threads that wait for a failing load get equal errors, each its own."""
         loads = []
 
@@ -173,7 +173,7 @@ class TestThreads:
             (str(error), error.path, error.reason) for error in errors
         }
 
-    def test_lost_race(self, cache: Cache[str, Thing]) -> None:
+    def test_lost_race(self, cache: SingleFlight[str, Thing]) -> None:
         """A thread that lost the race for an entry gets what is in it."""
         entries, mine = cache._entries, Thing()
 
@@ -188,7 +188,7 @@ class TestThreads:
         cache._entries = Late(entries)
         assert mine is cache.get("a", refuse)
 
-    def test_interrupt(self, cache: Cache[str, Thing]) -> None:
+    def test_interrupt(self, cache: SingleFlight[str, Thing]) -> None:
         """An interrupt stops only the thread that it hits: one that waits loads instead."""
         interrupts = [KeyboardInterrupt()]
 
@@ -208,7 +208,7 @@ class TestThreads:
         assert 1 == outcomes.count(None)
         assert 7 == outcomes.count(cache.peek("a"))
 
-    def test_no_lock_while_loading(self, cache: Cache[str, Thing]) -> None:
+    def test_no_lock_while_loading(self, cache: SingleFlight[str, Thing]) -> None:
         """While one key loads, another is loaded, read and discarded."""
         started, finish = threading.Event(), threading.Event()
 
@@ -226,7 +226,7 @@ class TestThreads:
             finish.set()
         assert cache.peek("slow") is not None
 
-    def test_get_and_discard(self, cache: Cache[str, Thing]) -> None:
+    def test_get_and_discard(self, cache: SingleFlight[str, Thing]) -> None:
         """Threads that load and discard at once leave the cache sound."""
 
         def work() -> None:
@@ -240,7 +240,7 @@ class TestThreads:
 class TestSignals:
     """A signal handler may do at any point what the program does."""
 
-    def test_handler_uses_the_cache(self, cache: Cache[str, Thing]) -> None:
+    def test_handler_uses_the_cache(self, cache: SingleFlight[str, Thing]) -> None:
         """A handler that loads and discards cannot lock the thread that it interrupts."""
 
         def handle() -> None:

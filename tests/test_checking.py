@@ -13,10 +13,10 @@ import pytest
 from damages import DAMAGES, Parts
 from damages import build as build_parts
 from nativeplug import Policy
-from nativeplug.checking import HARDENING, Check, Report, Wanted, check
+from nativeplug.checking import HARDENING, Check, CheckOptions, Report, check
 from nativeplug.elf import layout
 from nativeplug.loader.files import Content, FileKey, read_file
-from nativeplug.trust import Demands
+from nativeplug.trust import OriginRequirements
 from samples import FLUSH
 from signing import FAR, Signer
 from support import E_MACHINE, EXPORTS_C, BuildC, CPlugin, patched
@@ -38,7 +38,7 @@ def content_of(data: bytes) -> Content:
 
 def report_of(content: Content, **wanted: Any) -> Report:
     """Return what is found of a file."""
-    report = check(content, Wanted(**wanted))
+    report = check(content, CheckOptions(**wanted))
     assert CHECKS == [each.name for each in report.checks]
     assert all(each.texts for each in report.checks)
     return report
@@ -74,7 +74,7 @@ def test_all_findings(build_c: BuildC, tmp_path: Path) -> None:
     report = report_of(
         read_file(str(path)),
         declarations=header,
-        demands=Demands(sha256="0" * 64),
+        demands=OriginRequirements(sha256="0" * 64),
         hardening=frozenset(HARDENING),
         probe=True,
     )
@@ -161,7 +161,7 @@ class TestOrigin:
     def test_good(self, path: Path, signer: Signer, tmp_path: Path) -> None:
         """Who has signed it, and what else is signed, is told; versions are not noted."""
         signer.sign(path, "version:1.2", FAR)
-        demands = Demands.of(signer.policy(allow_older=True))
+        demands = OriginRequirements.of(signer.policy(allow_older=True))
         said = check_of(read_file(str(path)), "origin", demands=demands).texts[0]
         key = signer.secret.public.name
         expected = f"signed by the key {key}, version 1.2, good until 2999-01-01T00:00:00Z"
@@ -171,13 +171,13 @@ class TestOrigin:
     def test_unsigned(self, path: Path) -> None:
         """What is demanded besides is met in fewer words."""
         found = check_of(
-            read_file(str(path)), "origin", demands=Demands.of(Policy(directories=["/"]))
+            read_file(str(path)), "origin", demands=OriginRequirements.of(Policy(directories=["/"]))
         )
         assert ("ok", ("as it is demanded",)) == (found.verdict, found.texts)
 
     def test_bad(self, path: Path, signer: Signer) -> None:
         """All that stands against it is found; and what is not trusted is not loaded."""
-        demands = Demands.of(signer.policy(directories=["/usr"]), "0" * 64)
+        demands = OriginRequirements.of(signer.policy(directories=["/usr"]), "0" * 64)
         report = report_of(read_file(str(path)), demands=demands, probe=True)
         assert 3 == len(report.findings)
         assert ["probe"] == verdicts(report, "not checked")
@@ -191,7 +191,7 @@ class TestOrigin:
         content = read_file(str(path))
         assert "ok" == check_of(content, "declarations").verdict
         signer.sign(path)
-        demands = Demands.of(signer.policy(allow_older=True))
+        demands = OriginRequirements.of(signer.policy(allow_older=True))
         assert "not checked" == check_of(content, "declarations", demands=demands).verdict
 
 

@@ -10,10 +10,10 @@ import pytest
 
 import nativeplug
 from nativeplug import Interface
-from nativeplug.checking.declared import Types
+from nativeplug.checking.declared import TypeChecks
 from nativeplug.errors import DeclarationError
 from nativeplug.loader.files import read_file
-from nativeplug.runtime.type_info import Known
+from nativeplug.runtime.type_info import TypeInfo
 from support import BuildC, CPlugin
 from telling import tell
 
@@ -37,10 +37,10 @@ class Adder(Interface, name="adder", version="1.1"):
         """Subtract."""
 
 
-def types_of(path: Path, *, is_foreign: bool = False, is_required: bool = False) -> Types:
+def types_of(path: Path, *, is_foreign: bool = False, is_required: bool = False) -> TypeChecks:
     """Return what a plugin's file tells."""
     content = read_file(str(path))
-    return Types(content, Known(str(path), content), is_foreign, is_required)
+    return TypeChecks(content, TypeInfo(str(path), content), is_foreign, is_required)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from nativeplug import Interface, declare
 from nativeplug.declare.sources import Source
 from nativeplug.interface import contents_of, declarations_of, interface_version
 from nativeplug.loader.files import read_file
-from nativeplug.runtime.type_info import Known
+from nativeplug.runtime.type_info import TypeInfo
 from support import PLUGINS_C, BuildC, CPlugin, needs_go, refused, run
 from telling import tell
 
@@ -82,7 +82,7 @@ def check_round_trip(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> type[Inte
     assert 0 == result.exit_code, result.output
     interface = run_module(result.stdout, monkeypatch)
     content = read_file(str(plugin))
-    brought = Known(str(plugin), content).brought(str(plugin))
+    brought = TypeInfo(str(plugin), content).brought(str(plugin))
     assert brought is not None
     declared, exports = brought.alone, content.file.exports
     # What contradicts the header, in a type or in a symbol, is refused.

@@ -12,16 +12,16 @@ import pytest
 from gates import PATIENCE
 from nativeplug import abi
 from nativeplug.elf import dwarf
-from nativeplug.elf.dwarf import Debug, Known, debug_sections
+from nativeplug.elf.dwarf import DebugInfo, SymbolType, debug_sections
 from nativeplug.loader import child, debug_info, files
 from support import Compile, RunPython
 
 SOURCE = "typedef long number; number add(number a, number b) { return a + b; } int calls;"
 POINTER = abi.Pointer(abi.Record("struct s", 4, 4, ()), "struct s *")
-DEBUG = Debug(
+DEBUG = DebugInfo(
     {
-        "f": Known("struct s *f(void)", abi.FunctionType(POINTER, ())),
-        "g": Known("Vec<i32> g()", abi.FunctionType(abi.VOID, None), is_c=False),
+        "f": SymbolType("struct s *f(void)", abi.FunctionType(POINTER, ())),
+        "g": SymbolType("Vec<i32> g()", abi.FunctionType(abi.VOID, None), is_c=False),
     },
     "struct s { int x; };\n",
     None,
@@ -71,7 +71,7 @@ def test_second_time(
 
 def test_no_debug_information(compile_c: Compile, cache: Path, counted: Callable[[], int]) -> None:
     """Without debug information nothing is read, and nothing written."""
-    assert Debug() == debug_info.find(files.read_file(str(compile_c(SOURCE))))
+    assert DebugInfo() == debug_info.find(files.read_file(str(compile_c(SOURCE))))
     assert (0, False) == (counted(), cache.exists())
 
 
@@ -160,7 +160,7 @@ class TestBytes:
 
     def test_nothing(self) -> None:
         """Nothing is known is also kept, with its reason."""
-        again = debug_info.from_bytes(debug_info.to_bytes(Debug(reason="damaged: so")))
+        again = debug_info.from_bytes(debug_info.to_bytes(DebugInfo(reason="damaged: so")))
         assert ("damaged: so", {}, 0) == (again.reason, dict(again.symbols), len(again.symbols))
 
     @pytest.mark.parametrize("name", ["", "h", "\t", "f\t0", "\n", "f\n", "int"])
@@ -170,9 +170,9 @@ class TestBytes:
 
     def test_hostile_names(self) -> None:
         """A name with what lines are made of is left out."""
-        known = Known("int f(void)", abi.FunctionType(abi.VOID, ()))
+        known = SymbolType("int f(void)", abi.FunctionType(abi.VOID, ()))
         kept = debug_info.from_bytes(
-            debug_info.to_bytes(Debug({"a\tb": known, "a\nb": known, "c": known}))
+            debug_info.to_bytes(DebugInfo({"a\tb": known, "a\nb": known, "c": known}))
         )
         assert ["c"] == list(kept.symbols)
 

@@ -10,7 +10,7 @@ import pytest
 
 from nativeplug import OriginError
 from nativeplug.loader.files import read_file
-from nativeplug.trust import UNSAID, Demands, Policy
+from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements, Policy
 
 DIGEST = "0123456789ABCDEF" * 4
 
@@ -18,12 +18,16 @@ DIGEST = "0123456789ABCDEF" * 4
 def test_given() -> None:
     """Policies add up, also the process's where none was named; of pins the last one counts."""
     policy = Policy(owners=[0])
-    first = Demands.of(policy, DIGEST)
-    assert Demands(frozenset({policy}), DIGEST.lower()) == first
-    both = first.plus(Demands.of(Policy(owners=[7]), 64 * "0"))
-    assert Demands(frozenset({policy, Policy(owners=[7])}), 64 * "0") == both
-    assert {policy} == first.plus(Demands.of(Policy())).effective == first.plus(UNSAID).effective
-    assert first.sha256 == first.plus(UNSAID).sha256
+    first = OriginRequirements.of(policy, DIGEST)
+    assert OriginRequirements(frozenset({policy}), DIGEST.lower()) == first
+    both = first.plus(OriginRequirements.of(Policy(owners=[7]), 64 * "0"))
+    assert OriginRequirements(frozenset({policy, Policy(owners=[7])}), 64 * "0") == both
+    assert (
+        {policy}
+        == first.plus(OriginRequirements.of(Policy())).effective
+        == first.plus(NO_REQUIREMENTS).effective
+    )
+    assert first.sha256 == first.plus(NO_REQUIREMENTS).sha256
 
 
 def test_all_are_met(tmp_path: Path) -> None:
@@ -31,8 +35,10 @@ def test_all_are_met(tmp_path: Path) -> None:
     path = tmp_path / "file.so"
     path.write_bytes(b"")
     content = read_file(str(path))
-    strict = Demands.of(Policy(owners=[os.getuid() + 1])).plus(Demands.of(Policy(hardening={"nx"})))
-    assert 1 == len(UNSAID.check(content))
+    strict = OriginRequirements.of(Policy(owners=[os.getuid() + 1])).plus(
+        OriginRequirements.of(Policy(hardening={"nx"}))
+    )
+    assert 1 == len(NO_REQUIREMENTS.check(content))
     with pytest.raises(OriginError) as caught:
         strict.check(content)
     assert 2 == len(caught.value.reasons)
@@ -40,20 +46,20 @@ def test_all_are_met(tmp_path: Path) -> None:
 
 def test_none() -> None:
     """Nothing is demanded where nothing was said, or a policy that demands nothing."""
-    assert UNSAID == Demands.of()
-    assert UNSAID.are_none
-    assert Demands.of(Policy()).are_none
-    assert not Demands.of(sha256=DIGEST).are_none
-    assert not Demands.of(Policy(owners=[0])).are_none
+    assert NO_REQUIREMENTS == OriginRequirements.of()
+    assert NO_REQUIREMENTS.are_none
+    assert OriginRequirements.of(Policy()).are_none
+    assert not OriginRequirements.of(sha256=DIGEST).are_none
+    assert not OriginRequirements.of(Policy(owners=[0])).are_none
 
 
 def test_what_is_judged() -> None:
     """A hash alone has the file judged, and nothing but a policy has it probed."""
-    assert not UNSAID.judge_files
-    assert Demands.of(sha256=DIGEST).judge_files
-    assert Demands.of(Policy(owners=[0])).judge_files
-    assert UNSAID.probe is Demands.of(sha256=DIGEST).probe is False
-    assert Demands.of(Policy(probe=True)).probe is True
+    assert not NO_REQUIREMENTS.judge_files
+    assert OriginRequirements.of(sha256=DIGEST).judge_files
+    assert OriginRequirements.of(Policy(owners=[0])).judge_files
+    assert NO_REQUIREMENTS.probe is OriginRequirements.of(sha256=DIGEST).probe is False
+    assert OriginRequirements.of(Policy(probe=True)).probe is True
 
 
 @pytest.mark.parametrize(
@@ -70,4 +76,4 @@ def test_what_is_judged() -> None:
 def test_wrong(policy: Any, sha256: Any, kind: type[Exception], text: str) -> None:
     """What is wrong is told."""
     with pytest.raises(kind, match=text):
-        Demands.of(policy, sha256)
+        OriginRequirements.of(policy, sha256)

@@ -32,7 +32,7 @@ FLAVOURS = [
 THEMES = [path.stem for path in sorted(PLUGINS_C.glob("*.h"))]
 
 
-def differences(found: dwarf.Debug, header: declare.Declarations) -> list[str]:
+def differences(found: dwarf.DebugInfo, header: declare.Declarations) -> list[str]:
     """Compare debug information with a header, and with what it is itself as C text."""
     wrong, own = [], opened(found)
     for name, line in header.lines.items():
@@ -124,7 +124,7 @@ class TestSymbols:
         found = told(compile_c("__thread int x = 3; int y = 4;", "-g"))
         assert "extern _Thread_local int x" == found.symbols["x"].text
         with pytest.raises(DeclarationError, match="thread-local"):
-            declare.served(opened(found).lines["x"])
+            declare.usable(opened(found).lines["x"])
 
     def test_chosen_at_load(self, compile_c: Compile) -> None:
         """Of a function that is chosen when the file is loaded, nothing is known."""
@@ -206,12 +206,12 @@ class TestNothing:
 
     def test_none(self, compile_c: Compile) -> None:
         """Nothing is known, for no reason."""
-        assert dwarf.Debug() == dwarf.read(compile_c("int f(void) { return 1; }").read_bytes())
+        assert dwarf.DebugInfo() == dwarf.read(compile_c("int f(void) { return 1; }").read_bytes())
 
     @pytest.mark.parametrize("data", [b"", b"\x7fELF", b"#!/bin/sh\n" * 9, bytes(200)])
     def test_other_files(self, data: bytes) -> None:
         """Other files have none."""
-        assert dwarf.Debug() == dwarf.read(data)
+        assert dwarf.DebugInfo() == dwarf.read(data)
 
     def test_cheap(self, compile_c: Compile, run_python: RunPython) -> None:
         """Nothing of pyelftools is imported where there is nothing to read."""

@@ -12,7 +12,7 @@ import pytest
 import nativeplug
 from nativeplug.elf import dwarf, dynamic
 from nativeplug.elf.dwarf import debug_sections, entries, units
-from nativeplug.elf.sections import SHF_COMPRESSED, Table
+from nativeplug.elf.sections import SHF_COMPRESSED, SectionTable
 from support import Compile
 
 _MANY = 100_000
@@ -48,7 +48,7 @@ def unit(body: bytes, version: int = 4) -> bytes:
 
 def with_sections(data: bytes, changed: dict[str, bytes], flags: int = 0) -> bytes:
     """Return a file with another content of debug sections that it has."""
-    table = Table.of(data)
+    table = SectionTable.of(data)
     assert table is not None
     made, headers = bytearray(data), table.read(data)
     for name, content in changed.items():

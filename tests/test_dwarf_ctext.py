@@ -14,7 +14,7 @@ from support import Compile
 class TestText:
     """The C text of what is told."""
 
-    def check(self, compile_c: Compile, text: str, *expected: str) -> dwarf.Debug:
+    def check(self, compile_c: Compile, text: str, *expected: str) -> dwarf.DebugInfo:
         """Check that the text of a plugin is as expected, and can be read as C."""
         found = told(compile_c(text, "-g"))
         assert "".join(f"{line};\n" for line in expected) == found.text

@@ -206,7 +206,7 @@ class TestFunctions:
 class TestRecords:
     """Where members are."""
 
-    def members(self, found: dwarf.Debug) -> list[tuple[int, tuple[int, int] | None]]:
+    def members(self, found: dwarf.DebugInfo) -> list[tuple[int, tuple[int, int] | None]]:
         """Return the places of the members of the record that is pointed to."""
         pointer = taken(found)
         assert isinstance(pointer, Pointer)

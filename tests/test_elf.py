@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nativeplug.elf import defects, dynamic, layout, sections
-from nativeplug.elf.dependencies import Searches
+from nativeplug.elf.dependencies import SearchPaths
 from support import (
     E_MACHINE,
     E_PHENTSIZE,
@@ -219,7 +219,7 @@ class TestFindDefect:
                 defects.is_go(damaged)
                 defects.find_unwritten(damaged)
                 dynamic.read(damaged)
-                Searches.of(damaged)
+                SearchPaths.of(damaged)
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +313,7 @@ class TestUnfinished:
 
     def test_overlapping_sections(self, elf_bytes: bytes) -> None:
         """Sections that lie over each other are searched once, however many there are."""
-        table, text = sections.Table.of(elf_bytes), sections.find(elf_bytes, ".text")
+        table, text = sections.SectionTable.of(elf_bytes), sections.find(elf_bytes, ".text")
         assert table is not None
         assert text is not None
         header, count = table.layout.pack(*text), 0xF000

@@ -11,7 +11,7 @@ import pytest
 
 import nativeplug
 from gates import Gate, at_once, background, wait_for
-from nativeplug.runtime.registry import files
+from nativeplug.runtime.registry import registry
 from versions import DECLARED, Versions
 
 
@@ -23,7 +23,7 @@ def version_of(path: Path | str) -> int:
 
 def loads_under_way() -> Iterator[object]:
     """Yield the keys that are being loaded."""
-    for key, entry in list(files._entries.items()):
+    for key, entry in list(registry._entries.items()):
         if not entry.done.is_set():
             yield key
 
@@ -112,8 +112,8 @@ class TestOnePlugin:
         versions.path.chmod(0o700)
         assert plg is nativeplug.open(versions.path)
         key = plg._updates.key
-        assert plg is files.peek(key)
-        assert [key] == [each for each, entry in files._entries.items() if entry.value is plg]
+        assert plg is registry.peek(key)
+        assert [key] == [each for each, entry in registry._entries.items() if entry.value is plg]
 
     def test_working_directory(
         self, versions: Versions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -170,7 +170,7 @@ class TestOnePlugin:
         """What is closed is nobody's plugin any more, and nothing of it is kept."""
         plg = nativeplug.open(versions.put(1), DECLARED)
         plg.close()
-        assert plg not in {*files._hints.values(), *files._linked, *files.values()}
+        assert plg not in {*registry._hints.values(), *registry._linked, *registry.values()}
 
         versions.put(2)
         assert plg is not nativeplug.open(versions.path, DECLARED)

@@ -20,7 +20,7 @@ import nativeplug
 from following import Log, threads, wait_until_nothing_follows
 from gates import PATIENCE, background, wait_for
 from nativeplug import ClosedError, Plugin, UpdateError
-from nativeplug.elf.dwarf import Debug
+from nativeplug.elf.dwarf import DebugInfo
 from nativeplug.loader import child, debug_info, files
 from nativeplug.loader.files import Content
 from support import RunPython
@@ -126,7 +126,7 @@ class TestUpdates:
             updating, children = [], []
             find, run = debug_info.find, child.run
 
-            def note(files: Content) -> Debug:
+            def note(files: Content) -> DebugInfo:
                 updating.append(plg._updates.is_mine)
                 return find(files)
 

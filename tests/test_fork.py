@@ -249,8 +249,8 @@ class TestLocks:
         "lock",
         [
             "nativeplug.runtime.symbols._lock",
-            "nativeplug.runtime.registry.files._lock",
-            "nativeplug.runtime.registry.files._placing",
+            "nativeplug.runtime.registry.registry._lock",
+            "nativeplug.runtime.registry.registry._placing",
             "nativeplug.runtime.history._lock",
             "plg._updates._lock",
             "plg._updates.history._lock",

@@ -9,7 +9,7 @@ import pytest
 
 import nativeplug
 from nativeplug import FormatError, SignatureMismatchError
-from nativeplug.elf.dwarf import Debug
+from nativeplug.elf.dwarf import DebugInfo
 from nativeplug.loader import debug_info
 from support import BuildC, OpenPlugin
 from telling import KNOWN_H, KNOWN_NAMES, build_known, tell
@@ -221,7 +221,7 @@ class TestTold:
         self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Debug information that cannot be read is a warning, once; then nobody tells."""
-        monkeypatch.setattr(debug_info, "find", lambda _: Debug(reason="damaged: so"))
+        monkeypatch.setattr(debug_info, "find", lambda _: DebugInfo(reason="damaged: so"))
         plg = nativeplug.open(build_c(TEXT, "plugin", "-g"), "int add(int, int); extern int calls;")
         assert (None, None) == (plg.lookup("add").checked, plg.lookup("calls").checked)
         assert [f"no debug information of {plg.path!r} is used: damaged: so"] == caplog.messages

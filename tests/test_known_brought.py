@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import nativeplug
-from nativeplug.elf.dwarf import Debug
+from nativeplug.elf.dwarf import DebugInfo
 from nativeplug.loader import debug_info
-from nativeplug.runtime.type_info import Known
+from nativeplug.runtime.type_info import TypeInfo
 from signing import Signer
 from support import BuildC
 from telling import KNOWN_NAMES, build_known, tell
@@ -48,7 +48,7 @@ def test_system_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """A header in the working directory is not that of a system library of its name."""
     (tmp_path / "libm.h").write_text("int cos(int);")
     monkeypatch.chdir(tmp_path)
-    assert Known("libm.so.6", None).brought("libm.so.6") is None
+    assert TypeInfo("libm.so.6", None).brought("libm.so.6") is None
 
 
 def test_by_debug_information_alone(build_c: BuildC) -> None:
@@ -74,7 +74,7 @@ def test_debug_information_that_is_no_c(
     build_c: BuildC, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where its text cannot be read, which nobody wrote to be, there are no declarations."""
-    monkeypatch.setattr(debug_info, "find", lambda _: Debug(types="struct {;\n"))
+    monkeypatch.setattr(debug_info, "find", lambda _: DebugInfo(types="struct {;\n"))
     with caplog.at_level(logging.WARNING):
         assert set() == declared(build_c(TEXT, "plugin", "-g"))
     assert "no declarations by the debug information" in caplog.text

@@ -124,9 +124,9 @@ class TestLayouts:
         (tmp_path / "y.h").write_text("typedef struct { int x; } __attribute__((aligned(16))) T;\n")
         (tmp_path / "x.h").write_text('#include "y.h"\nint f(T *t);\nint g(T t);\n')
         found = declare.read(tmp_path / "x.h")
-        assert declare.served(found.lines["f"])
+        assert declare.usable(found.lines["f"])
         with pytest.raises(DeclarationError, match=r"'struct __T' has incomplete type$") as caught:
-            declare.served(found.lines["g"])
+            declare.usable(found.lines["g"])
         assert (str(tmp_path / "x.h"), 3, 5) == (
             caught.value.file,
             caught.value.line,
@@ -149,9 +149,9 @@ class TestLayouts:
             f'#include "y.h"\nint f({declared} *t);\nint g({declared} t);\n'
         )
         found = declare.read(tmp_path / "x.h")
-        assert declare.served(found.lines["f"])
+        assert declare.usable(found.lines["f"])
         with pytest.raises(DeclarationError, match=r"incomplete type$"):
-            declare.served(found.lines["g"])
+            declare.usable(found.lines["g"])
 
     def test_included_enum(self, tmp_path: Path) -> None:
         """An enum cannot do without its values."""

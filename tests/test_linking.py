@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.checking import Wanted, check
+from nativeplug.checking import CheckOptions, check
 from nativeplug.elf import defects
 from nativeplug.loader import dlopen, linking
 from nativeplug.loader.files import read_file
@@ -208,7 +208,7 @@ class TestCommands:
     def test_sound(self, build_c: BuildC) -> None:
         """Neither is one of a sound plugin; functions that may be replaced are none."""
         weak = TestInterposed.TEXT.replace("const char *Py", "__attribute__((weak)) const char *Py")
-        report = check(read_file(str(build_c(weak))), Wanted())
+        report = check(read_file(str(build_c(weak))), CheckOptions())
         assert ["ok", "ok"] == [
             each.verdict for each in report.checks if each.name in {"libraries", "own symbols"}
         ]

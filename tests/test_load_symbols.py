@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import nativeplug
-from nativeplug.checking import Wanted, check
+from nativeplug.checking import CheckOptions, check
 from nativeplug.elf import facts
 from nativeplug.elf.symbols import hint_missing
 from nativeplug.loader.files import read_file
@@ -72,7 +72,7 @@ class TestMangled:
             nativeplug.open(path, Adds)
         header = tmp_path / "add.h"
         header.write_text("int add(int a, int b);")
-        findings = check(read_file(str(path)), Wanted(header)).findings
+        findings = check(read_file(str(path)), CheckOptions(header)).findings
         assert any(hint in finding for finding in findings)
 
     @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ class TestMangled:
         """Where nothing is declared, a check says whether anything could be called."""
         path = build_c(text, "plain", "-g0")
         for header in (None, path.with_suffix(".h")):
-            report = check(read_file(str(path)), Wanted(header))
+            report = check(read_file(str(path)), CheckOptions(header))
             [found] = [each for each in report.checks if each.name == "exports"]
             assert (f"nothing is declared{hint}",) == found.texts
             path.with_suffix(".h").write_text("enum { RED };")
@@ -100,7 +100,7 @@ class TestMangled:
     def test_mangled_alone(self, build_c: BuildC) -> None:
         """Names that its debug information declares are no better."""
         report = check(
-            read_file(str(build_c("int _Z3addii(int a, int b) { return a + b; }"))), Wanted()
+            read_file(str(build_c("int _Z3addii(int a, int b) { return a + b; }"))), CheckOptions()
         )
         [found] = [each for each in report.checks if each.name == "exports"]
         expected = f"all that is declared is exported{_NAMES_ALONE}"
@@ -132,7 +132,7 @@ class TestMangled:
         assert (f"it does not export 'add'{expected}",) == refused.value.findings
         header = path.with_suffix(".h")
         header.write_text("int add(int a);")
-        findings = check(read_file(str(path)), Wanted(header)).findings
+        findings = check(read_file(str(path)), CheckOptions(header)).findings
         assert f"'add' is declared, and not exported{expected}" in [*map(str, findings)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nativeplug.declare.preprocess import NotPlainError, read
+from nativeplug.declare.preprocess import NeedsPreprocessorError, read
 
 CODE = "int f(void);\n"
 
@@ -103,7 +103,7 @@ class TestNotPlain:
     )
     def test_directives(self, text: str, line: int, what: str) -> None:
         """Every other directive depends on what only a preprocessor knows."""
-        with pytest.raises(NotPlainError) as caught:
+        with pytest.raises(NeedsPreprocessorError) as caught:
             read(text)
         assert (line, what) == (caught.value.line, str(caught.value))
 
@@ -122,7 +122,7 @@ class TestNotPlain:
     )
     def test_macros(self, text: str, line: int, macro: str) -> None:
         """Macros that are no integers must be put in place by a preprocessor."""
-        with pytest.raises(NotPlainError, match=rf"^the macro {macro} is used$") as caught:
+        with pytest.raises(NeedsPreprocessorError, match=rf"^the macro {macro} is used$") as caught:
             read(text)
         assert line == caught.value.line
 

@@ -6,7 +6,7 @@ import pytest
 
 from nativeplug import declare
 from nativeplug.call import CallPlan, Signature, check_free, compile_plan, refuse_go_result
-from nativeplug.call.plan import Kind, Value, kind_of, results_of
+from nativeplug.call.plan import Kind, PlanValue, kind_of, results_of
 from nativeplug.errors import DeclarationError
 
 TYPES = """
@@ -138,7 +138,7 @@ def test_other_results_of_go_are_fine(result: str) -> None:
 
 def test_wrong_type_names_none_as_such() -> None:
     """Messages say None, as CPython's do, and else the type of what was given."""
-    value = Value(None, Kind.INTEGER, "f() argument 'x'")
+    value = PlanValue(None, Kind.INTEGER, "f() argument 'x'")
     assert str(value.wrong_type("int", None)) == "f() argument 'x' must be int, not None"
     assert str(value.wrong_type("int", "")) == "f() argument 'x' must be int, not str"
 

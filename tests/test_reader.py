@@ -39,9 +39,9 @@ class TestServed:
     def test_refused(self, text: str, problem: str) -> None:
         """The rest of the text can be used; this says where it stands and why it cannot."""
         found = declare.read(f"{text}\nint other(void);")
-        assert declare.served(found.lines["other"])
+        assert declare.usable(found.lines["other"])
         with pytest.raises(DeclarationError) as caught:
-            declare.served(found.lines["f"])
+            declare.usable(found.lines["f"])
         symbol = found.symbols["f"]
         expected = f"{symbol.place}: cannot use {symbol.text!r}: {problem}"
         assert str(caught.value).startswith(expected)

@@ -12,7 +12,7 @@ import nativeplug
 from nativeplug import DeclarationError, SignatureMismatchError
 from nativeplug.loader import files
 from nativeplug.runtime import type_info
-from nativeplug.runtime.type_info import Known
+from nativeplug.runtime.type_info import TypeInfo
 from support import BuildC
 from telling import tell
 from versions import Versions
@@ -65,7 +65,7 @@ class TestUnreadable:
 
     def test_once(self, build_c: BuildC, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is read once, with the same error every time."""
-        known = Known("plugin.so", files.read_file(str(made(build_c, "function int f ("))))
+        known = TypeInfo("plugin.so", files.read_file(str(made(build_c, "function int f ("))))
         with pytest.raises(DeclarationError) as first:
             known.own  # noqa: B018 - it is read
         monkeypatch.delattr(type_info, "_declared_by")
@@ -91,7 +91,7 @@ class TestMemory:
         for flag, kept in (("-g", 1), ("-g0", 0)):
             file = files.read_file(str(build_c(TEXT, "plugin", flag)))
             before = sys.getrefcount(file)
-            known = Known("plugin.so", file)
+            known = TypeInfo("plugin.so", file)
             assert kept == sys.getrefcount(file) - before
             assert (flag == "-g") is ("add" in known.debug.symbols)
             assert before == sys.getrefcount(file)
@@ -100,15 +100,15 @@ class TestMemory:
         """What was not read by then is what was kept on disk."""
         file = files.read_file(str(build_c(f"{TEXT} int own_text;", "plugin", "-g")))
         before = sys.getrefcount(file)
-        unread = Known("plugin.so", file)
+        unread = TypeInfo("plugin.so", file)
         unread.forget()
         unread.forget()
         assert before == sys.getrefcount(file)
         assert {} == unread.debug.symbols
         reason = "it was not read before the file was let go of"
         assert [f"no debug information of 'plugin.so' is used: {reason}"] == caplog.messages
-        assert "add" in Known("plugin.so", file).debug.symbols
-        late = Known("plugin.so", file)
+        assert "add" in TypeInfo("plugin.so", file).debug.symbols
+        late = TypeInfo("plugin.so", file)
         late.forget()
         assert "add" in late.debug.symbols
 

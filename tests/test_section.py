@@ -145,7 +145,7 @@ class TestRefused:
 
     def test_names(self, elf_bytes: bytes) -> None:
         """Names of sections that are not in the file cannot get one more."""
-        table = sections.Table.of(elf_bytes)
+        table = sections.SectionTable.of(elf_bytes)
         assert table is not None
         at = table.offset + table.names * table.layout.size + 32
         with pytest.raises(SectionError, match="its names of sections"):

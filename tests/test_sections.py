@@ -53,7 +53,7 @@ def test_damaged(elf_bytes: bytes, offset: int, form: str, value: int) -> None:
 
 def test_names_elsewhere(elf_bytes: bytes) -> None:
     """Names that lie behind the file's end are no names."""
-    table = sections.Table.of(elf_bytes)
+    table = sections.SectionTable.of(elf_bytes)
     assert table is not None
     at = table.offset + table.names * table.layout.size + 24
     assert None is sections.find(patched(elf_bytes, at, "<Q", 1 << 62), ".text")
@@ -61,7 +61,7 @@ def test_names_elsewhere(elf_bytes: bytes) -> None:
 
 def test_short() -> None:
     """What is too short for an ELF header has no sections."""
-    assert None is sections.Table.of(b"\x7fELF\2\1\1" + bytes(20))
+    assert None is sections.SectionTable.of(b"\x7fELF\2\1\1" + bytes(20))
     assert None is sections.find(b"", ".text")
 
 

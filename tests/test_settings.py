@@ -7,21 +7,25 @@ from typing import Any
 import pytest
 
 import nativeplug
-from nativeplug.runtime.options import DEFAULT_MAX_GENERATIONS, Settings
+from nativeplug.runtime.options import DEFAULT_MAX_GENERATIONS, UpdateOptions
 from support import CPlugin
 
 
 def test_nothing_said() -> None:
     """Nothing is unloaded, and a hundred generations may be mapped."""
-    assert Settings("never", DEFAULT_MAX_GENERATIONS, None, None, None) == Settings().plus()
+    assert (
+        UpdateOptions("never", DEFAULT_MAX_GENERATIONS, None, None, None) == UpdateOptions().plus()
+    )
     assert 100 == DEFAULT_MAX_GENERATIONS
 
 
 def test_adding_up() -> None:
     """What is said later counts; what is not said stays."""
-    settings = Settings().plus("when_idle", 7, print, None, probe=True).plus(None, 8, None, repr)
+    settings = (
+        UpdateOptions().plus("when_idle", 7, print, None, probe=True).plus(None, 8, None, repr)
+    )
 
-    assert Settings("when_idle", 8, print, repr, probe=True) == settings
+    assert UpdateOptions("when_idle", 8, print, repr, probe=True) == settings
     assert "never" == settings.plus("never").unload
     assert settings.plus(probe=False).probe is False
     assert print is settings.plus(check_update=print).plus(check_update=None).check_update

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.declare.sources import CALLERS_TEXT, Source, beside, from_caller, told_by
+from nativeplug.declare.sources import CALLERS_TEXT, Source, beside, from_caller, from_metadata
 from nativeplug.errors import DeclarationError
 from support import refuse
 
@@ -168,5 +168,5 @@ class TestBeside:
 
 def test_told_by() -> None:
     """What a plugin tells has the plugin's name, and changes with the plugin."""
-    source = told_by("lib/greeter.so", "int f(void);\n")
+    source = from_metadata("lib/greeter.so", "int f(void);\n")
     assert Source("int f(void);\n", "lib/greeter.so (.nativeplug)", None, is_brought=True) == source

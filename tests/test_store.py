@@ -254,8 +254,8 @@ class TestTidy:
         self, compile_c: Compile, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A copy that is just made is in use: it stays, however many others are."""
-        monkeypatch.setattr(store, "_MOST_COPIES", 0)
-        monkeypatch.setattr(store, "_INTERVAL", 1)
+        monkeypatch.setattr(copy_store, "_MOST_COPIES", 0)
+        monkeypatch.setattr(copy_store, "_INTERVAL", 1)
         made = [
             load_generation(compile_c(f"int number(void) {{ return 20 + {number}; }}"))
             for number in range(2)

@@ -14,8 +14,8 @@ import nativeplug
 from gates import at_once
 from nativeplug import Callback, ClosedError, DeclarationError, Function, Plugin, declare
 from nativeplug.declare import Declarations
-from nativeplug.runtime.binding import Binding
-from nativeplug.runtime.options import Options
+from nativeplug.runtime.binding import Resolver
+from nativeplug.runtime.options import FunctionOptions
 from support import BuildC, CPlugin
 
 TEXT = """
@@ -123,14 +123,14 @@ class TestMeanwhile:
     def test_options(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A function whose option came while it was resolved has the option."""
         plg = nativeplug.open(path, "char *text(void); void release(char *); extern int freed;")
-        resolve = Binding.resolve
+        resolve = Resolver.resolve
 
         def meanwhile(*args: Any) -> object:
             monkeypatch.undo()
             nativeplug.open(path, free={"text": "release"})
             return resolve(*args)
 
-        monkeypatch.setattr(Binding, "resolve", meanwhile)
+        monkeypatch.setattr(Resolver, "resolve", meanwhile)
         assert "text" == plg.text()
         assert 1 == plg.freed
 
@@ -152,13 +152,13 @@ class TestMeanwhile:
     def test_close(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A name that is resolved when the plugin is closed is not given."""
         plg = nativeplug.open(path, "int one(void);")
-        resolve = Binding.resolve
+        resolve = Resolver.resolve
 
         def meanwhile(*args: Any) -> object:
             plg.close()
             return resolve(*args)
 
-        monkeypatch.setattr(Binding, "resolve", meanwhile)
+        monkeypatch.setattr(Resolver, "resolve", meanwhile)
         with pytest.raises(ClosedError):
             plg.lookup("one")
 
@@ -168,7 +168,7 @@ class TestMeanwhile:
         plg: Any = nativeplug.open(path, "int ask(unsigned long call);", hold_gil=["ask"])
         calls = ctypes.PYFUNCTYPE(ctypes.c_int)(lambda: plg._symbols.loaded.uses.calls)
         number = ctypes.cast(calls, ctypes.c_void_p).value
-        resolve = Binding.resolve
+        resolve = Resolver.resolve
 
         def meanwhile(*args: Any) -> object:
             monkeypatch.undo()
@@ -176,7 +176,7 @@ class TestMeanwhile:
             nativeplug.open(path, unload="when_idle")
             return found
 
-        monkeypatch.setattr(Binding, "resolve", meanwhile)
+        monkeypatch.setattr(Resolver, "resolve", meanwhile)
         ask = plg.lookup("ask")
         assert ask.hold_gil
         assert 1 == ask(number)
@@ -271,14 +271,14 @@ class TestOptions:
     @pytest.mark.parametrize("option", ["allow_go_results", "hold_gil", "save_errno"])
     def test_sum(self, option: str, first: object, second: object, expected: str) -> None:
         """Options add up."""
-        options = [Options.of(free=None, **{option: one}) for one in (first, second)]
+        options = [FunctionOptions.of(free=None, **{option: one}) for one in (first, second)]
         whole = getattr(options[0].plus(options[1]), option)
         assert expected == "".join(name for name in "abc" if name in whole)
 
     @pytest.mark.parametrize(("allowed", "expected"), [(True, True), ((), False), (["a"], True)])
     def test_permission(self, allowed: object, expected: bool) -> None:  # noqa: FBT001
         """True permits every function, a collection those in it."""
-        options = Options.of(free=None, allow_go_results=allowed)
+        options = FunctionOptions.of(free=None, allow_go_results=allowed)
         assert expected == ("a" in options.allow_go_results)
 
     def test_go_result_refused(self, go_plugin: CPlugin) -> None:

@@ -15,8 +15,8 @@ from nativeplug.abi import (
     Pointer,
     Record,
     Scalar,
-    Table,
     Type,
+    TypeTable,
 )
 
 INT = Scalar("integer", 4, signed=True, name="int")
@@ -41,20 +41,20 @@ ALL: list[Type] = [
 
 def test_round_trip() -> None:
     """Every type is the same again, its names too."""
-    table = Table()
+    table = TypeTable()
     numbers = [table.add(each) for each in ALL]
-    again = Table(json.loads(json.dumps(table.lines)))
+    again = TypeTable(json.loads(json.dumps(table.lines)))
     assert list(map(repr, ALL)) == [repr(again[number]) for number in numbers]
 
 
 def test_each_once() -> None:
     """A type has one line, however often it is used."""
-    table = Table()
+    table = TypeTable()
     first = table.add(FunctionType(INT, (INT, POINT)))
     lines = len(table.lines)
     assert first == table.add(FunctionType(INT, (INT, POINT)))
     assert lines == len(table.lines)
-    assert first == Table(table.lines).add(FunctionType(INT, (INT, POINT)))
+    assert first == TypeTable(table.lines).add(FunctionType(INT, (INT, POINT)))
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def test_each_once() -> None:
 def test_damaged(line: str) -> None:
     """A line that is not one of ours is an error, also one that is made of itself."""
     with pytest.raises(ValueError, match=r"."):
-        Table(['["scalar","integer",4,1,"int"]', line])[1]
+        TypeTable(['["scalar","integer",4,1,"int"]', line])[1]
 
 
 def test_later_line() -> None:
     """What a type is made of stands before it, also where there is such a line behind it."""
-    table = Table(['["array",1,2,""]', '["scalar","integer",4,1,"int"]'])
+    table = TypeTable(['["array",1,2,""]', '["scalar","integer",4,1,"int"]'])
     with pytest.raises(ValueError, match="not a type: it is made of number 1"):
         table[0]
 
@@ -89,10 +89,10 @@ def test_later_line() -> None:
 def test_pointer_to_a_number() -> None:
     """Only records are pointed to."""
     with pytest.raises(ValueError, match="only records"):
-        Table(['["scalar","integer",4,1,"int"]', '["pointer",0,""]'])[1]
+        TypeTable(['["scalar","integer",4,1,"int"]', '["pointer",0,""]'])[1]
 
 
 def test_no_such_number() -> None:
     """A number that no line has is an error."""
     with pytest.raises(ValueError, match="not a type"):
-        Table()[0]
+        TypeTable()[0]

@@ -14,7 +14,7 @@ import prototypes
 from nativeplug import declare
 from nativeplug.declare.declarations import same_type
 from nativeplug.elf import metadata, sections
-from nativeplug.elf.metadata import InterfaceVersion, Told
+from nativeplug.elf.metadata import InterfaceVersion, Metadata
 from nativeplug.errors import FormatError
 from support import Compile, patched
 from telling import INCLUDE, declared_by, source, tell
@@ -66,7 +66,7 @@ class TestRead:
             "extern int calls;\n"
             "extern int table[LIMIT];\n"
         )
-        assert Told(InterfaceVersion("greeter", 1, 2), text) == metadata.read(data)
+        assert Metadata(InterfaceVersion("greeter", 1, 2), text) == metadata.read(data)
         assert {"LIMIT": 12} == declare.read(text).constants
 
     def test_nothing(self, elf_bytes: bytes) -> None:
@@ -78,7 +78,7 @@ class TestRead:
     def test_interface_alone(self, elf_bytes: bytes) -> None:
         """A plugin may tell its interface and no declarations."""
         found = metadata.read(tell(elf_bytes, "interface greeter 1.2"))
-        assert Told(InterfaceVersion("greeter", 1, 2), "") == found
+        assert Metadata(InterfaceVersion("greeter", 1, 2), "") == found
 
     def test_several_units(self, elf_bytes: bytes) -> None:
         """Each unit has its format, linkers put zeros between, and what is the same counts once."""
@@ -155,7 +155,7 @@ class TestRefused:
         """A section header that leads nowhere is damage too."""
         data = tell(elf_bytes, "function int f (void)")
         section = sections.find(data, metadata.SECTION)
-        table = sections.Table.of(data)
+        table = sections.SectionTable.of(data)
         assert section is not None
         assert table is not None
         at = table.offset + table.read(data).index(section) * table.layout.size

@@ -285,9 +285,9 @@ class TestTogether:
     def test_others_refusal(self, deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
         """Who waits for an open that is refused for its own demands is not refused with it."""
         entered = threading.Event()
-        judge = nativeplug.trust.Demands.check
+        judge = nativeplug.trust.OriginRequirements.check
 
-        def check(self: nativeplug.trust.Demands, content: Content) -> object:
+        def check(self: nativeplug.trust.OriginRequirements, content: Content) -> object:
             entered.set()
             if self.sha256:
                 wait_for(lambda: count_waiting() == 1)
@@ -297,7 +297,7 @@ class TestTogether:
             with pytest.raises(OriginError):
                 deployed.open(sha256=64 * "0")
 
-        monkeypatch.setattr("nativeplug.trust.Demands.check", check)
+        monkeypatch.setattr("nativeplug.trust.OriginRequirements.check", check)
         with background(strictly):
             assert entered.wait(PATIENCE)
             with deployed.open() as plg:

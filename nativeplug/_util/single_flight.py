@@ -49,7 +49,7 @@ class _Entry(Generic[V]):
         self.done.wait()
 
 
-class Cache(Generic[K, V]):
+class SingleFlight(Generic[K, V]):
     """A map of loaded values. Safe to use from several threads, and after fork()."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ What we keep and read again (parsed declarations, debug information, the version
 copies of plugins) is believed because nobody else could have written it. `Directory` sees to that:
 
 - each directory on the way, from the root on, belongs to root or to this process's user, and nobody
-  else can write to it; see `access`. A directory of ours is made with mode 0700.
+  else can write to it; see `permissions`. A directory of ours is made with mode 0700.
 - the directory and each file in it belong to this user, and nobody else can write to them.
 - all is opened relative to the directory's descriptor, without following links, and what is
   checked is what was opened.

@@ -1,7 +1,7 @@
 """Types as the ABI sees them, and whether two of them agree. Imports nothing of ours."""
 
 from nativeplug.abi.compare import differ
-from nativeplug.abi.table import Table
+from nativeplug.abi.table import TypeTable
 from nativeplug.abi.types import (
     POINTER_SIZE,
     VOID,
@@ -26,8 +26,8 @@ __all__ = [
     "Pointer",
     "Record",
     "Scalar",
-    "Table",
     "Type",
+    "TypeTable",
     "differ",
     "size_of",
 ]

@@ -24,7 +24,7 @@ from nativeplug.abi.types import (
 _COMPACT = (",", ":")
 
 
-class Table:
+class TypeTable:
     """
     Types by number.
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from nativeplug import declare
 from nativeplug._util.storage import replacing
 from nativeplug.declare import Declarations, FunctionDeclaration, TypeDeclaration
-from nativeplug.declare.sources import Source, from_caller, told_by
+from nativeplug.declare.sources import Source, from_caller, from_metadata
 from nativeplug.elf import dynamic, metadata, sections
 from nativeplug.elf.layout import Target, find_segments, read_header
 from nativeplug.elf.metadata import FORMAT, SECTION, InterfaceVersion
-from nativeplug.elf.sections import SHF_ALLOC, Section, Table
+from nativeplug.elf.sections import SHF_ALLOC, Section, SectionTable
 from nativeplug.errors import BuildError, OpenError
 from nativeplug.loader.files import FileChangedError, read_file
 
@@ -113,7 +113,7 @@ def _content(
     declared = Declarations()
     if before is not None:
         interface = interface or before.interface
-        declared = declare.extend(declared, told_by(name, before.text)) if keep else declared
+        declared = declare.extend(declared, from_metadata(name, before.text)) if keep else declared
     declared = declare.extend(declared, source)
     texts = [*_texts(declared, dynamic.read(data).exports)]
     if not texts:
@@ -165,7 +165,7 @@ def _check(made: bytes, name: str) -> None:
     """Refuse what could not be read again: nobody could open the plugin without a header."""
     found = metadata.read(made, name)
     if found is not None:
-        declare.extend(Declarations(), told_by(name, found.text))
+        declare.extend(Declarations(), from_metadata(name, found.text))
 
 
 def _replace(file: Path, data: bytes) -> None:
@@ -232,14 +232,14 @@ def with_section(data: bytes, name: str, content: bytes) -> bytes:
     return bytes(made + written)
 
 
-def _table_of(data: bytes) -> Table:
+def _table_of(data: bytes) -> SectionTable:
     """Return where a shared object's section headers are."""
     target = Target.of(data)
     if target is None or len(data) < target.header_size:
         raise SectionError("it is not an ELF file")
     if read_header(data, target).kind != _ET_DYN:
         raise SectionError("it is not a shared object")
-    table = Table.of(data)
+    table = SectionTable.of(data)
     if table is None:
         raise SectionError(
             "it has no section headers, or damaged ones; was it stripped of them (sstrip), "
@@ -248,7 +248,7 @@ def _table_of(data: bytes) -> Table:
     return table
 
 
-def _end_of_kept(data: bytes, table: Table, names: Section, own: Section) -> int:
+def _end_of_kept(data: bytes, table: SectionTable, names: Section, own: Section) -> int:
     """Return where the file ends but for what `with_section` has put there before."""
     ours = {own, names}
     others = [each.end for each in table.read(data) if each not in ours]
@@ -259,7 +259,7 @@ def _end_of_kept(data: bytes, table: Table, names: Section, own: Section) -> int
     return len(data)
 
 
-def _point(made: bytearray, table: Table, count: int) -> None:
+def _point(made: bytearray, table: SectionTable, count: int) -> None:
     """Make the ELF header lead to headers behind *made*."""
     order, size = table.target.byte_order, table.target.word_size
     offset_at, form = _OFFSET_AT[size]

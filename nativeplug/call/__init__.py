@@ -5,7 +5,7 @@ from __future__ import annotations
 from nativeplug._core import COUNT_HELD, HOLD_GIL, SAVE_ERRNO, Uses, switch
 from nativeplug.call.callback import PENDING, Callback
 from nativeplug.call.cffi_invoker import Invoke, bind
-from nativeplug.call.context import Scope
+from nativeplug.call.context import CallContext
 from nativeplug.call.function import Function
 from nativeplug.call.plan import CallPlan, Signature, check_free, compile_plan, refuse_go_result
 from nativeplug.call.variable import Memory, Variable
@@ -15,12 +15,12 @@ __all__ = [
     "HOLD_GIL",
     "PENDING",
     "SAVE_ERRNO",
+    "CallContext",
     "CallPlan",
     "Callback",
     "Function",
     "Invoke",
     "Memory",
-    "Scope",
     "Signature",
     "Uses",
     "Variable",

@@ -6,12 +6,12 @@ from typing import Any
 
 import _cffi_backend
 
-from nativeplug.call.plan import Kind, Value, kind_of
+from nativeplug.call.plan import Kind, PlanValue, kind_of
 
 _TEXTS = {Kind.CHAR, Kind.WIDE}
 
 
-def new_value(value: Value, given: Any) -> Any:
+def new_value(value: PlanValue, given: Any) -> Any:
     """
     Return cdata in memory of its own (of a wide character: the str).
 
@@ -42,7 +42,7 @@ def new_value(value: Value, given: Any) -> Any:
         raise kind(f"{value.label}: {error}") from error
 
 
-def _items(value: Value, ctype: Any, given: Any) -> Any:
+def _items(value: PlanValue, ctype: Any, given: Any) -> Any:
     """Return all items of an array, and of the arrays in it; what is no array as it is."""
     if ctype.kind != "array" or (kind_of(ctype.item) in _TEXTS and isinstance(given, (str, bytes))):
         return given

@@ -8,7 +8,7 @@ from typing import Any
 
 from nativeplug._core import TYPES
 from nativeplug.call.arguments import wrong_count
-from nativeplug.call.plan import CallPlan, Kind, Value, is_signed, is_sized, kind_of
+from nativeplug.call.plan import CallPlan, Kind, PlanValue, is_signed, is_sized, kind_of
 from nativeplug.call.text import to_utf8
 
 # The formats of native numbers (module struct, PEP 3118), by class; sizes are told apart.
@@ -24,7 +24,7 @@ _ORDERS = "@=<>!"
 _NATIVE_ORDER = "@=<" if sys.byteorder == "little" else "@=>!"
 
 
-def pointer_to(ffi: Any, value: Value, given: Any, wanted: str) -> Any:
+def pointer_to(ffi: Any, value: PlanValue, given: Any, wanted: str) -> Any:
     """
     Return a pointer to a buffer's memory, which it keeps alive, without copying.
 
@@ -52,7 +52,7 @@ def pointer_to(ffi: Any, value: Value, given: Any, wanted: str) -> Any:
         raise
 
 
-def view_of(value: Value, given: Any, wanted: str) -> memoryview:
+def view_of(value: PlanValue, given: Any, wanted: str) -> memoryview:
     """
     Return a view of a buffer that lies in memory as C expects it.
 
@@ -75,14 +75,14 @@ def view_of(value: Value, given: Any, wanted: str) -> memoryview:
     return view
 
 
-def _check_writable(value: Value, view: memoryview, given: object) -> None:
+def _check_writable(value: PlanValue, view: memoryview, given: object) -> None:
     if view.readonly and not value.readonly:
         raise TypeError(
             f"{value.label} must be a read-write bytes-like object, not {type(given).__name__}"
         )
 
 
-def _check_elements(ffi: Any, value: Value, view: memoryview, given: object) -> None:
+def _check_elements(ffi: Any, value: PlanValue, view: memoryview, given: object) -> None:
     item = value.ctype.item
     if item.kind == "void" or (item.kind == "primitive" and ffi.sizeof(item) == 1):
         return  # C lets every object be read as bytes
@@ -98,7 +98,7 @@ def _check_elements(ffi: Any, value: Value, view: memoryview, given: object) -> 
         )
 
 
-def _check_struct(ffi: Any, value: Value, view: memoryview, given: object) -> None:
+def _check_struct(ffi: Any, value: PlanValue, view: memoryview, given: object) -> None:
     item = value.ctype.item
     if not is_sized(item):
         raise value.wrong_type(f"cdata {value.ctype.cname!r} or None", given)
@@ -170,7 +170,7 @@ def _common_length(ffi: Any, plan: CallPlan, counter: int, args: Sequence[Any], 
     return found[arrays[0]] or 0
 
 
-def items_of(ffi: Any, value: Value, given: Any) -> int | None:
+def items_of(ffi: Any, value: PlanValue, given: Any) -> int | None:
     """Count the items of an argument for an array parameter; None when it does not tell."""
     if given is None:
         return 0
@@ -186,7 +186,7 @@ def items_of(ffi: Any, value: Value, given: Any) -> int | None:
     return size // ffi.sizeof(item) if is_sized(item) else size
 
 
-def limit_of(ffi: Any, value: Value, given: Any) -> int | None:
+def limit_of(ffi: Any, value: PlanValue, given: Any) -> int | None:
     """Count what C may read of an argument: of text also the NUL behind it."""
     items = items_of(ffi, value, given)
     terminated = value.kind is Kind.TEXT and isinstance(given, (str, bytes))
@@ -232,7 +232,7 @@ def check(ffi: Any, plan: CallPlan, args: Sequence[Any], converted: Sequence[Any
             raise too_short(ffi, value, args[length.array], wanted)
 
 
-def too_short(ffi: Any, value: Value, given: Any, wanted: int) -> ValueError:
+def too_short(ffi: Any, value: PlanValue, given: Any, wanted: int) -> ValueError:
     """Return the error for an array with fewer items than the call says."""
     if wanted < 0:
         return ValueError(f"{value.label} cannot have {wanted} items")

@@ -22,7 +22,7 @@ from nativeplug.call import buffers, context
 from nativeplug.call.arguments import out_of_range
 from nativeplug.call.callback import PENDING, Call
 from nativeplug.call.convert import FromC, ToC, to_c
-from nativeplug.call.plan import CallPlan, Kind, Value
+from nativeplug.call.plan import CallPlan, Kind, PlanValue
 from nativeplug.call.results import Release, finisher, raised
 from nativeplug.call.text import encode
 from nativeplug.errors import DeclarationError, PluginRaised
@@ -153,7 +153,7 @@ def _widening(plan: CallPlan) -> Any:
     )
 
 
-def _conversion(ffi: Any, value: Value) -> ToC:
+def _conversion(ffi: Any, value: PlanValue) -> ToC:
     """Return the conversion of arguments; of ``char`` for the ``signed char`` that it goes as."""
     convert = to_c(ffi, value)
     if value.kind is not Kind.CHAR:

@@ -14,7 +14,7 @@ from nativeplug.call.plan import CallPlan, Signature, compile_plan
 from nativeplug.declare import FunctionDeclaration
 
 
-class Scope:
+class CallContext:
     """What the symbols of one plugin share: its types, and the plans made of them so far."""
 
     __slots__ = ("__weakref__", "_plans", "ffi", "holder", "known_plans", "path")
@@ -30,9 +30,9 @@ class Scope:
         self.known_plans: dict[str, Plan] = {}
         self._plans: dict[str, Plan | None] = {}
 
-    def copy(self) -> Scope:
+    def copy(self) -> CallContext:
         """Return another scope that shares types and plans with this one."""
-        other = Scope(self.ffi, self.path)
+        other = CallContext(self.ffi, self.path)
         other.known_plans, other._plans = self.known_plans, self._plans
         return other
 

@@ -20,19 +20,19 @@ from nativeplug.call.aggregates import new_value
 from nativeplug.call.arguments import out_of_range
 from nativeplug.call.buffers import pointer_to, view_of
 from nativeplug.call.callback import Call, Callback, function_pointer
-from nativeplug.call.plan import Kind, Value, is_signed
+from nativeplug.call.plan import Kind, PlanValue, is_signed
 from nativeplug.call.text import decode, encode, to_utf8
 
 ToC = Callable[[Any, Call], Any]
 FromC = Callable[[Any], Any]
 
 
-def to_c(ffi: Any, value: Value) -> ToC:
+def to_c(ffi: Any, value: PlanValue) -> ToC:
     """Return the conversion of arguments for a parameter, or of values for a variable."""
     return _MAKERS[value.kind](ffi, value)
 
 
-def _bool(_ffi: Any, value: Value) -> ToC:
+def _bool(_ffi: Any, value: PlanValue) -> ToC:
     def convert(given: object, _call: Call) -> bool:
         if given is True or given is False:
             return given
@@ -41,7 +41,7 @@ def _bool(_ffi: Any, value: Value) -> ToC:
     return convert
 
 
-def _char(_ffi: Any, value: Value) -> ToC:
+def _char(_ffi: Any, value: PlanValue) -> ToC:
     def convert(given: object, _call: Call) -> bytes:
         wanted = "a byte string of length 1"
         if not isinstance(given, (bytes, bytearray)):
@@ -54,7 +54,7 @@ def _char(_ffi: Any, value: Value) -> ToC:
     return convert
 
 
-def _integer(ffi: Any, value: Value) -> ToC:
+def _integer(ffi: Any, value: PlanValue) -> ToC:
     bits = 8 * ffi.sizeof(value.ctype)
     signed = is_signed(ffi, value.ctype)
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
@@ -68,7 +68,7 @@ def _integer(ffi: Any, value: Value) -> ToC:
     return convert
 
 
-def _index(value: Value, given: Any) -> int:
+def _index(value: PlanValue, given: Any) -> int:
     try:
         return int.__add__(operator.index(given), 0)  # of a subclass, the plain number
     except TypeError as error:
@@ -77,7 +77,7 @@ def _index(value: Value, given: Any) -> int:
         raise value.wrong_type("int", given) from None
 
 
-def reworded(value: Value, error: Exception) -> Exception:
+def reworded(value: PlanValue, error: Exception) -> Exception:
     """
     Return an error of an argument's own ``__index__`` or ``__float__``, naming the argument.
 
@@ -93,14 +93,14 @@ def reworded(value: Value, error: Exception) -> Exception:
     return made
 
 
-def _float(_ffi: Any, value: Value) -> ToC:
+def _float(_ffi: Any, value: PlanValue) -> ToC:
     def convert(given: Any, _call: Call) -> float:
         return given if type(given) is float else _real(value, given)
 
     return convert
 
 
-def _long_double(ffi: Any, value: Value) -> ToC:
+def _long_double(ffi: Any, value: PlanValue) -> ToC:
     def convert(given: Any, _call: Call) -> Any:
         # cdata of the same type has more digits than a float
         same = isinstance(given, ffi.CData) and ffi.typeof(given) is value.ctype
@@ -114,7 +114,7 @@ def has_method(given: object, name: str) -> bool:
     return any(name in vars(kind) for kind in type(given).__mro__)
 
 
-def _real(value: Value, given: Any) -> float:
+def _real(value: PlanValue, given: Any) -> float:
     """Return ``float(given)``, but not of text, which has none of these methods."""
     if not (has_method(given, "__float__") or has_method(given, "__index__")):
         raise value.wrong_type("real number", given)
@@ -124,7 +124,7 @@ def _real(value: Value, given: Any) -> float:
         raise reworded(value, error)  # noqa: B904 - it has its cause
 
 
-def _cdata(value: Value) -> Callable[[Any], Any]:
+def _cdata(value: PlanValue) -> Callable[[Any], Any]:
     """Return what lets cdata through that cffi takes for the type."""
     accepted = {value.ctype}
     memory = _cffi_backend.new_pointer_type(value.ctype)
@@ -144,7 +144,7 @@ def _cdata(value: Value) -> Callable[[Any], Any]:
     return check
 
 
-def _text(ffi: Any, value: Value) -> ToC:
+def _text(ffi: Any, value: PlanValue) -> ToC:
     null, cdata, check = ffi.NULL, ffi.CData, _cdata(value)
     # C may write where the parameter is not const: not into what Python shares and caches.
     passed = _same if value.readonly else partial(ffi.new, ffi.typeof("char[]"))
@@ -168,7 +168,7 @@ def _same(given: bytes) -> bytes:
     return given
 
 
-def _wide_text(ffi: Any, value: Value) -> ToC:
+def _wide_text(ffi: Any, value: PlanValue) -> ToC:
     array, check = _cffi_backend.new_array_type(value.ctype, None), _cdata(value)
 
     def convert(given: Any, _call: Call) -> Any:
@@ -185,7 +185,7 @@ def _wide_text(ffi: Any, value: Value) -> ToC:
     return convert
 
 
-def _pointer(ffi: Any, value: Value) -> ToC:
+def _pointer(ffi: Any, value: PlanValue) -> ToC:
     null, cdata, check = ffi.NULL, ffi.CData, _cdata(value)
     wanted = f"None, a buffer or cdata {value.ctype.cname!r}"
 
@@ -199,7 +199,7 @@ def _pointer(ffi: Any, value: Value) -> ToC:
     return convert
 
 
-def _callback(ffi: Any, value: Value) -> ToC:
+def _callback(ffi: Any, value: PlanValue) -> ToC:
     check = _cdata(value)
 
     def convert(given: Any, call: Call) -> Any:
@@ -216,7 +216,7 @@ def _callback(ffi: Any, value: Value) -> ToC:
     return convert
 
 
-def _go_string(ffi: Any, value: Value) -> ToC:
+def _go_string(ffi: Any, value: PlanValue) -> ToC:
     check = _cdata(value)
 
     def convert(given: Any, call: Call) -> Any:
@@ -230,7 +230,7 @@ def _go_string(ffi: Any, value: Value) -> ToC:
     return convert
 
 
-def _go_slice(ffi: Any, value: Value) -> ToC:
+def _go_slice(ffi: Any, value: PlanValue) -> ToC:
     nil, check = _zero(value), _cdata(value)
 
     def convert(given: Any, call: Call) -> Any:
@@ -248,7 +248,7 @@ def _go_slice(ffi: Any, value: Value) -> ToC:
     return convert
 
 
-def _go_reference(ffi: Any, value: Value) -> ToC:
+def _go_reference(ffi: Any, value: PlanValue) -> ToC:
     nil, check = _zero(value), _cdata(value)
 
     def convert(given: Any, _call: Call) -> Any:
@@ -261,11 +261,11 @@ def _go_reference(ffi: Any, value: Value) -> ToC:
     return convert
 
 
-def _zero(value: Value) -> Any:
+def _zero(value: PlanValue) -> Any:
     return _cffi_backend.newp(_cffi_backend.new_pointer_type(value.ctype))[0]
 
 
-def _whole(ffi: Any, value: Value) -> ToC:
+def _whole(ffi: Any, value: PlanValue) -> ToC:
     check = _cdata(value)
 
     def convert(given: Any, _call: Call) -> Any:
@@ -274,7 +274,7 @@ def _whole(ffi: Any, value: Value) -> ToC:
     return convert
 
 
-_MAKERS: dict[Kind, Callable[[Any, Value], ToC]] = {
+_MAKERS: dict[Kind, Callable[[Any, PlanValue], ToC]] = {
     Kind.BOOL: _bool,
     Kind.CHAR: _char,
     Kind.INTEGER: _integer,
@@ -292,7 +292,7 @@ _MAKERS: dict[Kind, Callable[[Any, Value], ToC]] = {
 }
 
 
-def from_c(ffi: Any, value: Value) -> FromC | None:
+def from_c(ffi: Any, value: PlanValue) -> FromC | None:
     """Return the conversion of a result or of a variable's value; None where cffi's will do."""
     string, label = ffi.string, value.label
     if value.kind is Kind.TEXT:

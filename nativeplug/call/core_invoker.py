@@ -14,7 +14,7 @@ import _cffi_backend
 
 from nativeplug._core import MAX_FLOATS, MAX_INTEGERS, SERVED, Plan
 from nativeplug.call.buffers import class_of_type
-from nativeplug.call.plan import CallPlan, Kind, Value, is_signed
+from nativeplug.call.plan import CallPlan, Kind, PlanValue, is_signed
 
 if TYPE_CHECKING:
     from nativeplug._core import _Description as Description
@@ -58,7 +58,7 @@ def compile_core(ffi: Any, plan: CallPlan) -> Plan | None:
     return Plan(describe(ffi, plan.result), tuple(described))
 
 
-def describe(ffi: Any, value: Value) -> Description:
+def describe(ffi: Any, value: PlanValue) -> Description:
     """Describe a parameter or result as `_core.Plan` takes it."""
     ctype, kind = value.ctype, value.kind
     items, item_size = _NONE, 0
@@ -86,7 +86,7 @@ def _items(ffi: Any, item: Any) -> tuple[str, int]:
     return {"signed": "s", "unsigned": "u", "float": "f"}.get(sort or "", _NONE), size
 
 
-def word_of(ffi: Any, value: Value, converted: Any) -> int:
+def word_of(ffi: Any, value: PlanValue, converted: Any) -> int:
     """
     Return what a converted argument is in a register.
 

@@ -11,7 +11,7 @@ from nativeplug._core import FunctionBase
 from nativeplug.call import buffers
 from nativeplug.call.arguments import by_position
 from nativeplug.call.callback import Call
-from nativeplug.call.context import Scope
+from nativeplug.call.context import CallContext
 from nativeplug.call.convert import reworded, to_c
 from nativeplug.call.core_invoker import word_of
 from nativeplug.call.plan import CallPlan, Signature
@@ -62,7 +62,7 @@ class Function(FunctionBase):
     #: Who tells that it is declared rightly: ``"plugin"``, its debug information (``"dwarf"``),
     #: or nobody (None). After an update it is about the new generation.
     checked: Literal["plugin", "dwarf"] | None
-    _owner: Scope
+    _owner: CallContext
     _call_plan: CallPlan
 
     @property
@@ -147,7 +147,7 @@ class Function(FunctionBase):
         return job.result
 
     @property
-    def scope(self) -> Scope:
+    def scope(self) -> CallContext:
         """What it shares with the plugin's other functions."""
         return self._owner
 

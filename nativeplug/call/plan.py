@@ -98,7 +98,7 @@ def is_signed(ffi: Any, ctype: Any) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class PlanValue:
     """A parameter or result: its C type and how it crosses the border."""
 
     #: The C type, as cffi describes it.
@@ -122,10 +122,10 @@ class CallPlan:
     signature: Signature
     #: The type of a pointer to the function, as cffi describes it.
     pointer: Any
-    parameters: tuple[Value, ...]
-    result: Value
+    parameters: tuple[PlanValue, ...]
+    result: PlanValue
     #: The fields of a result that is a tuple: Go's multiple results. None for any other.
-    fields: tuple[tuple[str, Value], ...] | None
+    fields: tuple[tuple[str, PlanValue], ...] | None
     #: The declared lengths of arrays.
     lengths: tuple[Length, ...] = ()
 
@@ -144,11 +144,13 @@ def compile_plan(signature: Signature, pointer: Any) -> CallPlan:
     if len(pointer.args) != len(signature.parameters):  # cffi takes (void x) for (void)
         raise DeclarationError(f"cannot call {str(signature)!r}: void has no values")
     parameters = tuple(
-        Value(ctype, kind_of(ctype), signature.label(index), signature.parameters[index].readonly)
+        PlanValue(
+            ctype, kind_of(ctype), signature.label(index), signature.parameters[index].readonly
+        )
         for index, ctype in enumerate(pointer.args)
     )
     label = f"{signature.name}() result"
-    result = Value(pointer.result, kind_of(pointer.result), label)
+    result = PlanValue(pointer.result, kind_of(pointer.result), label)
     lengths = tuple(
         length
         for length in signature.lengths
@@ -159,7 +161,7 @@ def compile_plan(signature: Signature, pointer: Any) -> CallPlan:
     return CallPlan(signature, pointer, parameters, result, fields, lengths)
 
 
-def _go_fields(name: str, result: Value) -> tuple[tuple[str, Value], ...] | None:
+def _go_fields(name: str, result: PlanValue) -> tuple[tuple[str, PlanValue], ...] | None:
     """Return the results of a Go function with several: cgo calls the fields r0, r1 ..."""
     if result.ctype.cname != f"struct {name}_return" or not is_sized(result.ctype):
         return None
@@ -167,12 +169,12 @@ def _go_fields(name: str, result: Value) -> tuple[tuple[str, Value], ...] | None
     if [field for field, _ in fields] != [f"r{index}" for index in range(len(fields))]:
         return None
     return tuple(
-        (field, Value(about.type, kind_of(about.type), f"{result.label} {field!r}"))
+        (field, PlanValue(about.type, kind_of(about.type), f"{result.label} {field!r}"))
         for field, about in fields
     )
 
 
-def results_of(plan: CallPlan) -> tuple[Value, ...]:
+def results_of(plan: CallPlan) -> tuple[PlanValue, ...]:
     """Return what a call gives back: one value, or each of several."""
     return (plan.result,) if plan.fields is None else tuple(value for _, value in plan.fields)
 

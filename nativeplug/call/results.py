@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from nativeplug.call.convert import FromC, from_c
-from nativeplug.call.plan import CallPlan, Kind, Value
+from nativeplug.call.plan import CallPlan, Kind, PlanValue
 from nativeplug.errors import PluginRaised
 
 Release = Callable[[Any], object]
-Fields = tuple[tuple[str, Value], ...]
+Fields = tuple[tuple[str, PlanValue], ...]
 
 
 def raised(path: str, symbol: str, text: str) -> PluginRaised:

@@ -14,9 +14,9 @@ from nativeplug._core import Uses
 from nativeplug.call import context
 from nativeplug.call.aggregates import new_value
 from nativeplug.call.callback import Call, Callback
-from nativeplug.call.context import Scope
+from nativeplug.call.context import CallContext
 from nativeplug.call.convert import from_c, to_c
-from nativeplug.call.plan import Kind, Value, is_sized, kind_of
+from nativeplug.call.plan import Kind, PlanValue, is_sized, kind_of
 from nativeplug.call.text import decode, encode
 from nativeplug.declare import VariableDeclaration
 
@@ -55,13 +55,13 @@ class Variable:
     and writing are as atomic as C makes them. After an update it is the new generation's.
     """
 
-    def __init__(self, scope: Scope, declaration: VariableDeclaration) -> None:
+    def __init__(self, scope: CallContext, declaration: VariableDeclaration) -> None:
         """Make one that lies nowhere, until its `cell` is filled with a `Memory`."""
         ffi = scope.ffi
         ctype = ffi.typeof(declaration.type)
         self._ffi = ffi
         self._scope = scope  # which lives as long as this
-        self._value = Value(ctype, kind_of(ctype), f"variable {declaration.name!r}")
+        self._value = PlanValue(ctype, kind_of(ctype), f"variable {declaration.name!r}")
         self._pointer_type = _cffi_backend.new_pointer_type(ctype)
         self._is_text_array = ctype.kind == "array" and ctype.item.cname == "char"
         self._is_sized = is_sized(ctype)

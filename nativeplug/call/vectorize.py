@@ -17,7 +17,7 @@ from nativeplug.call.arguments import wrong_count
 from nativeplug.call.buffers import class_of_format
 from nativeplug.call.callback import PENDING, Call
 from nativeplug.call.convert import has_method
-from nativeplug.call.plan import CallPlan, Kind, Value, is_signed
+from nativeplug.call.plan import CallPlan, Kind, PlanValue, is_signed
 
 Progress = Callable[[int, int], object]
 
@@ -130,7 +130,7 @@ class Elements:
         return cls(sort, view.itemsize)
 
     @classmethod
-    def of_value(cls, ffi: Any, value: Value) -> Elements:
+    def of_value(cls, ffi: Any, value: PlanValue) -> Elements:
         """Return what a parameter takes, or what a result is."""
         sort = _SORTS.get(value.kind) or ("signed" if is_signed(ffi, value.ctype) else "unsigned")
         return cls(sort, ffi.sizeof(value.ctype))
@@ -230,7 +230,7 @@ def _check_mappable(function: Function, plan: CallPlan) -> None:
         )
 
 
-def _view_of(ffi: Any, value: Value, given: Any, held: ExitStack) -> memoryview | None:
+def _view_of(ffi: Any, value: PlanValue, given: Any, held: ExitStack) -> memoryview | None:
     """Return a column's buffer; None for a scalar."""
     try:
         view = held.enter_context(memoryview(given))

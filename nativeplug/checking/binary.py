@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from nativeplug.checking.report import SEARCH_PATH, Check, judged, not_checked, ok
 from nativeplug.elf import defects, facts, hardening, layout, sections
-from nativeplug.elf.dependencies import Searches
+from nativeplug.elf.dependencies import SearchPaths
 from nativeplug.errors import OpenError
 from nativeplug.loader import linking, private_copy, probe
 from nativeplug.loader.files import Content
@@ -95,7 +95,7 @@ def check_hardening(content: Content, wanted: Collection[str]) -> Iterator[Check
     for name, text in _HARDENED.items():
         missing = [*hardening.find_missing(content.data, frozenset({name}))]
         yield _hardening(name, missing, text, wanted)
-    is_told = bool(Searches.of(content.data).directories)
+    is_told = bool(SearchPaths.of(content.data).directories)
     text = "nobody else can write to them" if is_told else "it names no directories"
     faults = [*find_search_faults(content, {0, os.geteuid()})]
     yield _hardening(SEARCH_PATH, faults, text, wanted)

@@ -15,18 +15,18 @@ from nativeplug.elf.symbols import hint_missing
 from nativeplug.errors import DeclarationError, InterfaceError, SignatureMismatchError
 from nativeplug.interface import Interface
 from nativeplug.loader.files import Content
-from nativeplug.runtime.type_info import By, Known
+from nativeplug.runtime.type_info import TypeInfo, TypeSource
 
 _NONE: Final = "there are none: neither in the plugin, nor in a header beside it, nor by DWARF"
 _UNTOLD: Final = "nobody tells them: build it with -g or by nativeplug.h"
-_WHO: Final[dict[By | None, str]] = {
+_WHO: Final[dict[TypeSource | None, str]] = {
     "plugin": "the plugin itself",
     "dwarf": "its debug information",
     None: "nobody",
 }
 
 
-def check_declarations(types: Types, header: Path | None) -> tuple[Check, Declarations | None]:
+def check_declarations(types: TypeChecks, header: Path | None) -> tuple[Check, Declarations | None]:
     """
     Read what is declared for a plugin.
 
@@ -44,20 +44,20 @@ def check_declarations(types: Types, header: Path | None) -> tuple[Check, Declar
     return ok("declarations", text), declared
 
 
-def _read(types: Types, header: Path | None) -> Declarations | None:
+def _read(types: TypeChecks, header: Path | None) -> Declarations | None:
     if header is not None:
         return declare.read(header)
     brought = types.known.brought(types.content.path)
     return None if brought is None else brought.alone
 
 
-def check_symbols(types: Types, declared: Declarations) -> Iterator[SymbolCheck]:
+def check_symbols(types: TypeChecks, declared: Declarations) -> Iterator[SymbolCheck]:
     """Compare each declared symbol with what a plugin's file tells."""
     for name in declared.lines:
         yield _check_symbol(types, declared, name)
 
 
-def _check_symbol(types: Types, declared: Declarations, name: str) -> SymbolCheck:
+def _check_symbol(types: TypeChecks, declared: Declarations, name: str) -> SymbolCheck:
     symbol, text = declared.symbols[name], text_of(declared, name)
     file = types.content.file
     kind = file.exports.get(name)
@@ -100,19 +100,19 @@ OTHER_MACHINE: Final = "debug information of another machine is not compared"
 
 
 @dataclass(frozen=True, slots=True)
-class Types:
+class TypeChecks:
     """What a plugin's file tells of its types, and how strictly that is taken."""
 
     content: Content
-    known: Known
+    known: TypeInfo
     #: It is for another machine, whose types C's are not known of here.
     is_foreign: bool
     #: Nothing may be unknown.
     is_required: bool
 
-    def check(self, line: Line, ffi: Any) -> By | None:
+    def check(self, line: Line, ffi: Any) -> TypeSource | None:
         """
-        Compare a symbol's declaration with what is known of it; see `Known.check`.
+        Compare a symbol's declaration with what is known of it; see `TypeInfo.check`.
 
         Raises:
             SignatureMismatchError: They differ.

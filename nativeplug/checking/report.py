@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 from nativeplug.elf.hardening import WANTED
 from nativeplug.interface import Interface
-from nativeplug.runtime.type_info import By
-from nativeplug.trust import Demands
+from nativeplug.runtime.type_info import TypeSource
+from nativeplug.trust import OriginRequirements
 
 #: What comes of a check: "not checked" could not be, "not asked for" would have been on demand.
 Verdict = Literal["ok", "finding", "not checked", "not asked for"]
@@ -54,7 +54,7 @@ class SymbolCheck:
     declared: str
     place: str
     #: Who has told its type: the plugin, or its debug information; None for nobody.
-    by: By | None = None
+    by: TypeSource | None = None
     #: How the file has it, where that is something else; None where it is not known.
     known: str | None = None
     #: What is wrong, or why nothing was compared.
@@ -93,7 +93,7 @@ HARDENING: Final = (*WANTED, SEARCH_PATH)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CheckOptions:
     """What a check is asked for."""
 
     #: The header that declares the plugin's symbols; None for what is found with the plugin.
@@ -101,7 +101,7 @@ class Wanted:
     #: What the plugin must be.
     interface: type[Interface] | None = None
     #: What is demanded of its origin, but for its hardening.
-    demands: Demands = field(default_factory=Demands)
+    demands: OriginRequirements = field(default_factory=OriginRequirements)
     #: Of `HARDENING`, what it must have.
     hardening: frozenset[str] = frozenset()
     #: The types of all declared symbols must be known.

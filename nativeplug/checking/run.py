@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from nativeplug.checking import binary, declared
-from nativeplug.checking.declared import Types
+from nativeplug.checking.declared import TypeChecks
 from nativeplug.checking.report import (
     HARDENING,
     Check,
+    CheckOptions,
     Report,
     SymbolCheck,
-    Wanted,
     judged,
     not_checked,
 )
@@ -21,7 +21,7 @@ from nativeplug.elf import layout
 from nativeplug.elf.symbols import hint_none
 from nativeplug.errors import DeclarationError, FormatError, OriginError
 from nativeplug.loader.files import Content
-from nativeplug.runtime.type_info import Known
+from nativeplug.runtime.type_info import TypeInfo
 from nativeplug.trust import Verified
 from nativeplug.trust.comment import written
 
@@ -34,7 +34,7 @@ _INSIDE: Final = (
 )
 
 
-def check(content: Content, wanted: Wanted) -> Report:
+def check(content: Content, wanted: CheckOptions) -> Report:
     """
     Check a plugin's file, as far as can be; nothing of it runs, unless a probe is wanted.
 
@@ -53,7 +53,7 @@ def check(content: Content, wanted: Wanted) -> Report:
 class _Checking:
     """One check of a file, under way."""
 
-    def __init__(self, content: Content, wanted: Wanted) -> None:
+    def __init__(self, content: Content, wanted: CheckOptions) -> None:
         self.content = content
         self.wanted = wanted
         self.checks: list[Check] = []
@@ -103,10 +103,10 @@ class _Checking:
     def _check_types(self) -> None:
         content, is_signed = self.content, any(each.key for each in self.verified)
         try:
-            known = Known(content.path, content, is_signed=is_signed)
+            known = TypeInfo(content.path, content, is_signed=is_signed)
             target = layout.Target.of(content.data)
             is_foreign = target != layout.host_target()
-            types = Types(content, known, is_foreign, self.wanted.require_checked)
+            types = TypeChecks(content, known, is_foreign, self.wanted.require_checked)
             self.checks.append(types.check_told())
         except FormatError as error:
             self.checks.append(Check("told", "finding", (error.reason,), error.offset))
@@ -117,7 +117,7 @@ class _Checking:
             return
         self._give_up("what it tells of itself cannot be read")
 
-    def _inside(self, types: Types) -> Iterator[Check]:
+    def _inside(self, types: TypeChecks) -> Iterator[Check]:
         yield types.check_debug()
         yield types.check_agreement()
         found, declarations = declared.check_declarations(types, self.wanted.declarations)

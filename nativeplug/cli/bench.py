@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import nativeplug
-from nativeplug.call import Function, Scope
-from nativeplug.call.plan import CallPlan, Kind, Value, is_signed
+from nativeplug.call import CallContext, Function
+from nativeplug.call.plan import CallPlan, Kind, PlanValue, is_signed
 from nativeplug.cli.arguments import convert_all
 from nativeplug.cli.console import Failure, console, progress, table
 from nativeplug.cli.measure import Candidate, Cost, Loop, Rounds
 from nativeplug.cli.opening import Opening, opens_a_plugin
-from nativeplug.runtime.binding import Binding
-from nativeplug.runtime.options import Options
+from nativeplug.runtime.binding import Resolver
+from nativeplug.runtime.options import FunctionOptions
 
 
 @click.command(
@@ -227,10 +227,10 @@ class Call:
         opened = self.plg._symbols  # noqa: SLF001 - not loaded twice
         given = replace(
             opened.given,
-            scope=Scope(opened.declarations.ffi, self.plg.path),
-            options=Options.of(free=self.opening.free, hold_gil=hold_gil),
+            scope=CallContext(opened.declarations.ffi, self.plg.path),
+            options=FunctionOptions.of(free=self.opening.free, hold_gil=hold_gil),
         )
-        found = Binding(given, opened.loaded).resolve(self.function.name)
+        found = Resolver(given, opened.loaded).resolve(self.function.name)
         assert isinstance(found, Function)  # noqa: S101 - it was found before
         return found
 
@@ -323,7 +323,7 @@ def result_and_arguments(ffi: Any, plan: CallPlan) -> tuple[Any, list[Any]]:
     return _type(ffi, plan.result), [_type(ffi, value) for value in plan.parameters]
 
 
-def _type(ffi: Any, value: Value) -> Any:
+def _type(ffi: Any, value: PlanValue) -> Any:
     size = 0 if value.kind is Kind.VOID else ffi.sizeof(value.ctype)
     if value.kind is Kind.INTEGER:
         return getattr(ctypes, f"c_{'' if is_signed(ffi, value.ctype) else 'u'}int{8 * size}")

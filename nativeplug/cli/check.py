@@ -12,10 +12,10 @@ from typing import Any, Final, TypeVar
 import click
 
 from nativeplug import checking
-from nativeplug.checking import HARDENING, Report, SymbolCheck, Wanted
+from nativeplug.checking import HARDENING, CheckOptions, Report, SymbolCheck
 from nativeplug.cli.console import Failure, console, printable, read_plugin, table
 from nativeplug.cli.stubs import find_interface
-from nativeplug.trust import Demands, Policy
+from nativeplug.trust import OriginRequirements, Policy
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -113,8 +113,8 @@ def _wanted(
     require_checked: bool,
     probe: bool,
     **demands: Any,
-) -> Wanted:
-    return Wanted(
+) -> CheckOptions:
+    return CheckOptions(
         declarations,
         None if interface is None else find_interface(interface),
         _demands(**demands),
@@ -126,7 +126,7 @@ def _wanted(
 
 def _demands(
     *, keys: tuple[str, ...], sha256: str | None, others_cannot_write: bool, **demands: Any
-) -> Demands:
+) -> OriginRequirements:
     """Return what is demanded of the origin; versions that were run before are not looked up."""
     given = {name: value for name, value in demands.items() if value}
     if keys:
@@ -134,7 +134,7 @@ def _demands(
         given["allow_older"] = True
     try:
         policy = Policy(refuse_writable_by_others=others_cannot_write, **given)
-        return Demands.of(policy, sha256)
+        return OriginRequirements.of(policy, sha256)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 

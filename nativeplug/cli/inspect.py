@@ -18,7 +18,7 @@ from nativeplug.declare import Declarations
 from nativeplug.elf import facts
 from nativeplug.errors import DeclarationError, FormatError
 from nativeplug.loader import linking
-from nativeplug.runtime.type_info import Known
+from nativeplug.runtime.type_info import TypeInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +78,7 @@ class _Types:
     declared: Declarations
     #: Why nothing was found with the plugin.
     problem: str | None
-    known: Known | None
+    known: TypeInfo | None
 
     def told(self, name: str) -> dict[str, str | None]:
         """Return how the plugin's file itself tells a symbol, and by what."""
@@ -94,7 +94,7 @@ class _Types:
 def _find_types(content: Content, header: Path | None) -> _Types:
     known, problem, declared = None, None, Declarations()
     try:
-        known = Known(content.path, content)
+        known = TypeInfo(content.path, content)
         brought = None if header is not None else known.brought(content.path)
         declared = declared if brought is None else brought.alone
     except (DeclarationError, FormatError) as error:

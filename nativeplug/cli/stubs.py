@@ -16,13 +16,13 @@ import click
 
 import nativeplug
 from nativeplug import declare
-from nativeplug.call import Scope, Uses, bind
+from nativeplug.call import CallContext, Uses, bind
 from nativeplug.cli.console import Failure, plugin_path, read_plugin
 from nativeplug.declare import Declarations, FunctionDeclaration
 from nativeplug.errors import DeclarationError, PluginError
 from nativeplug.interface import Interface, is_interface
 from nativeplug.interface.stubs import Stubs, is_name
-from nativeplug.runtime.type_info import Known
+from nativeplug.runtime.type_info import TypeInfo
 
 
 def find_interface(written: str) -> type[Interface]:
@@ -127,7 +127,7 @@ def stubs(
     """
     path = plugin_path(plugin)
     content = read_plugin(path)
-    known = Known(path, content)
+    known = TypeInfo(path, content)
     declared = _declarations(path, known, declarations)
     made = Stubs(
         _class_name(name, path),
@@ -147,7 +147,7 @@ def stubs(
 
 def _find_problems(declared: Declarations, path: str) -> Iterator[tuple[str, str]]:
     """Iterate over the symbols that cannot be used as they are declared, each with the reason."""
-    scope = Scope(declared.ffi, path)
+    scope = CallContext(declared.ffi, path)
     for name, symbol in declared.symbols.items():
         if symbol.problem is not None:
             yield name, f"cannot use {' '.join(symbol.text.split())!r}: {symbol.problem}"
@@ -167,7 +167,7 @@ def _class_name(given: str | None, path: str) -> str:
     return name
 
 
-def _declarations(path: str, known: Known, header: Path | None) -> Declarations:
+def _declarations(path: str, known: TypeInfo, header: Path | None) -> Declarations:
     if header is not None:
         return declare.read(header)
     brought = known.brought(path)

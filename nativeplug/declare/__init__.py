@@ -14,7 +14,7 @@ from nativeplug.declare.declarations import (
     Parameter,
     SymbolDeclaration,
     VariableDeclaration,
-    served,
+    usable,
 )
 from nativeplug.declare.places import ContradictionError, error_in
 from nativeplug.declare.preprocess import Prepared, preprocess
@@ -38,7 +38,7 @@ __all__ = [
     "find",
     "from_line",
     "read",
-    "served",
+    "usable",
 ]
 
 # What cffi says of more than a hundred FFIs that include each other.

@@ -33,7 +33,7 @@ class NotConstantError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class Constant:
     """
     A number with its C type: C11 6.3.1.8 decides what the operators do with it.
 
@@ -45,14 +45,14 @@ class Value:
     bits: int = _INT
     unsigned: bool = False
 
-    def wrapped(self) -> Value:
+    def wrapped(self) -> Constant:
         """Return the value as its type holds it."""
         if self.number is None:
             return self
         number = self.number & ((1 << self.bits) - 1)
         if not self.unsigned and number >> (self.bits - 1):
             number -= 1 << self.bits
-        return Value(number, self.bits, self.unsigned)
+        return Constant(number, self.bits, self.unsigned)
 
 
 def _divide(left: int, right: int) -> int:
@@ -65,7 +65,7 @@ def _remainder(left: int, right: int) -> int:
     return left - right * _divide(left, right)
 
 
-def _applied(function: Callable[..., int], *values: Value) -> int | None:
+def _applied(function: Callable[..., int], *values: Constant) -> int | None:
     """Return what a function makes of numbers; None if it makes nothing of them."""
     numbers = [value.number for value in values]
     try:
@@ -101,9 +101,9 @@ _UNARY: Mapping[str, Callable[[int], int]] = {
 }
 
 
-def _standard_limits() -> dict[str, Value]:
+def _standard_limits() -> dict[str, Constant]:
     """Return what <stdint.h> and <stdbool.h> define: plain text is read without them."""
-    limits = {"false": Value(0), "true": Value(1)}
+    limits = {"false": Constant(0), "true": Constant(1)}
     for name in ("int8", "int16", "int32", "int64", "intptr", "intmax", "ptrdiff"):
         bits = 8 * _TYPES.sizeof(f"{name}_t")
         low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
@@ -144,7 +144,7 @@ class Constants:
                 found[name] = _number_of(self.value(name))
         return found
 
-    def value(self, name: str) -> Value:
+    def value(self, name: str) -> Constant:
         """
         Return the value of a name, with its type.
 
@@ -186,14 +186,14 @@ def evaluate(node: c_ast.Node, constants: Constants) -> int:
     return _number_of(_evaluate(node, constants))
 
 
-def _number_of(value: Value) -> int:
+def _number_of(value: Constant) -> int:
     if value.number is None:
         raise NotConstantError("a division by zero, or a shift beyond the type's width")
     return value.number
 
 
-def _evaluate(node: c_ast.Node, constants: Constants) -> Value:
-    evaluators: Mapping[type[c_ast.Node], Callable[[c_ast.Node, Constants], Value]] = {
+def _evaluate(node: c_ast.Node, constants: Constants) -> Constant:
+    evaluators: Mapping[type[c_ast.Node], Callable[[c_ast.Node, Constants], Constant]] = {
         c_ast.Constant: lambda node, _: _literal(node.value),
         c_ast.ID: lambda node, constants: constants.value(node.name),
         c_ast.Cast: _cast,
@@ -206,7 +206,7 @@ def _evaluate(node: c_ast.Node, constants: Constants) -> Value:
     return evaluators[type(node)](node, constants)
 
 
-def _literal(text: str) -> Value:
+def _literal(text: str) -> Constant:
     if match := _NUMBER.fullmatch(text):
         digits, suffix = match[1], match[2].lower()
         octal = len(digits) > 1 and digits.isdigit() and digits[0] == "0"
@@ -220,25 +220,25 @@ def _literal(text: str) -> Value:
         else:
             code = ord(plain) if plain else _ESCAPES.get(escape, _ASCII + 1)
         if code <= _ASCII:
-            return Value(code)
+            return Constant(code)
     raise NotConstantError(text)
 
 
 def _fitting(
     number: int, *, unsigned: bool = False, least: int = _INT, decimal: bool = True
-) -> Value:
+) -> Constant:
     """Give *number* the first type that holds it, C11 6.4.4.1."""
     for bits in (_INT, _LONG):
         if bits < least:
             continue
         if not unsigned and -(1 << (bits - 1)) <= number < 1 << (bits - 1):
-            return Value(number, bits)
+            return Constant(number, bits)
         if (unsigned or not decimal or bits == _LONG) and 0 <= number < 1 << bits:
-            return Value(number, bits, unsigned=True)
+            return Constant(number, bits, unsigned=True)
     raise NotConstantError(str(number))
 
 
-def _cast(node: c_ast.Node, constants: Constants) -> Value:
+def _cast(node: c_ast.Node, constants: Constants) -> Constant:
     value = _evaluate(node.expr, constants)
     name = _type_name(node.to_type)
     try:
@@ -251,29 +251,29 @@ def _cast(node: c_ast.Node, constants: Constants) -> Value:
     if cname in _FLOATING or (cname == "char" and (number is None or number > _ASCII)):
         raise NotConstantError(name)
     if bits < _INT:  # C11 6.3.1.1: what is narrower than int becomes int
-        return Value(number)
-    return Value(number, bits, unsigned)
+        return Constant(number)
+    return Constant(number, bits, unsigned)
 
 
 def _type_name(node: c_ast.Node) -> str:
     return str(CGenerator().visit(node))
 
 
-def _unary(node: c_ast.Node, constants: Constants) -> Value:
+def _unary(node: c_ast.Node, constants: Constants) -> Constant:
     if node.op == "sizeof" and isinstance(node.expr, c_ast.Typename):
         try:
-            return Value(_TYPES.sizeof(_type_name(node.expr)), _LONG, unsigned=True)
+            return Constant(_TYPES.sizeof(_type_name(node.expr)), _LONG, unsigned=True)
         except (_TYPES.error, TypeError, ValueError):  # not a type that cffi knows, incomplete
             raise NotConstantError("sizeof") from None
     if node.op == "!":
-        return Value(_applied(operator.not_, _evaluate(node.expr, constants)))
+        return Constant(_applied(operator.not_, _evaluate(node.expr, constants)))
     if node.op not in _UNARY:
         raise NotConstantError(node.op)
     value = _evaluate(node.expr, constants)
-    return Value(_applied(_UNARY[node.op], value), value.bits, value.unsigned).wrapped()
+    return Constant(_applied(_UNARY[node.op], value), value.bits, value.unsigned).wrapped()
 
 
-def _conditional(node: c_ast.Node, constants: Constants) -> Value:
+def _conditional(node: c_ast.Node, constants: Constants) -> Constant:
     condition = _evaluate(node.cond, constants).number
     if_true, if_false = _balanced(
         _evaluate(node.iftrue, constants), _evaluate(node.iffalse, constants)
@@ -283,30 +283,30 @@ def _conditional(node: c_ast.Node, constants: Constants) -> Value:
     return if_true if condition else if_false
 
 
-def _balanced(left: Value, right: Value) -> tuple[Value, Value]:
+def _balanced(left: Constant, right: Constant) -> tuple[Constant, Constant]:
     """Convert two values to the type they have in common, C11 6.3.1.8."""
     bits = max(left.bits, right.bits)
     unsigned = any(value.unsigned and value.bits == bits for value in (left, right))
     return (
-        Value(left.number, bits, unsigned).wrapped(),
-        Value(right.number, bits, unsigned).wrapped(),
+        Constant(left.number, bits, unsigned).wrapped(),
+        Constant(right.number, bits, unsigned).wrapped(),
     )
 
 
-def _binary(node: c_ast.Node, constants: Constants) -> Value:
+def _binary(node: c_ast.Node, constants: Constants) -> Constant:
     left = _evaluate(node.left, constants)
     if node.op in _LOGICAL:
         truth = _applied(bool, left)
         if truth in {None, _LOGICAL[node.op]}:  # the right side is not evaluated then
-            return Value(truth)
-        return Value(_applied(bool, _evaluate(node.right, constants)))
+            return Constant(truth)
+        return Constant(_applied(bool, _evaluate(node.right, constants)))
     right = _evaluate(node.right, constants)
     if node.op in _SHIFTS:
         is_defined = right.number is not None and 0 <= right.number < left.bits
         shifted = _applied(_SHIFTS[node.op], left, right) if is_defined else None
-        return Value(shifted, left.bits, left.unsigned).wrapped()
+        return Constant(shifted, left.bits, left.unsigned).wrapped()
     left, right = _balanced(left, right)
     if node.op in _COMPARISONS:
-        return Value(_applied(_COMPARISONS[node.op], left, right))
+        return Constant(_applied(_COMPARISONS[node.op], left, right))
     number = _applied(_ARITHMETIC[node.op], left, right)
-    return Value(number, left.bits, left.unsigned).wrapped()
+    return Constant(number, left.bits, left.unsigned).wrapped()

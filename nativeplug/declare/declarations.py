@@ -95,7 +95,7 @@ def symbol_from(row: Row) -> SymbolDeclaration:
     return FunctionDeclaration._make(row[1:])
 
 
-def served(line: Line) -> SymbolDeclaration:
+def usable(line: Line) -> SymbolDeclaration:
     """
     Return the declaration of a function or variable that is to be used.
 
@@ -121,7 +121,7 @@ def same_type(ffi: Any, one: Row, other: Row) -> bool:
         return False
 
 
-class Symbols(Mapping[str, SymbolDeclaration]):
+class DeclaredSymbols(Mapping[str, SymbolDeclaration]):
     """
     The declared functions and variables by name, each built when it is asked for.
 
@@ -176,7 +176,7 @@ class Declarations:
     @property
     def symbols(self) -> Mapping[str, SymbolDeclaration]:
         """The functions and variables by name."""
-        return Symbols(self.lines)
+        return DeclaredSymbols(self.lines)
 
     def keeping(self, names: Container[str]) -> Declarations:
         """

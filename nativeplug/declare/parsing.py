@@ -3,7 +3,7 @@ C text -> a unit of declarations.
 
 pycparser reads the text. What it says of functions and variables becomes rows of plain
 data; its types, with every constant worked out, go to cffi's parser, which compiles them
-for its type system. Only a text that was never parsed before comes here (see `compiled`):
+for its type system. Only a text that was never parsed before comes here (see `load_or_parse`):
 pycparser costs ten times what importing cffi does.
 """
 
@@ -117,7 +117,7 @@ def _compile(
             return literals, ffi
 
 
-# Parsed declarations, kept on disk: see `kept`.
+# Parsed declarations, kept on disk: see `diskcache`.
 #
 # A file is named by the SHA-256 of all that its contents depend on.
 

@@ -42,7 +42,7 @@ def preprocess(source: Source) -> Prepared:
     bare = bare_text(clean(source.text) if go else source.text, source.name)
     try:
         found = read(bare, ignore_includes=go)
-    except NotPlainError as reason:
+    except NeedsPreprocessorError as reason:
         prepared = _with_compiler(source, bare)
         if prepared is None:
             raise error_at(
@@ -86,7 +86,7 @@ _NOT_NEWLINE = re.compile(r"[^\n]")
 _TYPE_HEADERS = {"<stdint.h>", "<stddef.h>", "<stdbool.h>", "<inttypes.h>"}
 
 
-class NotPlainError(Exception):
+class NeedsPreprocessorError(Exception):
     """The text needs a preprocessor."""
 
     def __init__(self, line: int, what: str) -> None:
@@ -156,7 +156,7 @@ class _Reader:
             self._fail(len(self.text), "an #if without #endif")
 
     def _fail(self, offset: int, what: str) -> None:
-        raise NotPlainError(self.text.count("\n", 0, offset) + 1, what)
+        raise NeedsPreprocessorError(self.text.count("\n", 0, offset) + 1, what)
 
     def _skipping(self) -> bool:
         return "c++" in self.open or "skipped" in self.open
@@ -239,9 +239,9 @@ def _check_uses(text: str, code: str, macros: dict[str, str | None]) -> None:
         raise _not_plain(code, used, f"the macro {used[0]} is used")
 
 
-def _not_plain(text: str, at: re.Match[str] | None, what: str) -> NotPlainError:
+def _not_plain(text: str, at: re.Match[str] | None, what: str) -> NeedsPreprocessorError:
     offset = at.start() if at is not None else 0
-    return NotPlainError(text.count("\n", 0, offset) + 1, what)
+    return NeedsPreprocessorError(text.count("\n", 0, offset) + 1, what)
 
 
 def _not_integers(macros: dict[str, str | None]) -> set[str]:

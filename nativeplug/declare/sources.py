@@ -79,7 +79,7 @@ def beside(plugin: str) -> Source | None:
     return None
 
 
-def told_by(plugin: str, text: str) -> Source:
+def from_metadata(plugin: str, text: str) -> Source:
     """
     Return what a plugin's file tells of itself as a source.
 
@@ -90,7 +90,7 @@ def told_by(plugin: str, text: str) -> Source:
     return Source(text, f"{plugin} (.nativeplug)", is_brought=True)
 
 
-def debugged_by(plugin: str, text: str) -> Source:
+def from_debug_info(plugin: str, text: str) -> Source:
     """
     Return what a plugin's debug information tells as a source.
 

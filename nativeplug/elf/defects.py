@@ -321,7 +321,7 @@ def _find_gap(data: File) -> Defect | None:
     A file that is written out of order has zeros in place of a piece that has not come yet.
     Compilers and linkers do not write so many there. In data they do.
     """
-    table, end, edges = sections.Table.of(data), 0, set[int]()
+    table, end, edges = sections.SectionTable.of(data), 0, set[int]()
     for section in [] if table is None else sorted(table.read(data), key=lambda each: each.offset):
         if section.kind in _DENSE or section.flags & sections.SHF_EXECINSTR:
             start, end = max(section.offset, end), max(section.end, end)

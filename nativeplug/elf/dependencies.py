@@ -39,7 +39,7 @@ _Reader = Callable[[int, int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Searches:
+class SearchPaths:
     """What a file tells the dynamic loader of others, as it is written there."""
 
     #: The needed names, which may be paths.
@@ -48,12 +48,12 @@ class Searches:
     paths: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, data: File) -> Searches:
+    def of(cls, data: File) -> SearchPaths:
         """Read a file's bytes, all of them; what is damaged is not there."""
         return _read(lambda size, offset: data[offset : offset + size])
 
     @classmethod
-    def of_file(cls, path: str) -> Searches:
+    def of_file(cls, path: str) -> SearchPaths:
         """Read a file; what is missing, damaged, or no regular file has nothing."""
         try:
             descriptor = os.open(path, _READ)
@@ -84,18 +84,18 @@ class Searches:
         return *found, *(os.path.dirname(name) for name in self.names if "/" in name)
 
 
-def _read(read: _Reader) -> Searches:
+def _read(read: _Reader) -> SearchPaths:
     try:
         return _read_whole(read)
     except (struct.error, ValueError, OverflowError):  # offsets that no file has
-        return Searches()
+        return SearchPaths()
 
 
-def _read_whole(read: _Reader) -> Searches:
+def _read_whole(read: _Reader) -> SearchPaths:
     head = read(_HEAD, 0)
     target = layout.Target.of(head)
     if target is None:
-        return Searches()
+        return SearchPaths()
     header = layout.read_header(head, target)
     # They may lie at the file's end, where patchelf puts them.
     data = _piece(read, header.segment_size * header.segment_count, header.segments_offset)
@@ -108,13 +108,13 @@ def _read_whole(read: _Reader) -> Searches:
     names = next((value for tag, value in entries if tag == _DT_STRTAB), 0)
     start = layout.file_offset(segments, names) if names else None
     if start is None:
-        return Searches()
+        return SearchPaths()
 
     def texts(tags: frozenset[int]) -> tuple[str, ...]:
         offsets = [start + value for tag, value in entries if tag in tags]
         return tuple(_text(read, offset) for offset in offsets[:_MOST_TEXTS])
 
-    return Searches(texts(_NAME_TAGS), texts(_PATH_TAGS))
+    return SearchPaths(texts(_NAME_TAGS), texts(_PATH_TAGS))
 
 
 def _piece(read: _Reader, size: int, offset: int) -> bytes:

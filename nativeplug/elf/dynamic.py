@@ -76,7 +76,7 @@ def read(data: File) -> Dynamic:
     Args:
         data: The whole file.
     """
-    is_go, symbols, section = defects.is_go(data), _Symbols(), _Section.of(data)
+    is_go, symbols, section = defects.is_go(data), _DynamicSymbols(), _Section.of(data)
     is_rust = not is_go and _is_rust(data)
     with contextlib.suppress(struct.error, ValueError, OverflowError):
         symbols.read(section)
@@ -148,7 +148,7 @@ class _Section:
         return last + 1
 
 
-class _Symbols:
+class _DynamicSymbols:
     """What is found in the table of dynamic symbols."""
 
     def __init__(self) -> None:

@@ -68,7 +68,7 @@ class InterfaceVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Metadata:
     """What a plugin tells about itself."""
 
     interface: InterfaceVersion | None
@@ -76,7 +76,7 @@ class Told:
     text: str
 
 
-def read(data: File, path: str = "<bytes>") -> Told | None:
+def read(data: File, path: str = "<bytes>") -> Metadata | None:
     """
     Return what a plugin's file tells about itself; None when it tells nothing.
 
@@ -115,7 +115,7 @@ class _Reader:
             offset=place,
         )
 
-    def read(self) -> Told | None:
+    def read(self) -> Metadata | None:
         """Return what the texts say; None when they say nothing."""
         interface: InterfaceVersion | None = None
         # As sets that keep their order: what stands in a header comes from each unit.
@@ -130,7 +130,7 @@ class _Reader:
                 line = f"{before}{_BOOL.sub('bool', rest).rstrip('; ')}{after}\n"
                 (first if kind in _FIRST else then)[line] = None
         text = "".join([*first, *then])
-        return Told(interface, text) if text or interface else None
+        return Metadata(interface, text) if text or interface else None
 
     def _texts(self) -> list[tuple[int, str]]:
         """Return the texts and where they begin, but for those that say how to read the others."""

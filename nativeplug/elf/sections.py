@@ -48,7 +48,7 @@ class Section(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SectionTable:
     """Where a file's section headers are."""
 
     target: Target
@@ -58,7 +58,7 @@ class Table:
     names: int
 
     @classmethod
-    def of(cls, data: Bytes) -> Table | None:
+    def of(cls, data: Bytes) -> SectionTable | None:
         """Return the table of a file; None when there is none, or none that lies in the file."""
         target = Target.of(data)
         if target is None or len(data) < target.header_size:
@@ -99,7 +99,7 @@ def find(data: File, name: str) -> Section | None:
         data: The whole file.
         name: The section's name: ``.debug_info``.
     """
-    table = Table.of(data)
+    table = SectionTable.of(data)
     if table is None:
         return None
     wanted = name.encode() + b"\0"

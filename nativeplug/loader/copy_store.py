@@ -30,7 +30,7 @@ from nativeplug.loader import held
 if TYPE_CHECKING:
     from nativeplug.elf.layout import File
 
-#: From this size on a file is read by way of its copy here; see `content`.
+#: From this size on a file is read by way of its copy here; see `files`.
 LARGE: Final = 8 << 20
 #: How much is kept: bytes, and copies.
 _MOST_BYTES: Final = 4 << 30

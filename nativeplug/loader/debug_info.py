@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from nativeplug import abi
 from nativeplug._util import diskcache
 from nativeplug.elf import dwarf
-from nativeplug.elf.dwarf import Debug, Known
+from nativeplug.elf.dwarf import DebugInfo, SymbolType
 from nativeplug.loader import child
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ with open({answer}, "wb") as file:
 """
 
 
-def find(content: Content) -> Debug:
+def find(content: Content) -> DebugInfo:
     """
     Return what the debug information of a file tells of its exported symbols.
 
@@ -57,7 +57,7 @@ def find(content: Content) -> Debug:
         content: The file's.
     """
     if not dwarf.has_debug(content.data):
-        return Debug()
+        return DebugInfo()
     name = _name_of(content.sha256)
     found = diskcache.load(name, _WHAT, from_bytes)
     if found is None:
@@ -67,7 +67,7 @@ def find(content: Content) -> Debug:
     return found
 
 
-def find_kept(sha256: str) -> Debug:
+def find_kept(sha256: str) -> DebugInfo:
     """
     Return what the debug information of a file told when it was read, if it was.
 
@@ -75,14 +75,14 @@ def find_kept(sha256: str) -> Debug:
         sha256: The file's.
     """
     found = diskcache.load(_name_of(sha256), _WHAT, from_bytes)
-    return found or Debug(reason="it was not read before the file was let go of")
+    return found or DebugInfo(reason="it was not read before the file was let go of")
 
 
 def _name_of(sha256: str) -> str:
     return f"debug/{sha256}.{_FORMAT}.lines"
 
 
-def _read(data: File) -> tuple[Debug, bytes]:
+def _read(data: File) -> tuple[DebugInfo, bytes]:
     """
     Read debug information; return it also as it is to be kept.
 
@@ -100,10 +100,10 @@ def _read(data: File) -> tuple[Debug, bytes]:
         return from_bytes(ended.output), ended.output
     except ValueError:  # it has not come to its end
         reason = ": ".join(filter(None, (f"Python {ended.ending}", ended.last_words)))
-        return Debug(reason=reason, is_final=False), b""
+        return DebugInfo(reason=reason, is_final=False), b""
 
 
-def _read_here(data: File) -> tuple[Debug, bytes]:
+def _read_here(data: File) -> tuple[DebugInfo, bytes]:
     payload = to_bytes(dwarf.read(data))
     return from_bytes(payload), payload
 
@@ -117,9 +117,9 @@ def _paths() -> list[str]:
     return [*dict.fromkeys(map(os.path.dirname, packages))]
 
 
-def to_bytes(debug: Debug) -> bytes:
+def to_bytes(debug: DebugInfo) -> bytes:
     """Return what is known as lines of text, which say nothing that could be executed."""
-    table = abi.Table()
+    table = abi.TypeTable()
     symbols = [
         "\t".join((name, str(table.add(known.type)), _C if known.is_c else _NOT_C, known.text))
         for name, known in debug.symbols.items()
@@ -131,7 +131,7 @@ def to_bytes(debug: Debug) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
 
 
-def from_bytes(data: File | memoryview) -> Debug:
+def from_bytes(data: File | memoryview) -> DebugInfo:
     """
     Return what `to_bytes` wrote.
 
@@ -145,8 +145,8 @@ def from_bytes(data: File | memoryview) -> Debug:
         if found_format != _FORMAT:
             raise ValueError(f"its format is {found_format}")
         *lines, rest = text.split("\n", 2 + count)[2:]
-        return Debug(
-            symbols=_Symbols(abi.Table(lines), _Rows(f"\n{rest}")),
+        return DebugInfo(
+            symbols=_Symbols(abi.TypeTable(lines), _Rows(f"\n{rest}")),
             types=json.loads(types),
             reason=reason,
             build_id=build_id,
@@ -166,7 +166,7 @@ class _Rows(diskcache.Rows[tuple[int, bool, str]]):
         return int(number), mark == _C, text
 
 
-class _Symbols(Mapping[str, Known]):
+class _Symbols(Mapping[str, SymbolType]):
     """
     Symbols by name, each taken apart when it is asked for.
 
@@ -175,14 +175,14 @@ class _Symbols(Mapping[str, Known]):
 
     __slots__ = ("_rows", "_table")
 
-    def __init__(self, table: abi.Table, rows: _Rows) -> None:
+    def __init__(self, table: abi.TypeTable, rows: _Rows) -> None:
         self._table = table
         self._rows = rows
 
-    def __getitem__(self, name: str) -> Known:
+    def __getitem__(self, name: str) -> SymbolType:
         """Return what is known of *name*; KeyError when nothing is."""
         number, is_c, text = self._rows[name]
-        return Known(text, self._table[number], is_c)
+        return SymbolType(text, self._table[number], is_c)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""

@@ -153,7 +153,7 @@ def real_path(path: str) -> str:
 # Nothing here holds the GIL for long, as plugins may be called meanwhile: the bytes are read and
 # hashed without it, and never copied.
 #
-# A large file is not read into memory, but copied into the `store`. What is hashed, judged and
+# A large file is not read into memory, but copied into the `copy_store`. What is hashed, judged and
 # loaded is that copy, never the user's file. Which copy it is the copy of is noted: while device,
 # inode, size and times of the user's file are the same, it need not be copied and hashed again.
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nativeplug.elf import defects, layout
-from nativeplug.elf.dependencies import Searches
+from nativeplug.elf.dependencies import SearchPaths
 from nativeplug.loader import dlopen, sanitizers
 from nativeplug.loader.files import Content
 
@@ -74,7 +74,7 @@ def find(content: Content) -> Linking:
     """
     path = os.path.abspath(content.path)
     lines = _trace(path, content.data)
-    sanitizer = sanitizers.find_missing(Searches.of(content.data).names, content.file.imports)
+    sanitizer = sanitizers.find_missing(SearchPaths.of(content.data).names, content.file.imports)
     missing = dict.fromkeys(_find_missing(lines, path))
     if sanitizer is not None:
         missing = {sanitizer: None, **missing}

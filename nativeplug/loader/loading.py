@@ -14,7 +14,7 @@ from _cffi_backend import FFI
 from nativeplug._dl import ffi
 from nativeplug.elf import defects
 from nativeplug.elf.defects import Defect
-from nativeplug.elf.dependencies import Searches
+from nativeplug.elf.dependencies import SearchPaths
 from nativeplug.errors import ForkError, FormatError, OpenError
 from nativeplug.loader import dlopen, in_place, private_copy, sanitizers
 from nativeplug.loader.files import PROGRAM, PROGRAM_NAME, Content
@@ -71,7 +71,7 @@ def load_file(  # noqa: PLR0913 - most are given by name
         content: What was read of the file.
         options: How it is loaded.
         probe: Load the copy in a process of its own first; see `probe_copy`.
-        trusted: Who may be able to write where the copy is made, or the file; see `image.copy`.
+        trusted: Who may be able to write where the copy is made, or the file; see `private_copy.copy`.
         ready: Called when that has gone well, and it is about to be loaded here.
 
     Raises:
@@ -193,7 +193,7 @@ def load_system(
 
 
 def _refuse_missing_sanitizer(path: str, content: Content) -> None:
-    names = Searches.of(content.data).names
+    names = SearchPaths.of(content.data).names
     reason = sanitizers.find_missing(names, content.file.imports)
     if reason is not None:
         raise FormatError(f"cannot open plugin {path!r}: {reason}", path=path, reason=reason)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from nativeplug.elf.dependencies import Searches
+from nativeplug.elf.dependencies import SearchPaths
 
 if TYPE_CHECKING:
     from nativeplug.elf.layout import File
@@ -34,7 +34,7 @@ _FEW = 200
 
 def is_relative(data: File) -> bool:
     """Tell whether a plugin, given by its bytes, looks for libraries relative to its own place."""
-    return any(True for _ in _levels_of(Searches.of(data)))
+    return any(True for _ in _levels_of(SearchPaths.of(data)))
 
 
 def levels(place: str, data: File) -> int | None:
@@ -50,7 +50,7 @@ def levels(place: str, data: File) -> int | None:
     Returns:
         0 for its own directory alone; None when its place means nothing.
     """
-    searches = Searches.of(data)
+    searches = SearchPaths.of(data)
     highest = max(_levels_of(searches), default=None)
     if highest is None:
         return None
@@ -94,14 +94,14 @@ def expand(entry: str, place: str) -> str:
     return _ORIGIN.sub(lambda found: os.path.dirname(place) + found[1], known)
 
 
-def _levels_of(searches: Searches) -> Iterator[int]:
+def _levels_of(searches: SearchPaths) -> Iterator[int]:
     for text in searches.texts:
         for rest in _ORIGIN.findall(text):
             parts = [part for part in rest.split("/") if part not in {"", "."}]
             yield next((at for at, part in enumerate(parts) if part != ".."), len(parts))
 
 
-def _libraries_beside(place: str, searches: Searches) -> Iterator[Searches]:
+def _libraries_beside(place: str, searches: SearchPaths) -> Iterator[SearchPaths]:
     """Give what a plugin needs, and that needs again, of its own directory."""
     directory = os.path.dirname(place)
     seen: set[str] = set()
@@ -113,7 +113,7 @@ def _libraries_beside(place: str, searches: Searches) -> Iterator[Searches]:
         if len(seen) > _MOST_LIBRARIES:
             return
         for path in fresh:
-            waiting.append(Searches.of_file(path))
+            waiting.append(SearchPaths.of_file(path))
             yield waiting[-1]
 
 

@@ -4,7 +4,7 @@ The private copy of a plugin's file: the only thing of it that is ever mapped.
 A file that is overwritten or truncated while it is mapped kills the process. So a copy is mapped,
 which nobody changes any more, and the user's file may go its own way. It is
 
-- one of the `store`, which processes share: this is the rule;
+- one of the `copy_store`, which processes share: this is the rule;
 - a file among links to what lies around the user's (`origin`), where that means something to the
   plugin: in a directory that stays until the process ends (`held`);
 - a sealed memfd (memfd_create(2)), or else a file without a name, where there is no such place.
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Final
 
 from nativeplug._util import permissions
 from nativeplug._util.storage import Directory
-from nativeplug.elf.dependencies import Searches
+from nativeplug.elf.dependencies import SearchPaths
 from nativeplug.errors import OpenError, cannot_open
 from nativeplug.loader import copy_store, dlopen, held, origin_dir
 from nativeplug.loader.files import real_path
@@ -374,7 +374,7 @@ def find_own(data: File, file: Dynamic) -> dict[int, int]:
     if not file.unique:
         return {}
     shared: set[str] = set()
-    for library in Searches.of(data).names:
+    for library in SearchPaths.of(data).names:
         found = dlopen.find_exported(library, file.unique)
         if found is None and not _RUNTIME.match(library):
             return {}

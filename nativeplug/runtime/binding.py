@@ -12,9 +12,9 @@ from nativeplug.call import (
     COUNT_HELD,
     HOLD_GIL,
     SAVE_ERRNO,
+    CallContext,
     Function,
     Memory,
-    Scope,
     Uses,
     Variable,
     bind,
@@ -25,22 +25,22 @@ from nativeplug.call import (
 from nativeplug.declare import FunctionDeclaration, Line
 from nativeplug.errors import DeclarationError, PluginError, SymbolNotFoundError
 from nativeplug.loader.dlopen import libc_free
-from nativeplug.runtime.declared import Given
+from nativeplug.runtime.declared import Declared
 from nativeplug.runtime.loaded import Loaded
-from nativeplug.runtime.type_info import By
+from nativeplug.runtime.type_info import TypeSource
 
 _LIBC_FREE = "free"
 _Invoke = Callable[..., Any] | None
 #: What was looked up, by name.
-Resolved = dict[str, "Function | Variable"]
+SymbolTable = dict[str, "Function | Variable"]
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
+class SwitchPlan:
     """Where an update moves functions and variables: all that `switch` needs, prepared."""
 
     #: The names of all, each with who tells its type there.
-    checked: Mapping[str, By | None]
+    checked: Mapping[str, TypeSource | None]
     functions: tuple[tuple[Function, int, _Invoke, int, Uses], ...]
     variables: tuple[tuple[CellType, Memory], ...]
 
@@ -50,10 +50,10 @@ class Moves:
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
+class Resolver:
     """What is declared, bound to one generation."""
 
-    given: Given
+    given: Declared
     loaded: Loaded
     #: Count also the calls that hold the GIL.
     counts_held: bool = False
@@ -76,7 +76,7 @@ class Binding:
         symbol.checked = checked
         return symbol
 
-    def _check(self, line: Line) -> By | None:
+    def _check(self, line: Line) -> TypeSource | None:
         """Compare a declaration with what the plugin's file tells; return who tells the type."""
         given = self.given
         required = given.options.require_checked
@@ -87,17 +87,17 @@ class Binding:
         if given.options.none and (plan := given.scope.known_plans.get(line[0])) is not None:
             # Most functions come this way: called as one that is known already.
             return Function(line[1], address, plan, None, line, given.scope, 0, 0, uses)
-        declaration = declare.served(line)
+        declaration = declare.usable(line)
         if isinstance(declaration, FunctionDeclaration):
             return self._function(declaration, line, address)
         variable = Variable(given.scope, declaration)
         variable.cell.cell_contents = self._memory(variable, address)
         return variable
 
-    def moves(self, resolved: Resolved) -> tuple[Moves, dict[str, PluginError]]:
+    def moves(self, resolved: SymbolTable) -> tuple[SwitchPlan, dict[str, PluginError]]:
         """Find where to move symbols; say which cannot be moved, and why."""
         functions, variables = [], []
-        checked: dict[str, By | None] = {}
+        checked: dict[str, TypeSource | None] = {}
         problems: dict[str, PluginError] = {}
         for name, symbol in resolved.items():
             try:
@@ -110,7 +110,7 @@ class Binding:
                 checked[name] = by
             except PluginError as error:  # noqa: PERF203 - it is about one of them
                 problems[name] = error
-        return Moves(checked, tuple(functions), tuple(variables)), problems
+        return SwitchPlan(checked, tuple(functions), tuple(variables)), problems
 
     def _memory(self, variable: Variable, address: int) -> Memory:
         loaded = self.loaded
@@ -148,7 +148,7 @@ class Binding:
         return Function(name, address, plan, invoke, line, scope, flags, release, uses)
 
     def _cffi_invoke(
-        self, declaration: FunctionDeclaration, address: int, release: int, scope: Scope
+        self, declaration: FunctionDeclaration, address: int, release: int, scope: CallContext
     ) -> Callable[..., Any]:
         name, options = declaration.name, self.given.options
         plan = scope.call_plan(declaration)

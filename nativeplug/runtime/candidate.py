@@ -21,19 +21,19 @@ from nativeplug.loader.files import Content
 from nativeplug.loader.generation import Generation
 from nativeplug.loader.loading import check_file, load_file
 from nativeplug.loader.options import LoadOptions
-from nativeplug.runtime.binding import Resolved
-from nativeplug.runtime.declared import Given
+from nativeplug.runtime.binding import SymbolTable
+from nativeplug.runtime.declared import Declared
 from nativeplug.runtime.handover import HOOKS
 from nativeplug.runtime.loaded import Loaded
-from nativeplug.runtime.type_info import Known
-from nativeplug.trust import Demands, Verified
+from nativeplug.runtime.type_info import TypeInfo
+from nativeplug.trust import OriginRequirements, Verified
 
 #: Raises what else stands against a content that may be loaded otherwise.
-Admit = Callable[["Admission"], None]
+Veto = Callable[["Candidate"], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class Candidate:
     """
     A file's content that may be loaded: nothing of it has run.
 
@@ -45,12 +45,12 @@ class Admission:
     #: What was found of its origin, by each policy.
     verified: tuple[Verified, ...]
     #: What it tells of the types of its symbols, and of its interface.
-    known: Known
+    known: TypeInfo
     #: The only users that may be able to write where its private copy is made; None for any.
     trusted: frozenset[int] | None = None
 
     @classmethod
-    def of(cls, path: str, content: Content, demands: Demands) -> Admission:
+    def of(cls, path: str, content: Content, demands: OriginRequirements) -> Candidate:
         """
         Check a content.
 
@@ -66,7 +66,7 @@ class Admission:
         verified = demands.check(content)
         check_file(path, content)
         is_signed = any(each.key is not None for each in verified)
-        known = Known(path, content, is_signed=is_signed)
+        known = TypeInfo(path, content, is_signed=is_signed)
         trusted = frozenset({0, os.geteuid()}) if demands.judge_files else None
         return cls(path, content, verified, known, trusted)
 
@@ -107,7 +107,7 @@ class Admission:
             each.accept()
 
 
-def admit_all(_admission: Admission) -> None:
+def no_veto(_admission: Candidate) -> None:
     """Have nothing against it."""
 
 
@@ -128,11 +128,11 @@ def reasons_of(error: Exception) -> tuple[str, ...]:
 
 
 def find_reasons(  # noqa: PLR0913, PLR0917 - all that serves
-    admission: Admission,
+    admission: Candidate,
     file: str,
     serving: Loaded,
-    given: Given,
-    resolved: Resolved,
+    given: Declared,
+    resolved: SymbolTable,
     wanted: Iterable[InterfaceVersion],
 ) -> tuple[list[str], Source | None]:
     """
@@ -163,7 +163,7 @@ def find_reasons(  # noqa: PLR0913, PLR0917 - all that serves
 
 
 def _find_other_types(
-    known: Known, before: Known, given: Given, in_use: Iterable[str]
+    known: TypeInfo, before: TypeInfo, given: Declared, in_use: Iterable[str]
 ) -> Iterator[str]:
     """
     Say which symbols in use a version has otherwise than they are declared, or than before.
@@ -208,7 +208,7 @@ def find_changes(before: Exports, after: Exports, in_use: Iterable[str]) -> dict
     return changes
 
 
-def find_faults_of_header(file: str, given: Given, resolved: Resolved) -> Iterator[str]:
+def find_faults_of_header(file: str, given: Declared, resolved: SymbolTable) -> Iterator[str]:
     """
     Say why the header beside a file could not be used.
 
@@ -223,7 +223,7 @@ def find_faults_of_header(file: str, given: Given, resolved: Resolved) -> Iterat
         yield str(error)
 
 
-def given_by(header: Source | None, before: Given, resolved: Resolved) -> Given:
+def given_by(header: Source | None, before: Declared, resolved: SymbolTable) -> Declared:
     """
     Return what is declared for a new version.
 

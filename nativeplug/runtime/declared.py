@@ -7,38 +7,38 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from nativeplug import declare
-from nativeplug.call import Scope
+from nativeplug.call import CallContext
 from nativeplug.declare import Declarations, FunctionDeclaration, Used, from_line
 from nativeplug.declare.declarations import same_type
 from nativeplug.declare.places import contradiction
 from nativeplug.declare.sources import Source
 from nativeplug.declare.unit import PLACE, TEXT
 from nativeplug.errors import DeclarationError
-from nativeplug.runtime.options import Options
+from nativeplug.runtime.options import FunctionOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Declared:
     """What ``open`` was given for a plugin so far. Replaced as a whole, never changed."""
 
     declarations: Declarations
-    scope: Scope
+    scope: CallContext
     sources: frozenset[Source] = frozenset()
-    options: Options = field(default_factory=Options)
+    options: FunctionOptions = field(default_factory=FunctionOptions)
 
     @classmethod
-    def nothing(cls, path: str) -> Given:
+    def nothing(cls, path: str) -> Declared:
         """Return what is given for a plugin that was opened without anything."""
         declarations = Declarations()
-        return cls(declarations, Scope(declarations.ffi, path))
+        return cls(declarations, CallContext(declarations.ffi, path))
 
     def plus(
         self,
         source: Source | None,
         alone: Declarations | None,
-        options: Options,
+        options: FunctionOptions,
         find_used: Callable[[], Used] | None = None,
-    ) -> Given:
+    ) -> Declared:
         """
         Return this and more.
 
@@ -69,21 +69,21 @@ class Given:
                     for each in sources
                     if each.is_brought or _agrees(declarations, each)
                 )
-        return Given(declarations, self._scope(declarations), sources | {source}, whole)
+        return Declared(declarations, self._scope(declarations), sources | {source}, whole)
 
-    def with_scope(self, scope: Scope) -> Given:
+    def with_scope(self, scope: CallContext) -> Declared:
         """Return this for functions that share something else."""
         return replace(self, scope=scope)
 
-    def _scope(self, declarations: Declarations) -> Scope:
-        return Scope(declarations.ffi, self.scope.path)
+    def _scope(self, declarations: Declarations) -> CallContext:
+        return CallContext(declarations.ffi, self.scope.path)
 
     @property
     def brought(self) -> Source | None:
         """What the plugin itself brought: the header beside it."""
         return next((source for source in self.sources if source.is_brought), None)
 
-    def updated(self, brought: Source, in_use: set[str]) -> Given:
+    def updated(self, brought: Source, in_use: set[str]) -> Declared:
         """
         Return this with the header that a new version of the plugin brings.
 
@@ -98,9 +98,11 @@ class Given:
         used = Used(in_use, declarations.constants, types=True)
         for source in sources - {brought}:  # which come before the header in what is not in use
             declarations = declare.extend_anew(declarations, source, used)
-        return Given(declarations, self._scope(declarations), sources, self.options)
+        return Declared(declarations, self._scope(declarations), sources, self.options)
 
-    def contradictions(self, before: Given, in_use: Iterable[str]) -> dict[str, DeclarationError]:
+    def contradictions(
+        self, before: Declared, in_use: Iterable[str]
+    ) -> dict[str, DeclarationError]:
         """
         Say which symbols an earlier version of the plugin declares otherwise, and how.
 
@@ -120,7 +122,7 @@ class Given:
                 found[name] = contradiction(old[PLACE], old[TEXT], new[PLACE], new[TEXT])
         return found
 
-    def returned(self, before: Given, in_use: Collection[str]) -> Given:
+    def returned(self, before: Declared, in_use: Collection[str]) -> Declared:
         """
         Return what is declared once an earlier version of the plugin serves again.
 
@@ -137,7 +139,7 @@ class Given:
         for source in self.sources - before.sources:
             if not source.is_brought:
                 used = Used(in_use, given.declarations.constants, types=True)
-                given = given.plus(source, None, Options(), partial(replace, used))
+                given = given.plus(source, None, FunctionOptions(), partial(replace, used))
         return replace(given, options=self.options)
 
     def check_names(self) -> None:

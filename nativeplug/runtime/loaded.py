@@ -7,8 +7,8 @@ from typing import Any
 
 from nativeplug.call import Memory, Uses, context
 from nativeplug.loader.generation import Generation
-from nativeplug.runtime.declared import Given
-from nativeplug.runtime.type_info import Known
+from nativeplug.runtime.declared import Declared
+from nativeplug.runtime.type_info import TypeInfo
 
 #: What a plugin exports that tells of errors of its calls; see nativeplug.h.
 _TAKE_ERROR = "nativeplug_take_error"
@@ -41,7 +41,7 @@ class Loaded:
         "uses",
     )
 
-    def __init__(self, generation: Generation, number: int, known: Known) -> None:
+    def __init__(self, generation: Generation, number: int, known: TypeInfo) -> None:
         self.generation = generation
         #: What its file tells of the types of its symbols.
         self.known = known
@@ -50,7 +50,7 @@ class Loaded:
         #: New calls go to it, or may do so yet; not those of pins.
         self.serves = False
         #: What was declared when it served last; None before.
-        self.given: Given | None = None
+        self.given: Declared | None = None
         #: The calls under way, and whether an address was given out.
         self.uses = Uses(*generation.span, generation.own_function(_TAKE_ERROR))
         # How much callbacks had been given when its addresses were looked for last; None: they are.
@@ -67,7 +67,7 @@ class Loaded:
         self._memories.add(memory)
         return memory
 
-    def again(self, known: Known) -> Loaded:
+    def again(self, known: TypeInfo) -> Loaded:
         """
         Return it as the first generation of another plugin.
 

@@ -26,11 +26,11 @@ from nativeplug.loader.files import (
 )
 from nativeplug.loader.options import LoadOptions
 from nativeplug.runtime import symbols
-from nativeplug.runtime.options import Hook, Options, Settings, Unload
+from nativeplug.runtime.options import FunctionOptions, Hook, Unload, UpdateOptions
 from nativeplug.runtime.plugin import Pin, Plugin
-from nativeplug.runtime.registry import files
+from nativeplug.runtime.registry import registry
 from nativeplug.runtime.serving import Request, Updating, serve
-from nativeplug.trust import UNSAID, Demands, Policy
+from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements, Policy
 
 _ATTEMPTS = 100  # to read a file that others go on writing
 #: Nothing is said of updates.
@@ -199,7 +199,11 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     """
     updating = unload, max_generations, before_update, after_update, probe, check_update
     load = LoadOptions(deep_bind, export_symbols, in_place)
-    demands = UNSAID if policy is None and sha256 is None else Demands.of(policy, sha256)
+    demands = (
+        NO_REQUIREMENTS
+        if policy is None and sha256 is None
+        else OriginRequirements.of(policy, sha256)
+    )
     if (
         declarations is None
         and demands.are_none
@@ -207,10 +211,10 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         and load == _NO_LOAD_OPTIONS
         and not (free or hold_gil or save_errno or allow_go_results or require_checked or follow)
     ):
-        plugin = files.peek(quick_key_of(path))
+        plugin = registry.peek(quick_key_of(path))
         if plugin is not None and plugin._symbols.is_declared and not plugin.closed:
             return plugin  # nothing remains to be found for it
-    options = Options.of(
+    options = FunctionOptions.of(
         free=free,
         hold_gil=hold_gil,
         save_errno=save_errno,
@@ -219,7 +223,7 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     )
     if follow and load.resident is not None:
         raise ValueError(f"follow=True has nothing to do: {load.resident}, so it is never updated")
-    Settings().plus(*updating)  # a mistake in them is told before anything is loaded
+    UpdateOptions().plus(*updating)  # a mistake in them is told before anything is loaded
     content = pathless.read(path)
     name = _name_of(path, content)
     source, expected = _given(declarations)
@@ -272,7 +276,7 @@ def _before_fork() -> None:
     with contextlib.suppress(OSError):  # there is no /proc
         if len(os.listdir("/proc/self/task")) <= threading.active_count():
             return
-        for plugin in files.values():
+        for plugin in registry.values():
             generation = plugin._symbols.loaded.generation
             if not plugin.closed and not generation.is_go and generation.starts_threads:
                 warnings.warn(
@@ -291,12 +295,12 @@ def _after_fork() -> None:
     Locks that other threads held are free, and every Go plugin of the parent is refused: its
     runtime's threads are gone.
     """
-    files.after_fork()
+    registry.after_fork()
     symbols.after_fork()
     parser = sys.modules.get("cffi.cparser")
     if parser is not None:  # another thread may have been reading declarations
         vars(parser)["lock"] = threading.Lock()
-    for plugin in files.values():
+    for plugin in registry.values():
         if plugin._symbols.loaded.generation.is_go:
             plugin._disown(_fork_error(plugin.path))
 

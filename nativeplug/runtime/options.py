@@ -8,18 +8,18 @@ from typing import Any, Literal, TypeGuard
 
 from nativeplug.elf.metadata import InterfaceVersion
 from nativeplug.errors import DeclarationError
-from nativeplug.trust import UNSAID, Demands
+from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class NameSet:
     """Names of functions, or all functions."""
 
     names: frozenset[str] = frozenset()
     all: bool = False
 
     @classmethod
-    def of(cls, option: str, given: object) -> Names:
+    def of(cls, option: str, given: object) -> NameSet:
         """
         Check what the caller of ``open`` gave for an option.
 
@@ -36,26 +36,26 @@ class Names:
         """Tell whether a function is meant."""
         return self.all or name in self.names
 
-    def __or__(self, more: Names) -> Names:
+    def __or__(self, more: NameSet) -> NameSet:
         """Return these names and *more*."""
-        return Names(self.names | more.names, self.all or more.all)
+        return NameSet(self.names | more.names, self.all or more.all)
 
 
-_NONE = Names()
+_NONE = NameSet()
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class FunctionOptions:
     """What ``open`` was told about functions, apart from their declarations."""
 
     #: Functions whose result the caller owns, each with the function that releases it.
     free: Mapping[str, str] = field(default_factory=dict)
     #: Go functions whose Go results are constants.
-    allow_go_results: Names = _NONE
+    allow_go_results: NameSet = _NONE
     #: Functions that are called with the GIL held.
-    hold_gil: Names = _NONE
+    hold_gil: NameSet = _NONE
     #: Functions after whose calls errno is kept.
-    save_errno: Names = _NONE
+    save_errno: NameSet = _NONE
     #: Symbols are refused of whose types the plugin tells nothing.
     require_checked: bool = False
     #: Nothing was said of any function.
@@ -68,7 +68,9 @@ class Options:
         object.__setattr__(self, "none", none)
 
     @classmethod
-    def of(cls, *, free: object, require_checked: object = False, **names: object) -> Options:
+    def of(
+        cls, *, free: object, require_checked: object = False, **names: object
+    ) -> FunctionOptions:
         """
         Check what the caller of ``open`` gave.
 
@@ -80,10 +82,10 @@ class Options:
             raise TypeError("free must map names of functions to names of functions")
         if not isinstance(require_checked, bool):
             raise TypeError(f"require_checked must be bool, not {type(require_checked).__name__}")
-        chosen = {name: Names.of(name, names[name]) for name in names}
+        chosen = {name: NameSet.of(name, names[name]) for name in names}
         return cls(dict(given), **chosen, require_checked=require_checked)
 
-    def plus(self, more: Options) -> Options:
+    def plus(self, more: FunctionOptions) -> FunctionOptions:
         """
         Return these options and *more*.
 
@@ -96,7 +98,7 @@ class Options:
                     f"the result of {name!r} cannot be released by {more.free[name]!r}: "
                     f"the plugin was opened with {self.free[name]!r} for it"
                 )
-        return Options(
+        return FunctionOptions(
             {**self.free, **more.free},
             self.allow_go_results | more.allow_go_results,
             self.hold_gil | more.hold_gil,
@@ -128,7 +130,7 @@ DEFAULT_MAX_GENERATIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class UpdateOptions:
     """What ``open`` was told of updates."""
 
     #: When what serves no more is unloaded.
@@ -141,7 +143,7 @@ class Settings:
     #: Load each version in a process of its own first; None: those that come by an update.
     probe: bool | None = None
     #: What an update must satisfy as well.
-    demands: Demands = UNSAID
+    demands: OriginRequirements = NO_REQUIREMENTS
     #: The versions of interfaces that it was opened as, which an update must have.
     interfaces: frozenset[InterfaceVersion] = frozenset()
     #: Called with a view of another version before it serves; refuses it.
@@ -155,7 +157,7 @@ class Settings:
         after_update: object = None,
         probe: object = None,
         check_update: object = None,
-    ) -> Settings:
+    ) -> UpdateOptions:
         """
         Return these settings with those that are given in place of the old ones.
 
@@ -181,7 +183,7 @@ class Settings:
         for name, hook in hooks.items():
             if hook is not None and not callable(hook):
                 raise TypeError(f"{name} must be callable, not {type(hook).__name__}")
-        return Settings(
+        return UpdateOptions(
             unload or self.unload,
             max_generations or self.max_generations,
             before_update or self.before_update,  # type: ignore[arg-type]

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, final
 from nativeplug.errors import PluginError, UpdateError
 from nativeplug.interface import Interface
 from nativeplug.loader.files import Key
-from nativeplug.runtime.candidate import Admit, admit_all
+from nativeplug.runtime.candidate import Veto, no_veto
 from nativeplug.runtime.follow import Following
 from nativeplug.runtime.history import GenerationInfo
 from nativeplug.runtime.loaded import Loaded
-from nativeplug.runtime.options import Settings
-from nativeplug.runtime.registry import files
-from nativeplug.runtime.symbols import Symbols
-from nativeplug.runtime.updater import Outcome, Updates
+from nativeplug.runtime.options import UpdateOptions
+from nativeplug.runtime.registry import registry
+from nativeplug.runtime.symbols import PluginSymbols
+from nativeplug.runtime.updater import Outcome, Updater
 from nativeplug.runtime.view import View
-from nativeplug.trust import UNSAID, Demands
+from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -43,11 +43,11 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
     _following: Following
     #: The interfaces that it was opened as, which `isinstance` asks for.
     _opened_as: set[type[Interface]]
-    _pins: weakref.WeakValueDictionary[int, Symbols]
-    _updates: Updates
+    _pins: weakref.WeakValueDictionary[int, PluginSymbols]
+    _updates: Updater
 
     def __new__(
-        cls, loaded: Loaded, file: str | None, key: Key, settings: Settings | None = None
+        cls, loaded: Loaded, file: str | None, key: Key, settings: UpdateOptions | None = None
     ) -> Self:
         """
         Make an open plugin of what was loaded.
@@ -58,10 +58,10 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
             key: What was loaded.
             settings: What ``open`` was told of updates.
         """
-        symbols = Symbols(loaded)
+        symbols = PluginSymbols(loaded)
         loaded.serves = True
         plugin = super().__new__(cls, symbols, symbols.resolved)
-        updates = Updates(file, key, symbols, settings or Settings())
+        updates = Updater(file, key, symbols, settings or UpdateOptions())
         object.__setattr__(plugin, "_updates", updates)
         object.__setattr__(plugin, "_opened_as", set())
         object.__setattr__(plugin, "_pins", weakref.WeakValueDictionary())
@@ -103,14 +103,14 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         *,
         asked: bool,
         finished: bool = False,
-        demands: Demands = UNSAID,
-        admit: Admit = admit_all,
+        demands: OriginRequirements = NO_REQUIREMENTS,
+        admit: Veto = no_veto,
     ) -> Outcome:
         """Update, also without being asked: then a version that was left is not taken up again."""
         outcome = self._updates.update(
             self, asked=asked, finished=finished, demands=demands, admit=admit
         )
-        files.note(self)
+        registry.note(self)
         return outcome
 
     def rollback(self, number: int | None = None) -> None:
@@ -138,7 +138,7 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         """
         return self._pin(self._symbols.pinned())
 
-    def _pin(self, symbols: Symbols) -> Pin:
+    def _pin(self, symbols: PluginSymbols) -> Pin:
         """Return a view of symbols that are never switched; it is closed with the plugin."""
         self._pins[id(symbols)] = symbols
         if self._symbols.error is not None:  # by another thread, which has not seen the pin
@@ -197,12 +197,12 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         self._disown(self._closed("plugin"))
         self._following.stop(wait=False)
         self._updates.close()
-        files.leave(self._updates)
+        registry.leave(self._updates)
 
     def _disown(self, error: Callable[[], PluginError]) -> None:
         """Make all that came from the plugin raise; it is nobody's plugin any more."""
         self._symbols.disable(error)
-        files.discard(self)  # not before: an update that ends now would enter it again
+        registry.discard(self)  # not before: an update that ends now would enter it again
         # Those that are made from now on see the error. (A copy: others may end meanwhile.)
         for pinned in [ref() for ref in self._pins.valuerefs()]:
             if pinned is not None:
@@ -222,9 +222,9 @@ class Pin(View):
 
     __slots__ = ("_updates",)
 
-    _updates: Updates
+    _updates: Updater
 
-    def __new__(cls, symbols: Symbols, updates: Updates) -> Pin:
+    def __new__(cls, symbols: PluginSymbols, updates: Updater) -> Pin:
         """Make a view of symbols that are never switched."""
         pin = super().__new__(cls, symbols, symbols.resolved)
         object.__setattr__(pin, "_updates", updates)

@@ -7,18 +7,18 @@ import threading
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from nativeplug._util.single_flight import Cache
+from nativeplug._util.single_flight import SingleFlight
 from nativeplug.loader.files import FileKey, Key, real_path
 from nativeplug.loader.options import LoadOptions
 from nativeplug.runtime.history import History
 from nativeplug.runtime.loaded import Loaded
-from nativeplug.runtime.updater import Updates
+from nativeplug.runtime.updater import Updater
 
 if TYPE_CHECKING:
     from nativeplug.runtime.plugin import Plugin
 
 
-class Files(Cache[Key, "Plugin"]):
+class Registry(SingleFlight[Key, "Plugin"]):
     """
     The open plugins: by the key of what serves, and by the file that their path names now.
 
@@ -76,7 +76,7 @@ class Files(Cache[Key, "Plugin"]):
             self._take(value)
         super().discard(value)
 
-    def leave(self, updates: Updates) -> None:
+    def leave(self, updates: Updater) -> None:
         """Note what a closed plugin leaves in memory."""
         if updates.file is not None:
             path, history = real_path(updates.file), updates.history
@@ -126,4 +126,4 @@ def _names(plugin: Plugin | None, key: FileKey) -> bool:
     return (status.st_dev, status.st_ino) == key[:2]
 
 
-files = Files()
+registry = Registry()

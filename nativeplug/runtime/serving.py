@@ -23,17 +23,17 @@ from nativeplug.interface import Interface
 from nativeplug.loader.files import Content, FileChangedError, FileKey, Key, SystemKey, read_file
 from nativeplug.loader.loading import load_system
 from nativeplug.loader.options import LoadOptions
-from nativeplug.runtime.binding import Binding, Resolved
-from nativeplug.runtime.candidate import Admission
-from nativeplug.runtime.declared import Given
+from nativeplug.runtime.binding import Resolver, SymbolTable
+from nativeplug.runtime.candidate import Candidate
+from nativeplug.runtime.declared import Declared
 from nativeplug.runtime.loaded import Loaded
-from nativeplug.runtime.options import Hook, Options, Settings, Unload
+from nativeplug.runtime.options import FunctionOptions, Hook, Unload, UpdateOptions
 from nativeplug.runtime.plugin import Plugin
-from nativeplug.runtime.registry import files
-from nativeplug.runtime.type_info import Known
-from nativeplug.trust import UNSAID, Demands
+from nativeplug.runtime.registry import registry
+from nativeplug.runtime.type_info import TypeInfo
+from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements
 
-#: What `Settings.plus` takes.
+#: What `UpdateOptions.plus` takes.
 Updating = tuple[Unload | None, int | None, Hook | None, Hook | None, bool | None, Hook | None]
 
 
@@ -44,9 +44,9 @@ class Request:
     name: str
     source: Source | None
     expected: type[Interface] | None
-    options: Options
+    options: FunctionOptions
     updating: Updating
-    demands: Demands
+    demands: OriginRequirements
     load: LoadOptions
     #: Load the file afresh, if it is not open.
     fresh: bool = True
@@ -56,7 +56,7 @@ class Request:
     alone: Declarations | None = None
 
     @property
-    def all_options(self) -> Options:
+    def all_options(self) -> FunctionOptions:
         """The options, with what the policy demands."""
         required = self.options.require_checked or self.demands.require_checked
         return replace(self.options, require_checked=required)
@@ -72,7 +72,7 @@ class Request:
             return self
         return replace(self, alone=declare.extend(Declarations(), self.source))
 
-    def declared_by(self, known: Known) -> tuple[Source | None, Declarations | None]:
+    def declared_by(self, known: TypeInfo) -> tuple[Source | None, Declarations | None]:
         """
         Return the caller's declarations, else those that come with a plugin, as `source`, `alone`.
 
@@ -149,7 +149,7 @@ def add(request: Request, plugin: Plugin) -> None:
     plugin._opened_as.add(expected)
 
 
-def _conform(expected: type[Interface], plugin: Plugin, binding: Binding) -> Resolved:
+def _conform(expected: type[Interface], plugin: Plugin, binding: Resolver) -> SymbolTable:
     """Resolve what an interface demands, unless it is resolved."""
     generation, resolved = binding.loaded.generation, plugin._symbols.resolved
     return interface.conform(
@@ -163,18 +163,18 @@ def _conform(expected: type[Interface], plugin: Plugin, binding: Binding) -> Res
 
 def _find(name: str, key: Key) -> Plugin | None:
     """Return the open plugin of a file, whether it serves what the file has now or not."""
-    known = files.peek(key)
+    known = registry.peek(key)
     if known is not None and known.closed:  # while it was entered
-        files.discard(known)
+        registry.discard(known)
         known = None
-    return files.find(name, key) if known is None and isinstance(key, FileKey) else known
+    return registry.find(name, key) if known is None and isinstance(key, FileKey) else known
 
 
 def _get(request: Request, key: Key) -> Plugin:
     """Return the open plugin that serves what a file has now."""
     name = request.name
     try:
-        plugin = files.get(key, lambda: _load_alone(request, key))
+        plugin = registry.get(key, lambda: _load_alone(request, key))
     except _OwnRefusalError as refusal:
         raise refusal.error from None
     except ReentrantLoadError:
@@ -183,7 +183,7 @@ def _get(request: Request, key: Key) -> Plugin:
             f"cannot open plugin {name!r}: {reason}", path=name, reason=reason
         ) from None
     if plugin.closed:  # while it was entered
-        files.discard(plugin)
+        registry.discard(plugin)
     return plugin
 
 
@@ -193,7 +193,7 @@ def _load_alone(request: Request, key: Key) -> Plugin:
     except (OriginError, InterfaceError) as error:
         raise _OwnRefusalError(error) from None
     except UpdateError as error:
-        if request.demands == UNSAID and request.expected is None:
+        if request.demands == NO_REQUIREMENTS and request.expected is None:
             raise
         raise _OwnRefusalError(error) from None
 
@@ -201,21 +201,21 @@ def _load_alone(request: Request, key: Key) -> Plugin:
 def _load(request: Request, key: Key) -> Plugin:
     """Load a file, or update the plugin that its path has already."""
     name, demands = request.name, request.demands
-    settings = replace(Settings().plus(*request.updating), demands=demands)
+    settings = replace(UpdateOptions().plus(*request.updating), demands=demands)
     if isinstance(key, SystemKey):
         demands.check_system(name)
         probe = settings.probe is True or demands.probe
         generation = load_system(key.soname, request.load, probe=probe)
-        loaded = Loaded(generation, 1, Known(name, None))
+        loaded = Loaded(generation, 1, TypeInfo(name, None))
         return Plugin(loaded, None, key, settings)
-    found = files.find(name, key) if isinstance(key, FileKey) else None
+    found = registry.find(name, key) if isinstance(key, FileKey) else None
     if found is None:
         # First: whatever can fail must fail before anything is loaded.
         file = None if request.content is not None else _absolute(name)
         content = request.content or read_file(name)
         if content.key != key:
             raise FileChangedError
-        admission = Admission.of(name, content, demands)
+        admission = Candidate.of(name, content, demands)
         _check(request, admission)
         _check_names(request, admission)
         loaded = _loaded(request, file, admission, probe=settings.probe is True)
@@ -226,7 +226,7 @@ def _load(request: Request, key: Key) -> Plugin:
             plugin.close()
             raise
         plugin._updates.origins.note(loaded, file or name, admission.verified)
-        found = files.place(plugin)
+        found = registry.place(plugin)
         if found is plugin:
             return plugin
         plugin.close()  # another thread has opened what the path named before
@@ -236,16 +236,16 @@ def _load(request: Request, key: Key) -> Plugin:
     return found
 
 
-def _loaded(request: Request, file: str | None, admission: Admission, *, probe: bool) -> Loaded:
+def _loaded(request: Request, file: str | None, admission: Candidate, *, probe: bool) -> Loaded:
     """Load what may be loaded, or take up what a closed plugin has left of it."""
     if not request.fresh and file is not None:
-        left = files.take_left(file, admission.content.sha256, request.load)
+        left = registry.take_left(file, admission.content.sha256, request.load)
         if left is not None:
             return left.again(admission.known)
     return Loaded(admission.load(request.load, probe=probe), 1, admission.known)
 
 
-def _check(request: Request, admission: Admission) -> None:
+def _check(request: Request, admission: Candidate) -> None:
     """Refuse what can be seen to be wrong with declarations before anything of a plugin runs."""
     known, expected, alone = admission.known, request.expected, request.alone
     request.declared_by(known)  # which can be read, then
@@ -261,12 +261,12 @@ def _check(request: Request, admission: Admission) -> None:
     )
 
 
-def _check_names(request: Request, admission: Admission) -> None:
+def _check_names(request: Request, admission: Candidate) -> None:
     """Refuse options that name what nobody declares."""
-    if request.options == Options():
+    if request.options == FunctionOptions():
         return
     source, alone = request.declared_by(admission.known)
-    Given.nothing(request.name).plus(source, alone, request.options).check_names()
+    Declared.nothing(request.name).plus(source, alone, request.options).check_names()
 
 
 def _absolute(name: str) -> str:

@@ -15,10 +15,10 @@ from nativeplug.declare.sources import Source
 from nativeplug.declare.unit import is_function
 from nativeplug.errors import DeclarationError, PluginError, SignatureMismatchError
 from nativeplug.loader.generation import Generation
-from nativeplug.runtime.binding import Binding, Moves, Resolved
-from nativeplug.runtime.declared import Given
+from nativeplug.runtime.binding import Resolver, SwitchPlan, SymbolTable
+from nativeplug.runtime.declared import Declared
 from nativeplug.runtime.loaded import Loaded
-from nativeplug.runtime.options import Options
+from nativeplug.runtime.options import FunctionOptions
 
 _TOO_LATE: Final = "give it to the first open, or close the plugin and open it again"
 _NOTHING: Mapping[str, PluginError] = {}
@@ -57,18 +57,18 @@ def _is_own(ctype: Any) -> bool:
     return ctype.kind in {"struct", "union", "enum"}
 
 
-def _resolve_nothing(_binding: Binding) -> Resolved:
+def _resolve_nothing(_binding: Resolver) -> SymbolTable:
     return {}
 
 
-class Symbols:
+class PluginSymbols:
     """The functions and variables of a plugin. Safe to use from several threads."""
 
-    def __init__(self, loaded: Loaded, given: Given | None = None) -> None:
+    def __init__(self, loaded: Loaded, given: Declared | None = None) -> None:
         # What serves, and what is declared: in one cell, that an update moves with all the rest.
-        self._serving = CellType((loaded, given or Given.nothing(loaded.generation.path)))
+        self._serving = CellType((loaded, given or Declared.nothing(loaded.generation.path)))
         #: What was looked up.
-        self.resolved: Resolved = {}
+        self.resolved: SymbolTable = {}
         #: Makes the error that every use raises; None while the plugin is open.
         self.error: Callable[[], PluginError] | None = None
         #: Declarations were found, so none need be looked for again.
@@ -87,13 +87,13 @@ class Symbols:
         return loaded
 
     @property
-    def given(self) -> Given:
+    def given(self) -> Declared:
         """What ``open`` was given for the plugin so far."""
         _, given = self._both()
         return given
 
-    def _both(self) -> tuple[Loaded, Given]:
-        both: tuple[Loaded, Given] = self._serving.cell_contents
+    def _both(self) -> tuple[Loaded, Declared]:
+        both: tuple[Loaded, Declared] = self._serving.cell_contents
         return both
 
     @property
@@ -140,11 +140,11 @@ class Symbols:
         self,
         source: Source | None,
         alone: Declarations | None,
-        options: Options,
-        conform: Callable[[Binding], Resolved] = _resolve_nothing,
+        options: FunctionOptions,
+        conform: Callable[[Resolver], SymbolTable] = _resolve_nothing,
     ) -> None:
         """
-        Add declarations and options; see `Given.plus`.
+        Add declarations and options; see `Declared.plus`.
 
         Args:
             source: Where declarations come from; None when there are none to add.
@@ -167,7 +167,7 @@ class Symbols:
             with loaded.uses:
                 if not self._serves(loaded):
                     continue
-                found = conform(Binding(after, loaded, counts_held))
+                found = conform(Resolver(after, loaded, counts_held))
             with _lock:
                 self.check_open()
                 # Else another thread was faster.
@@ -180,7 +180,7 @@ class Symbols:
                         self.resolved.setdefault(name, symbol)
                     return
 
-    def _check_in_time(self, options: Options) -> None:
+    def _check_in_time(self, options: FunctionOptions) -> None:
         """Refuse an option that comes too late for its function or variable."""
         before = self.given.options
         for name, symbol in self.resolved.items():
@@ -236,7 +236,7 @@ class Symbols:
             with loaded.uses:
                 if not self._serves(loaded):
                     continue
-                symbol = Binding(given, loaded, counts_held).resolve(name)
+                symbol = Resolver(given, loaded, counts_held).resolve(name)
             with _lock:
                 # Another thread may have closed or updated it, or declared or asked for more.
                 same = self._both() is both and self._counts_held is counts_held
@@ -253,7 +253,7 @@ class Symbols:
             loaded, given = self._both()
             with loaded.uses:
                 if self._serves(loaded):
-                    symbol = Binding(given, loaded, self._counts_held).resolve(name)
+                    symbol = Resolver(given, loaded, self._counts_held).resolve(name)
                     plain = isinstance(symbol, Variable) and symbol.is_plain
                     return (symbol.value,) if plain else None  # type: ignore[union-attr]
 
@@ -300,9 +300,9 @@ class Symbols:
     def switch(
         self,
         loaded: Loaded,
-        given: Given,
-        before: Given,
-        moves: Moves,
+        given: Declared,
+        before: Declared,
+        moves: SwitchPlan,
         lost: Mapping[str, PluginError] = _NOTHING,
     ) -> bool:
         """
@@ -339,7 +339,7 @@ class Symbols:
             old.serves = False
             return True
 
-    def pinned(self) -> Symbols:
+    def pinned(self) -> PluginSymbols:
         """Return symbols of their own for the generation that serves now, which they keep."""
         while True:
             loaded, given = self._both()
@@ -347,7 +347,7 @@ class Symbols:
                 if self._serves(loaded):
                     return self.pinned_to(loaded, given)
 
-    def pinned_to(self, loaded: Loaded, given: Given) -> Symbols:
+    def pinned_to(self, loaded: Loaded, given: Declared) -> PluginSymbols:
         """
         Return symbols of their own for a generation, which they keep.
 
@@ -358,7 +358,7 @@ class Symbols:
         self._types_used = True  # by what comes from the pin
         scope = given.scope.copy()
         loaded.pin(scope)
-        symbols = Symbols(loaded, given.with_scope(scope))
+        symbols = PluginSymbols(loaded, given.with_scope(scope))
         symbols._counts_held = self._counts_held
         scope.holder = symbols  # what is kept of the pin can still be closed
         return symbols

@@ -19,16 +19,16 @@ from nativeplug.errors import (
     UpdateError,
 )
 from nativeplug.runtime import candidate, handover
-from nativeplug.runtime.binding import Binding, Moves, Resolved
-from nativeplug.runtime.declared import Given
+from nativeplug.runtime.binding import Resolver, SwitchPlan, SymbolTable
+from nativeplug.runtime.declared import Declared
 from nativeplug.runtime.history import History
 from nativeplug.runtime.loaded import Loaded
-from nativeplug.runtime.options import Hook, Settings
-from nativeplug.runtime.symbols import Symbols
+from nativeplug.runtime.options import Hook, UpdateOptions
+from nativeplug.runtime.symbols import PluginSymbols
 
 #: What is declared after a swap, by what was before it and by what is looked up.
-Derive = Callable[[Given, Resolved], Given]
-_Prepared = tuple[Given, Given, Moves]
+Derive = Callable[[Declared, SymbolTable], Declared]
+_Prepared = tuple[Declared, Declared, SwitchPlan]
 
 
 def refusal(path: str, *reasons: str) -> UpdateError:
@@ -49,7 +49,7 @@ def refusing(path: str) -> Iterator[None]:
         raise refusal(path, *candidate.reasons_of(error)) from error
 
 
-def given_again(loaded: Loaded, before: Given, resolved: Resolved) -> Given:
+def given_again(loaded: Loaded, before: Declared, resolved: SymbolTable) -> Declared:
     """
     Return what is declared once a generation serves again.
 
@@ -70,13 +70,13 @@ def given_again(loaded: Loaded, before: Given, resolved: Resolved) -> Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Swap:
+class Transition:
     """One swap of the generation that serves a plugin."""
 
     plugin: Any
-    symbols: Symbols
+    symbols: PluginSymbols
     history: History
-    settings: Settings
+    settings: UpdateOptions
     #: What is to serve.
     loaded: Loaded
     derive: Derive
@@ -150,14 +150,14 @@ class Swap:
         given = self.derive(before, resolved)
         changes = self._changes(self.old, self.loaded, resolved)
         kept = {name: resolved[name] for name in resolved.keys() - changes.keys()}
-        moves, problems = Binding(given, self.loaded).moves(kept)
+        moves, problems = Resolver(given, self.loaded).moves(kept)
         if changes or problems:
             reasons = *changes.values(), *map(str, problems.values())
             raise refusal(self.old.generation.path, *reasons)
         return given, before, moves
 
     @staticmethod
-    def _changes(old: Loaded, new: Loaded, resolved: Resolved) -> dict[str, str]:
+    def _changes(old: Loaded, new: Loaded, resolved: SymbolTable) -> dict[str, str]:
         return candidate.find_changes(old.generation.exports, new.generation.exports, resolved)
 
     def _switch(self, prepared: _Prepared) -> None:
@@ -177,7 +177,7 @@ class Swap:
             }
             given = before.returned(served, resolved.keys() - lost.keys())
             kept = {name: resolved[name] for name in resolved.keys() - lost.keys()}
-            moves, problems = Binding(given, self.old).moves(kept)
+            moves, problems = Resolver(given, self.old).moves(kept)
             lost |= problems
             if self.symbols.switch(self.old, given, before, moves, lost):
                 for name in lost:

@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 
 from nativeplug import abi, declare
 from nativeplug.declare import Declarations, Line, abi_of, from_line
-from nativeplug.declare.sources import Source, beside, debugged_by, told_by
+from nativeplug.declare.sources import Source, beside, from_debug_info, from_metadata
 from nativeplug.declare.unit import CTYPE, TEXT, is_function
 from nativeplug.elf import metadata
-from nativeplug.elf.dwarf import Debug, has_debug
+from nativeplug.elf.dwarf import DebugInfo, has_debug
 from nativeplug.elf.metadata import InterfaceVersion
 from nativeplug.elf.symbols import FUNCTIONS, VARIABLES
 from nativeplug.errors import DeclarationError, SignatureMismatchError
@@ -21,7 +21,7 @@ from nativeplug.loader import debug_info
 from nativeplug.loader.files import Content
 
 #: Who has told the type of a symbol: the plugin itself, or its debug information.
-By = Literal["plugin", "dwarf"]
+TypeSource = Literal["plugin", "dwarf"]
 
 _SAYS: Final = {"plugin": "the plugin itself tells", "dwarf": "its debug information tells"}
 
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class Bundled:
     """The declarations that come with a plugin."""
 
     source: Source
@@ -41,7 +41,7 @@ class Brought:
     alone: Declarations
 
 
-class Reading:
+class FileInfo:
     """What a plugin's file tells of itself. Safe to use from several threads."""
 
     __slots__ = (
@@ -80,11 +80,11 @@ class Reading:
         # The SHA-256 of a content that was let go before that.
         self._forgotten: str | None = None
         self._is_signed = is_signed
-        self._debug: Debug | None = None
+        self._debug: DebugInfo | None = None
         self._own: Declarations | None = None
         # Why there is no `own`.
         self._unreadable: DeclarationError | None = None
-        self._brought: tuple[str, Brought | None] | None = None
+        self._brought: tuple[str, Bundled | None] | None = None
 
     @property
     def interface(self) -> InterfaceVersion | None:
@@ -92,7 +92,7 @@ class Reading:
         return None if self.told is None else self.told.interface
 
     @property
-    def debug(self) -> Debug:
+    def debug(self) -> DebugInfo:
         """What its debug information tells."""
         found = self._debug
         if found is None:
@@ -100,7 +100,7 @@ class Reading:
             if content is not None:
                 found = debug_info.find(content)
             else:
-                found = Debug() if forgotten is None else debug_info.find_kept(forgotten)
+                found = DebugInfo() if forgotten is None else debug_info.find_kept(forgotten)
             if self._debug is None:  # else another thread was faster, and the content is gone
                 self._debug = found
                 self._content = None
@@ -121,13 +121,13 @@ class Reading:
         if self._own is None:
             text = "" if self.told is None else self.told.text
             try:
-                self._own = _declared_by(told_by(self._path, text))
+                self._own = _declared_by(from_metadata(self._path, text))
             except DeclarationError as error:
                 self._unreadable = error
                 raise copy.copy(error) from None
         return self._own
 
-    def finish(self) -> Debug:
+    def finish(self) -> DebugInfo:
         """Read what may be asked for once the file was let go of."""
         return self.debug
 
@@ -156,7 +156,7 @@ class Reading:
                 _log.warning("not compared with what %r tells itself: %s", self._path, error)
         return None if self._own is None else self._own.lines.get(name)
 
-    def brought(self, file: str) -> Brought | None:
+    def brought(self, file: str) -> Bundled | None:
         """
         Return the declarations that come with the plugin; None when there are none.
 
@@ -172,17 +172,17 @@ class Reading:
             self._brought = file, self._find_brought(file)
         return self._brought[1]
 
-    def _find_brought(self, file: str) -> Brought | None:
+    def _find_brought(self, file: str) -> Bundled | None:
         if self._file is None:  # a header in the working directory is not a system library's
             return None
         if self.told is not None and self.told.text:
-            return Brought(told_by(self._path, self.told.text), self.own)
+            return Bundled(from_metadata(self._path, self.told.text), self.own)
         source = None if self._is_signed else beside(file)
         if source is not None:
-            return Brought(source, declare.extend(Declarations(), source))
-        source = debugged_by(self._path, self.debug.text)
+            return Bundled(source, declare.extend(Declarations(), source))
+        source = from_debug_info(self._path, self.debug.text)
         try:  # nobody has written it to be read
-            return Brought(source, _declared_by(source)) if source.text else None
+            return Bundled(source, _declared_by(source)) if source.text else None
         except DeclarationError as error:
             _log.warning("no declarations by the debug information of %r: %s", self._path, error)
             return None
@@ -205,16 +205,16 @@ def _declared_by(source: Source) -> Declarations:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class KnownType:
     """What is known of one symbol."""
 
-    by: By
+    by: TypeSource
     #: Its declaration in C.
     text: str
     type: abi.Type
 
 
-class Known(Reading):
+class TypeInfo(FileInfo):
     """
     What a plugin's file tells of the types of its symbols.
 
@@ -224,21 +224,21 @@ class Known(Reading):
     __slots__ = ("_agreed",)
 
     def __init__(self, path: str, content: Content | None, *, is_signed: bool = False) -> None:
-        """Take a file; see `Reading`."""
+        """Take a file; see `FileInfo`."""
         super().__init__(path, content, is_signed=is_signed)
         # Which patterns of declarations agree with what is known, each with its `_key_of`.
-        self._agreed: dict[tuple[str, object], By] = {}
+        self._agreed: dict[tuple[str, object], TypeSource] = {}
 
-    def find(self, name: str) -> Evidence | None:
+    def find(self, name: str) -> KnownType | None:
         """Return what is known of a symbol; None when nothing is."""
         line = self._own_line(name)
         type_ = None if line is None else abi_of(self.own.ffi, line)
         if line is not None and type_ is not None:
-            return Evidence("plugin", _text(line), type_)
+            return KnownType("plugin", _text(line), type_)
         known = self.debug.symbols.get(name)
         if known is None:
             return None
-        return Evidence("dwarf", known.text.removeprefix("extern "), known.type)
+        return KnownType("dwarf", known.text.removeprefix("extern "), known.type)
 
     def _key_of(self, name: str) -> object:
         """Return what is the same for all symbols of which the same is known; None for nothing."""
@@ -247,7 +247,7 @@ class Known(Reading):
         known = self.debug.symbols.get(name)
         return None if known is None else id(known.type)  # which `debug` keeps, each type once
 
-    def check(self, line: Line, ffi: Any, *, required: bool) -> By | None:
+    def check(self, line: Line, ffi: Any, *, required: bool) -> TypeSource | None:
         """
         Compare a symbol's declaration with what is known of it.
 
@@ -274,7 +274,7 @@ class Known(Reading):
             raise self._mismatch(line, None, f"{words}: {advice}")
         return by
 
-    def _compare(self, line: Line, ffi: Any, of_known: object) -> By | None:
+    def _compare(self, line: Line, ffi: Any, of_known: object) -> TypeSource | None:
         """Compare a declaration with what is known, and note it where they agree."""
         key = line[0], of_known
         if line[0] == of_known:  # the plugin itself has declared it
@@ -294,7 +294,7 @@ class Known(Reading):
             self._agreed[key] = known.by
         return known.by
 
-    def find_changes(self, before: Known, names: Iterable[str]) -> dict[str, str]:
+    def find_changes(self, before: TypeInfo, names: Iterable[str]) -> dict[str, str]:
         """
         Say which symbols are of another type than in the version before, where both tell it.
 

@@ -24,30 +24,32 @@ from nativeplug.loader.files import (
     read_finished,
 )
 from nativeplug.runtime import candidate, history
-from nativeplug.runtime.candidate import Admission, Admit, admit_all, reasons_of
+from nativeplug.runtime.candidate import Candidate, Veto, no_veto, reasons_of
 from nativeplug.runtime.history import History
 from nativeplug.runtime.loaded import Loaded
-from nativeplug.runtime.options import Settings
-from nativeplug.runtime.symbols import Symbols
-from nativeplug.runtime.transition import Derive, Swap, given_again, refusal, refusing
-from nativeplug.trust import UNSAID, Demands, Policy, Verified
+from nativeplug.runtime.options import UpdateOptions
+from nativeplug.runtime.symbols import PluginSymbols
+from nativeplug.runtime.transition import Derive, Transition, given_again, refusal, refusing
+from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements, Policy, Verified
 
-#: What `Updates.update` has done.
+#: What `Updater.update` has done.
 Outcome = Literal["updated", "unchanged"]
 
 _ATTEMPTS = 100  # to read a file that others go on writing
 
-_instances: weakref.WeakSet[Updates] = weakref.WeakSet()
+_instances: weakref.WeakSet[Updater] = weakref.WeakSet()
 
 
-class Updates:
+class Updater:
     """
     All that replaces the generation that serves a plugin.
 
     Safe to use from several threads: one update at a time, for which the others wait.
     """
 
-    def __init__(self, file: str | None, key: Key, symbols: Symbols, settings: Settings) -> None:
+    def __init__(
+        self, file: str | None, key: Key, symbols: PluginSymbols, settings: UpdateOptions
+    ) -> None:
         """
         Take what was loaded.
 
@@ -62,13 +64,13 @@ class Updates:
         self.key = key
         self.terms = Terms(symbols, settings)
         self.history = History(symbols.loaded)
-        self.origins = Origins()
+        self.origins = Provenance()
         self._symbols = symbols
         # The content of that file, the one that a rollback has left, and the one that was
         # loaded and then refused, with the settings by which it was, and the error.
         self._seen = symbols.loaded.generation.sha256
         self._left: str | None = None
-        self._refused: tuple[str, Settings, UpdateError] | None = None
+        self._refused: tuple[str, UpdateOptions, UpdateError] | None = None
         # Reentrant: a signal handler or a finalizer may update or open it at any point.
         self._lock = threading.RLock()
         self._owner: int | None = None
@@ -88,13 +90,13 @@ class Updates:
             self._lock, self._owner = threading.RLock(), None
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> UpdateOptions:
         """What ``open`` was told of updates."""
         return self.terms.settings
 
     def configure(self, *given: object) -> None:
         """
-        Add what ``open`` was told to the settings; see `Settings.plus`.
+        Add what ``open`` was told to the settings; see `UpdateOptions.plus`.
 
         Raises:
             DeclarationError: It comes too late.
@@ -102,7 +104,7 @@ class Updates:
         self.terms.configure(*given)
         self.unload()
 
-    def demand(self, demands: Demands, name: str, given: Content | None = None) -> None:
+    def demand(self, demands: OriginRequirements, name: str, given: Content | None = None) -> None:
         """
         Judge what serves by the demands of a further ``open``, and updates by them from now on.
 
@@ -115,14 +117,14 @@ class Updates:
             OriginError: It does not meet them; all stays as it was.
             FileChangedError: The file has another content by now: ask again.
         """
-        if demands == UNSAID:  # the process's policy, which updates look up themselves
+        if demands == NO_REQUIREMENTS:  # the process's policy, which updates look up themselves
             self._judge(demands, name, given)
             return
         with self._lock:  # no update is to slip through between
             self._judge(demands, name, given)
             self.terms.demand(demands)
 
-    def _judge(self, demands: Demands, name: str, given: Content | None) -> None:
+    def _judge(self, demands: OriginRequirements, name: str, given: Content | None) -> None:
         key = None if self.is_mine else self.key
         self.origins.judge(self._symbols.loaded, key, demands, name, given)
 
@@ -132,8 +134,8 @@ class Updates:
         *,
         asked: bool,
         finished: bool = False,
-        demands: Demands = UNSAID,
-        admit: Admit = admit_all,
+        demands: OriginRequirements = NO_REQUIREMENTS,
+        admit: Veto = no_veto,
     ) -> Outcome:
         """
         Make what the file has now the current generation.
@@ -169,7 +171,7 @@ class Updates:
         loaded, in_use = self._symbols.loaded, self._symbols.resolved.copy()
         with contextlib.suppress(PluginError):
             path, demands = loaded.generation.path, self.settings.demands
-            known = Admission.of(path, content, demands).known
+            known = Candidate.of(path, content, demands).known
             known.find_changes(loaded.known, in_use)
 
     def rollback(self, plugin: Any, number: int | None) -> None:
@@ -239,7 +241,7 @@ class Updates:
         raise self._refusal("the file changes while it is read")
 
     def _take_up(
-        self, plugin: Any, file: str, content: Content, demands: Demands, admit: Admit
+        self, plugin: Any, file: str, content: Content, demands: OriginRequirements, admit: Veto
     ) -> None:
         """Load what was read, and let it serve."""
         options = self._symbols.generation.options
@@ -286,11 +288,13 @@ class Updates:
                 "current one serves on: raise the limit, or restart the program"
             )
 
-    def _check(self, file: str, content: Content, demands: Demands) -> tuple[Admission, Derive]:
+    def _check(
+        self, file: str, content: Content, demands: OriginRequirements
+    ) -> tuple[Candidate, Derive]:
         """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
         resolved, given = self._symbols.resolved.copy(), self._symbols.given
         try:
-            admission = Admission.of(self._symbols.generation.path, content, demands)
+            admission = Candidate.of(self._symbols.generation.path, content, demands)
         except PluginError as error:
             more = candidate.find_faults_of_header(file, given, resolved)
             raise self._refusal(*reasons_of(error), *more) from error
@@ -318,7 +322,9 @@ class Updates:
         *,
         announce: bool,
     ) -> None:
-        swap = Swap(plugin, self._symbols, self.history, self.settings, loaded, derive, accept)
+        swap = Transition(
+            plugin, self._symbols, self.history, self.settings, loaded, derive, accept
+        )
         swap.make(announce=announce)
 
 
@@ -340,7 +346,7 @@ os.register_at_fork(after_in_child=_after_fork)
 class Terms:
     """The settings of one plugin. Safe to use from several threads."""
 
-    def __init__(self, symbols: Symbols, settings: Settings) -> None:
+    def __init__(self, symbols: PluginSymbols, settings: UpdateOptions) -> None:
         #: What was said so far. Replaced as a whole.
         self.settings = settings
         self._symbols = symbols
@@ -350,9 +356,9 @@ class Terms:
         """Forget, in a child process, the lock that another thread may have held."""
         self._lock = threading.RLock()
 
-    def configure(self, *given: object) -> tuple[Settings, Settings]:
+    def configure(self, *given: object) -> tuple[UpdateOptions, UpdateOptions]:
         """
-        Add what ``open`` was told; see `Settings.plus`.
+        Add what ``open`` was told; see `UpdateOptions.plus`.
 
         Returns:
             The settings before and after.
@@ -379,7 +385,7 @@ class Terms:
                     self.settings = before
             raise
 
-    def demand(self, demands: Demands) -> None:
+    def demand(self, demands: OriginRequirements) -> None:
         """Let updates meet further demands."""
         with self._lock:
             demanded = self.settings.demands.plus(demands)
@@ -396,7 +402,7 @@ class Terms:
 # What was found of the origins of a plugin's generations.
 
 
-class Origins:
+class Provenance:
     """
     By which policies, and paths, each generation of a plugin was found good.
 
@@ -413,7 +419,7 @@ class Origins:
         good = self._good.setdefault(loaded, set())
         good.update((each.policy, file) for each in verified)
 
-    def check_returned(self, loaded: Loaded, demands: Demands) -> None:
+    def check_returned(self, loaded: Loaded, demands: OriginRequirements) -> None:
         """
         Judge a retired generation, whose file is not there any more, by what was found of it.
 
@@ -431,7 +437,7 @@ class Origins:
         self,
         loaded: Loaded,
         key: Key | None,
-        demands: Demands,
+        demands: OriginRequirements,
         name: str,
         given: Content | None = None,
     ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nativeplug._core import PluginBase
 from nativeplug.call import Callback, Function, Variable
 from nativeplug.errors import ClosedError, PluginError, SymbolNotFoundError
-from nativeplug.runtime.symbols import Symbols
+from nativeplug.runtime.symbols import PluginSymbols
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -46,7 +46,7 @@ class View(PluginBase):
 
     __slots__ = ()
 
-    _symbols: Symbols
+    _symbols: PluginSymbols
 
     @property
     def path(self) -> str:

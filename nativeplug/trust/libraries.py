@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from nativeplug._util import permissions
-from nativeplug.elf.dependencies import Searches
+from nativeplug.elf.dependencies import SearchPaths
 from nativeplug.loader import origin_dir
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def find_relative(data: File, place: str) -> Iterator[str]:
         data: The plugin's file.
         place: Where that lies.
     """
-    for entry in dict.fromkeys(Searches.of(data).directories):
+    for entry in dict.fromkeys(SearchPaths.of(data).directories):
         if not os.path.isabs(origin_dir.expand(entry, place)):
             yield f"it looks in {entry!r}, which is relative to the working directory"
 
@@ -54,7 +54,7 @@ def find_faults(data: File, place: str, trusted: Collection[int]) -> Iterator[st
         trusted: The users that may.
     """
     walk = _Walk(frozenset(trusted))
-    faults = [*walk.judge_entries("it", place, Searches.of(data))]
+    faults = [*walk.judge_entries("it", place, SearchPaths.of(data))]
     while not walk.is_too_much and (fresh := walk.find_fresh()):
         for path in fresh:
             faults += walk.judge_library(path)
@@ -97,9 +97,9 @@ class _Walk:
             return
         if fault is not None:
             yield f"its library {path!r} {fault}"
-        yield from self.judge_entries(f"its library {path!r}", path, Searches.of_file(path))
+        yield from self.judge_entries(f"its library {path!r}", path, SearchPaths.of_file(path))
 
-    def judge_entries(self, who: str, place: str, searches: Searches) -> Iterator[str]:
+    def judge_entries(self, who: str, place: str, searches: SearchPaths) -> Iterator[str]:
         """Judge where a file looks, and note whom it needs."""
         for entry in dict.fromkeys(searches.directories):
             directory = origin_dir.expand(entry, place)

@@ -15,7 +15,7 @@ _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Demands:
+class OriginRequirements:
     """What was said to ``open``, once or several times."""
 
     #: The policies, all of which must be met; None stands for the process's, and for those who
@@ -25,7 +25,7 @@ class Demands:
     sha256: str | None = None
 
     @classmethod
-    def of(cls, policy: object = None, sha256: object = None) -> Demands:
+    def of(cls, policy: object = None, sha256: object = None) -> OriginRequirements:
         """
         Take what ``open`` is given.
 
@@ -36,9 +36,9 @@ class Demands:
         given = None if policy is None else check_type(policy)
         return cls(frozenset({given}), _digest(sha256))
 
-    def plus(self, more: Demands) -> Demands:
+    def plus(self, more: OriginRequirements) -> OriginRequirements:
         """Return these demands and *more*; a file has one content, so the later pin counts."""
-        return Demands(self.policies | more.policies, more.sha256 or self.sha256)
+        return OriginRequirements(self.policies | more.policies, more.sha256 or self.sha256)
 
     @property
     def effective(self) -> frozenset[Policy]:
@@ -68,7 +68,7 @@ class Demands:
 
     def check(self, content: Content) -> tuple[Verified, ...]:
         """
-        Judge a file; see `judge.check`.
+        Judge a file; see `verify.check`.
 
         Returns:
             What each policy has found.
@@ -88,11 +88,11 @@ class Demands:
         return tuple(found)
 
     def check_pin(self, path: str, sha256: str) -> None:
-        """Judge a content by its SHA-256; see `judge.check_pin`."""
+        """Judge a content by its SHA-256; see `verify.check_pin`."""
         check_pin(path, sha256, self.sha256)
 
     def check_system(self, soname: str) -> None:
-        """Judge a system library; see `judge.check_system`."""
+        """Judge a system library; see `verify.check_system`."""
         for policy in self.effective or {NOTHING}:
             check_system(soname, policy, self.sha256)
 
@@ -108,4 +108,4 @@ def _digest(sha256: object) -> str | None:
 
 
 #: Nothing was said.
-UNSAID: Final = Demands()
+NO_REQUIREMENTS: Final = OriginRequirements()

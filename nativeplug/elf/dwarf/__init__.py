@@ -11,15 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nativeplug.elf.dwarf.debug_sections import has_debug, size_of
-from nativeplug.elf.dwarf.model import Debug, Known
+from nativeplug.elf.dwarf.model import DebugInfo, SymbolType
 
 if TYPE_CHECKING:
     from nativeplug.elf.layout import File
 
-__all__ = ["Debug", "Known", "has_debug", "read", "size_of"]
+__all__ = ["DebugInfo", "SymbolType", "has_debug", "read", "size_of"]
 
 
-def read(data: File) -> Debug:
+def read(data: File) -> DebugInfo:
     """
     Read what the debug information of a file tells of the symbols that it exports.
 
@@ -30,7 +30,7 @@ def read(data: File) -> Debug:
         data: The whole file.
     """
     if not has_debug(data):
-        return Debug()
+        return DebugInfo()
     from nativeplug.elf.dwarf import exported
 
     return exported.read(data)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nativeplug import abi
-from nativeplug.elf.dwarf.entries import Die, Dies, UntoldError
+from nativeplug.elf.dwarf.entries import Die, Dies, UnknownTypeError
 from nativeplug.elf.dwarf.units import has_types
 from nativeplug.elf.layout import host_target
 
@@ -29,13 +29,13 @@ _ADDRESSES = frozenset({"intptr_t", "uintptr_t"})
 Write = Callable[["Die | None"], str]
 
 
-class Types:
+class TypeReader:
     """The types of a file, each worked out once."""
 
     def __init__(self, dies: Dies, write: Write) -> None:
         self._dies = dies
         self._write = write
-        self._fields = Fields(dies, self)
+        self._fields = RecordReader(dies, self)
         self._made: dict[tuple[int, bool], abi.Type] = {}
         self._typed_units: dict[int, bool] = {}  # by the offsets of units
 
@@ -48,12 +48,12 @@ class Types:
         """
         convention = self._dies.attribute(die, "DW_AT_calling_convention")
         if convention not in {None, _DW_CC_NORMAL}:
-            raise UntoldError(f"its calling convention is {convention:#x}")
+            raise UnknownTypeError(f"its calling convention is {convention:#x}")
         result = self._passed(self._dies.type(die))
         parts = [*self._dies.children(origin(self._dies, die))]
         listed = [part for part in parts if part.tag == "DW_TAG_formal_parameter"]
         if result == abi.VOID and not listed and not self._tells_functions(die):
-            raise UntoldError("its unit tells no types")
+            raise UnknownTypeError("its unit tells no types")
         if not self._is_prototyped(die):
             return abi.FunctionType(result, None)
         parameters = tuple(self._passed(self._needed_type(each)) for each in listed)
@@ -72,7 +72,7 @@ class Types:
     def _needed_type(self, die: Die) -> Die:
         found = self._dies.type(die)
         if found is None:
-            raise UntoldError("its type is left out")
+            raise UnknownTypeError("its type is left out")
         return found
 
     def _tells_functions(self, die: Die) -> bool:
@@ -102,7 +102,7 @@ class Types:
         """Return the type of a parameter or result."""
         found = self.of(die)
         if isinstance(found, abi.Record):
-            peeled, _ = peel(self._dies, die)
+            peeled, _ = strip_qualifiers(self._dies, die)
             check_by_value(self._dies, whole(self._dies, peeled), found.name)
         return found
 
@@ -118,11 +118,11 @@ class Types:
         Raises:
             UntoldError: It is not told, or C has nothing like it.
         """
-        peeled, names = peel(self._dies, die)
+        peeled, names = strip_qualifiers(self._dies, die)
         if peeled is None:
             return abi.VOID
         if depth > DEEPEST:
-            raise UntoldError("its type has no end")
+            raise UnknownTypeError("its type has no end")
         key = id(die), within
         if key not in self._made:
             made = self._make(peeled, self._write(die), within=within, depth=depth)
@@ -144,13 +144,13 @@ class Types:
         if die.tag in POINTERS | {"DW_TAG_subroutine_type"} or is_null:
             has_target = die.tag in POINTERS and not within
             return abi.Pointer(self._target(die) if has_target else None, name)
-        raise UntoldError(f"C has no {name!r}")
+        raise UnknownTypeError(f"C has no {name!r}")
 
     def _scalar(self, die: Die, name: str) -> abi.Scalar:
         size, encoding = _number(die, "DW_AT_byte_size"), _number(die, "DW_AT_encoding")
         own = self._dies.name(die)
         if _number(die, "DW_AT_bit_size", 8 * size) != 8 * size or (not size and own != "()"):
-            raise UntoldError(f"C has no {own!r}")
+            raise UnknownTypeError(f"C has no {own!r}")
         if not size:
             return abi.VOID
         kind = _kind(encoding, size, own)
@@ -159,13 +159,13 @@ class Types:
     def _target(self, die: Die) -> abi.Record | None:
         """Return what a pointer leads to, if that is a record whose members are told."""
         try:
-            target, typedefs = peel(self._dies, self._dies.type(die))
+            target, typedefs = strip_qualifiers(self._dies, self._dies.type(die))
             while target is not None and target.tag == "DW_TAG_array_type":
-                target, typedefs = peel(self._dies, self._dies.type(target))
+                target, typedefs = strip_qualifiers(self._dies, self._dies.type(target))
             if target is None or target.tag not in RECORDS:
                 return None
             found = self.of(target)
-        except UntoldError:
+        except UnknownTypeError:
             return None
         if not isinstance(found, abi.Record):
             return None
@@ -207,7 +207,7 @@ def array_lengths(dies: Dies, die: Die) -> list[int | None]:
     found: list[int | None] = []
     for child in dies.children(die):
         if child.tag != "DW_TAG_subrange_type":
-            raise UntoldError(f"C has no array by {child.tag}")
+            raise UnknownTypeError(f"C has no array by {child.tag}")
         found.append(_length(child))
     return found or [None]
 
@@ -219,7 +219,7 @@ def _length(die: Die) -> int | None:
             continue
         value = attribute.value
         if not isinstance(value, int) or not -1 <= value < _MOST_BYTES or value + more < 0:
-            raise UntoldError("its length is worked out at run time")
+            raise UnknownTypeError("its length is worked out at run time")
         return value + more
     return None
 
@@ -228,7 +228,7 @@ def _number(die: Die, name: str, otherwise: int | None = None) -> int:
     attribute = die.attributes.get(name)
     value: Any = otherwise if attribute is None else attribute.value
     if not isinstance(value, int) or not 0 <= value < _MOST_BYTES:
-        raise UntoldError(f"{die.tag} without {name}")
+        raise UnknownTypeError(f"{die.tag} without {name}")
     return value
 
 
@@ -239,7 +239,7 @@ def _kind(encoding: int, size: int, name: str) -> str:
         return "bfloat"
     kinds = {_BOOLEAN: "boolean", _FLOAT: "float", _COMPLEX: "complex", _DECIMAL: "decimal"}
     if encoding not in kinds:
-        raise UntoldError(f"C has no {name!r}")
+        raise UnknownTypeError(f"C has no {name!r}")
     is_x87 = host_target().machine in {_EM_386, _EM_X86_64} and size in _LONG
     if is_x87 and encoding in {_FLOAT, _COMPLEX} and not any(quad in name for quad in _QUADS):
         # A complex number of 16 bytes is two doubles.
@@ -259,10 +259,10 @@ _DW_LANG_RUST = 0x1C
 _LARGEST_ALIGNMENT = 16
 
 
-class Fields:
+class RecordReader:
     """Works out records."""
 
-    def __init__(self, dies: Dies, types: Types) -> None:
+    def __init__(self, dies: Dies, types: TypeReader) -> None:
         self._dies = dies
         self._types = types
 
@@ -275,7 +275,7 @@ class Fields:
         """
         size = die.attributes.get("DW_AT_byte_size")
         if size is None or not isinstance(size.value, int):
-            raise UntoldError(f"{name!r} has no size")
+            raise UnknownTypeError(f"{name!r} has no size")
         fields = tuple(self._iter_fields(die, depth))
         said = die.attributes.get("DW_AT_alignment")
         return abi.Record(
@@ -296,13 +296,13 @@ class Fields:
     def _iter_fields(self, die: Die, depth: int) -> Iterator[abi.Field]:
         for child in self._dies.children(die):
             if child.tag == "DW_TAG_variant_part":
-                raise UntoldError("C has no enumeration with values in it")
+                raise UnknownTypeError("C has no enumeration with values in it")
             if child.tag not in {"DW_TAG_member", "DW_TAG_inheritance"}:
                 continue
             if "DW_AT_declaration" in child.attributes:  # a static member of C++
                 continue
             if "DW_AT_virtuality" in child.attributes:
-                raise UntoldError("C has no virtual inheritance")
+                raise UnknownTypeError("C has no virtual inheritance")
             type_ = self._types.of(self._dies.type(child), within=True, depth=depth + 1)
             yield self._field(child, type_)
 
@@ -332,7 +332,7 @@ def _offset(die: Die) -> int:
         return attribute.value
     operation, *rest = attribute.value
     if operation != _DW_OP_PLUS_UCONST or len(rest) > _LONGEST_NUMBER:
-        raise UntoldError("a member's place is worked out at run time")
+        raise UnknownTypeError("a member's place is worked out at run time")
     return sum((byte & 0x7F) << 7 * index for index, byte in enumerate(rest))
 
 
@@ -372,7 +372,7 @@ _THROUGH = QUALIFIERS | {"DW_TAG_const_type", "DW_TAG_typedef"}
 DEEPEST = 64
 
 
-def peel(dies: Dies, die: Die | None) -> tuple[Die | None, list[str]]:
+def strip_qualifiers(dies: Dies, die: Die | None) -> tuple[Die | None, list[str]]:
     """
     Return a type without its typedefs and qualifiers, and the typedefs' names.
 
@@ -387,7 +387,7 @@ def peel(dies: Dies, die: Die | None) -> tuple[Die | None, list[str]]:
         if die.tag == "DW_TAG_typedef":
             names.append(dies.name(die))
         die = dies.type(die)
-    raise UntoldError("its type has no end")
+    raise UnknownTypeError("its type has no end")
 
 
 def unwrapped(dies: Dies, die: Die | None) -> Die | None:
@@ -427,7 +427,7 @@ def whole(dies: Dies, die: Die) -> Die:
         UntoldError: It is a mere declaration.
     """
     if "DW_AT_declaration" in die.attributes:
-        raise UntoldError(f"{dies.name(die)!r} is declared only")
+        raise UnknownTypeError(f"{dies.name(die)!r} is declared only")
     return die
 
 
@@ -449,7 +449,7 @@ def check_by_value(dies: Dies, die: Die, name: str) -> None:
         UntoldError: It is not, or may be not.
     """
     if not _is_as_in_c(dies, die, 0):
-        raise UntoldError(f"{name!r} is not passed as C does")
+        raise UnknownTypeError(f"{name!r} is not passed as C does")
 
 
 def _is_as_in_c(dies: Dies, die: Die, depth: int) -> bool:
@@ -481,9 +481,9 @@ def _is_special(dies: Dies, die: Die, name: str) -> bool:
 
 
 def _is_member_as_in_c(dies: Dies, die: Die, depth: int) -> bool:
-    found, _ = peel(dies, dies.type(die))
+    found, _ = strip_qualifiers(dies, dies.type(die))
     while found is not None and found.tag == "DW_TAG_array_type":
-        found, _ = peel(dies, dies.type(found))
+        found, _ = strip_qualifiers(dies, dies.type(found))
     if found is None or found.tag not in RECORDS:
         return True
     return _is_as_in_c(dies, whole(dies, found), depth + 1)

@@ -13,9 +13,15 @@ from collections.abc import Callable
 
 from nativeplug import abi
 from nativeplug.elf.dwarf import names
-from nativeplug.elf.dwarf.abi_types import RECORDS, Types, peel, type_alignment, whole
+from nativeplug.elf.dwarf.abi_types import (
+    RECORDS,
+    TypeReader,
+    strip_qualifiers,
+    type_alignment,
+    whole,
+)
 from nativeplug.elf.dwarf.debug_sections import UnreadableError
-from nativeplug.elf.dwarf.entries import Die, Dies, Unit, UntoldError
+from nativeplug.elf.dwarf.entries import Die, Dies, Unit, UnknownTypeError
 from nativeplug.elf.dwarf.names import Spelling
 from nativeplug.elf.dwarf.units import definitions
 
@@ -26,7 +32,7 @@ _INT_RANGE = range(-(1 << 31), 1 << 32)
 class CText(Spelling):
     """Writes declarations, and the definitions that they need."""
 
-    def __init__(self, dies: Dies, types: Types) -> None:
+    def __init__(self, dies: Dies, types: TypeReader) -> None:
         super().__init__(dies)
         self._types = types
         #: The definitions by what they define, in order.
@@ -51,7 +57,7 @@ class CText(Spelling):
         """Define what is only pointed to, as far as C can."""
         while self._waiting:
             die, _ = self._waiting.popitem()
-            with contextlib.suppress(UntoldError, UnreadableError):  # it stays opaque
+            with contextlib.suppress(UnknownTypeError, UnreadableError):  # it stays opaque
                 self._define_record(die)
 
     def parameter_name(self, name: str) -> str:
@@ -62,7 +68,7 @@ class CText(Spelling):
         """Return the declaration of a pointer."""
         try:
             return super().pointer(die, inner, depth)
-        except UntoldError:
+        except UnknownTypeError:
             return f"void *{inner}"
 
     def named(self, die: Die, depth: int, *, pointed: bool) -> str:
@@ -79,7 +85,7 @@ class CText(Spelling):
             return "void *"  # std::nullptr_t
         name = names.scalar_name(own, found, within=self._bodies > 0)
         if name is None:
-            raise UntoldError(f"C has no {own!r}")
+            raise UnknownTypeError(f"C has no {own!r}")
         return name
 
     def _typedef(self, die: Die, depth: int, *, pointed: bool) -> str:
@@ -99,11 +105,11 @@ class CText(Spelling):
         """Return a name of <stdint.h>, which every text knows, if it means the same here."""
         found = self._types.of(die)
         if not isinstance(found, abi.Scalar) or found.kind != "integer":
-            raise UntoldError(f"{name!r} is not an integer")
+            raise UnknownTypeError(f"{name!r} is not an integer")
         bits = "".join(filter(str.isdigit, name))
         is_exact = name.lstrip("u") == f"int{bits}_t"
         if is_exact and found != abi.Scalar("integer", int(bits) // 8, not name.startswith("u")):
-            raise UntoldError(f"{name!r} has {found.size} bytes")
+            raise UnknownTypeError(f"{name!r} has {found.size} bytes")
         return name
 
     def _typedef_text(self, target: Die | None, name: str, depth: int) -> str:
@@ -128,9 +134,9 @@ class CText(Spelling):
 
     def _complete(self, die: Die | None) -> None:
         """Define what a typedef stands for, which is needed whole."""
-        target, _ = peel(self.dies, die)
+        target, _ = strip_qualifiers(self.dies, die)
         while target is not None and target.tag == "DW_TAG_array_type":
-            target, _ = peel(self.dies, self.dies.type(target))
+            target, _ = strip_qualifiers(self.dies, self.dies.type(target))
         if target is not None and target.tag in RECORDS and self.dies.name(target):
             self._define_record(target)
 
@@ -141,10 +147,10 @@ class CText(Spelling):
                 return self._body(die, "", depth + 1)
             typedef = self._naming(die)
             if typedef is None:
-                raise UntoldError("its type has no name")
+                raise UnknownTypeError("its type has no name")
             return self._typedef(typedef, depth + 1, pointed=pointed)
         if not names.is_name(name) and name not in names.OPAQUE_RECORDS:
-            raise UntoldError(f"C has no {name!r}")
+            raise UnknownTypeError(f"C has no {name!r}")
         if not pointed:
             self._define_record(die)
         elif id(die) not in self._is_defined:
@@ -154,7 +160,7 @@ class CText(Spelling):
     def _define_record(self, die: Die) -> None:
         name = self.dies.name(die)
         if name in names.OPAQUE_RECORDS:
-            raise UntoldError(f"{name!r} stays opaque")
+            raise UnknownTypeError(f"{name!r} stays opaque")
         key = _key(die, name)
         self._define(key, die, lambda: self._body(whole(self.dies, die), name, 0))
 
@@ -162,7 +168,7 @@ class CText(Spelling):
         record = self._types.of(die, within=True, depth=depth)
         attribute = attribute_for(record) if isinstance(record, abi.Record) else None
         if attribute is None:
-            raise UntoldError("C does not lay its members out so")
+            raise UnknownTypeError("C does not lay its members out so")
         self._bodies += 1
         try:
             members = [self._member(child, depth) for child in self._members(die)]
@@ -179,15 +185,15 @@ class CText(Spelling):
             and "DW_AT_declaration" not in child.attributes
         ]
         if not found or any(child.tag == "DW_TAG_inheritance" for child in found):
-            raise UntoldError("C has no such record")
+            raise UnknownTypeError("C has no such record")
         return found
 
     def _member(self, die: Die, depth: int) -> str:
         name, type_ = self.dies.name(die), self.dies.type(die)
-        peeled, _ = peel(self.dies, type_)
+        peeled, _ = strip_qualifiers(self.dies, type_)
         is_nameless_record = peeled is not None and peeled.tag in RECORDS
         if not names.is_name(name) and (name or not is_nameless_record):
-            raise UntoldError(f"C has no member {name!r}")
+            raise UnknownTypeError(f"C has no member {name!r}")
         width = die.attributes.get("DW_AT_bit_size")
         bits = "" if width is None else f" : {width.value}"
         return f"{self.spell(type_, name, depth + 1)}{bits};"
@@ -209,7 +215,7 @@ class CText(Spelling):
         signed = any(value < 0 for value in self._enumerators(die).values())
         integer = names.integer_name(abi.size_of(found_type), signed=signed)
         if integer is None:
-            raise UntoldError(f"C has no enumeration {name!r}")
+            raise UnknownTypeError(f"C has no enumeration {name!r}")
         return integer
 
     def _enumeration_text(self, die: Die, key: str, name: str) -> str | None:
@@ -251,7 +257,7 @@ class CText(Spelling):
             UntoldError: C cannot, or has another one of that name.
         """
         if key in self._in_progress:
-            raise UntoldError(f"{key!r} is a part of itself")
+            raise UnknownTypeError(f"{key!r} is a part of itself")
         if id(die) not in self._is_defined:
             self._is_defined[id(die)] = False
             self._in_progress.add(key)
@@ -261,7 +267,7 @@ class CText(Spelling):
                 self._in_progress.discard(key)
             self._is_defined[id(die)] = text == self.definitions.setdefault(key, text)
         if not self._is_defined[id(die)]:
-            raise UntoldError(f"C cannot define {key!r}")
+            raise UnknownTypeError(f"C cannot define {key!r}")
 
 
 def _keyword(die: Die) -> str:

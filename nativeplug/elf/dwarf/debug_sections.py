@@ -96,7 +96,7 @@ def _plain(name: str) -> str:
 
 def find_all(data: File) -> Iterator[tuple[str, Section]]:
     """Give the debug sections of a file that have content, and their names."""
-    table = sections.Table.of(data)
+    table = sections.SectionTable.of(data)
     if table is None or (table.target.word_size, table.target.byte_order) != (64, "<"):
         return
     names = table.header(data, table.names)

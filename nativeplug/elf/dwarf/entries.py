@@ -43,11 +43,11 @@ _UNREAD = tuple(
 )
 
 
-class OutOfTimeError(UnreadableError):
+class TimeBudgetError(UnreadableError):
     """It takes too long, on this machine and now."""
 
 
-class UntoldError(Exception):
+class UnknownTypeError(Exception):
     """Something is not told, or not in a way that we know; says what."""
 
 
@@ -86,7 +86,7 @@ class Budget:
     def check_time(self) -> None:
         """Raise OutOfTimeError when time has run out."""
         if time.monotonic() > self.deadline:
-            raise OutOfTimeError(f"reading it takes more than {_MOST_SECONDS:.0f} s")
+            raise TimeBudgetError(f"reading it takes more than {_MOST_SECONDS:.0f} s")
 
 
 class Dies:
@@ -172,7 +172,7 @@ class Dies:
         try:
             return die.get_DIE_from_attribute(attribute)
         except (KeyError, NotImplementedError):
-            raise UntoldError("it is in another file") from None
+            raise UnknownTypeError("it is in another file") from None
 
     def steps(self, die: Die) -> Iterator[Die]:
         """Give an entry, and those that say more of what it is about."""

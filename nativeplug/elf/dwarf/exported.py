@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from nativeplug import abi
 from nativeplug.elf import dynamic
 from nativeplug.elf.dwarf import debug_sections, units
-from nativeplug.elf.dwarf.abi_types import Types
+from nativeplug.elf.dwarf.abi_types import TypeReader
 from nativeplug.elf.dwarf.c_text import CText
 from nativeplug.elf.dwarf.debug_sections import UnreadableError
-from nativeplug.elf.dwarf.entries import Budget, Dies, Direct, OutOfTimeError, UntoldError
+from nativeplug.elf.dwarf.entries import Budget, Dies, Direct, TimeBudgetError, UnknownTypeError
 from nativeplug.elf.dwarf.matching import Definitions, tag_of
-from nativeplug.elf.dwarf.model import Debug, Export, Known
+from nativeplug.elf.dwarf.model import DebugInfo, Export, SymbolType
 from nativeplug.elf.dwarf.names import Spelling, is_name
 from nativeplug.elf.symbols import FUNCTIONS, GO_RUNTIME, VARIABLES
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _FEW_ENTRIES, _FEW_SECONDS = 50_000, 2.0
 
 
-def read(data: File) -> Debug:
+def read(data: File) -> DebugInfo:
     """
     Read the debug information of a file that has some; see the package.
 
@@ -38,15 +38,15 @@ def read(data: File) -> Debug:
     try:
         found = debug_sections.load(data)
         if ".debug_info" not in found:
-            return Debug()
+            return DebugInfo()
         return _Reader(data, found, budget).read()
     except UnreadableError as error:
-        return Debug(reason=str(error), is_final=not isinstance(error, OutOfTimeError))
+        return DebugInfo(reason=str(error), is_final=not isinstance(error, TimeBudgetError))
     except RecursionError:
-        return Debug(reason="nested too deeply")
+        return DebugInfo(reason="nested too deeply")
     except Exception as error:  # noqa: BLE001 - pyelftools raises whatever its helpers raise
         words = " ".join(f"{type(error).__name__}: {error}".split())
-        return Debug(reason=f"damaged: {words}")
+        return DebugInfo(reason=f"damaged: {words}")
 
 
 class _Reader:
@@ -55,17 +55,17 @@ class _Reader:
         self._symbols = _exported(data)
         self._dies = Dies(found, budget)
         self._plain = Spelling(self._dies)
-        self._types = Types(self._dies, self._plain.spell)
+        self._types = TypeReader(self._dies, self._plain.spell)
         self._text = CText(self._dies, self._types)
         self._direct = Direct(self._dies)
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, SymbolType] = {}
 
-    def read(self) -> Debug:
-        end = Debug(build_id=self._build_id)
+    def read(self) -> DebugInfo:
+        end = DebugInfo(build_id=self._build_id)
         try:
             self._find_in_time()
         except UnreadableError as error:  # what was found holds
-            is_final = not isinstance(error, OutOfTimeError)
+            is_final = not isinstance(error, TimeBudgetError)
             end = replace(end, reason=str(error), is_final=is_final)
         self._dies.budget = Budget(_FEW_ENTRIES, time.monotonic() + _FEW_SECONDS)
         self._text.finish()
@@ -126,28 +126,28 @@ class _Reader:
             for die in units.definitions(self._dies, self._dies.top(unit)):
                 definitions.add(die)
         for symbol in symbols:
-            with contextlib.suppress(UntoldError):
+            with contextlib.suppress(UnknownTypeError):
                 self._note(symbol, definitions.of(symbol))
 
     def _note(self, symbol: Export, die: Any) -> None:
-        with contextlib.suppress(UntoldError):
+        with contextlib.suppress(UnknownTypeError):
             self._known[symbol.name] = self._describe(symbol, die)
 
-    def _describe(self, symbol: Export, die: Any) -> Known:
+    def _describe(self, symbol: Export, die: Any) -> SymbolType:
         if symbol.kind in FUNCTIONS:
             type_: Any = self._types.function(die)
             plain = self._plain.function(die, symbol.name)
         else:
             type_ = self._types.variable(die)
             if abi.size_of(type_) > symbol.size > 0:
-                raise UntoldError("the symbol is smaller than its type")
+                raise UnknownTypeError("the symbol is smaller than its type")
             plain = self._plain.variable(die, symbol.name, is_thread_local=symbol.kind == "tls")
         if not is_name(symbol.name):
-            return Known(plain, type_, is_c=False)
+            return SymbolType(plain, type_, is_c=False)
         try:
-            return Known(self._write(symbol, die), type_)
-        except UntoldError:
-            return Known(plain, type_, is_c=False)
+            return SymbolType(self._write(symbol, die), type_)
+        except UnknownTypeError:
+            return SymbolType(plain, type_, is_c=False)
 
     def _write(self, symbol: Export, die: Any) -> str:
         if symbol.kind in FUNCTIONS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from nativeplug.elf.dwarf.entries import Die, Dies, UntoldError
+from nativeplug.elf.dwarf.entries import Die, Dies, UnknownTypeError
 from nativeplug.elf.dwarf.model import Export
 from nativeplug.elf.symbols import FUNCTIONS
 
@@ -56,7 +56,7 @@ class Definitions:
         if declared is not None and (found or self._is_folded(declared, symbol)):
             return declared
         if not found:
-            raise UntoldError("no unit defines it")
+            raise UnknownTypeError("no unit defines it")
         return found[0]
 
     def _is_folded(self, die: Die, symbol: Export) -> bool:

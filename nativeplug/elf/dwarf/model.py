@@ -24,7 +24,7 @@ class Export(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SymbolType:
     """What is known of one symbol."""
 
     #: Its declaration as C text, without the semicolon; of another language's types with their
@@ -32,16 +32,16 @@ class Known:
     text: str
     #: Its type as the ABI sees it.
     type: abi.Type
-    #: The text can be read as C, after `Debug.types`.
+    #: The text can be read as C, after `DebugInfo.types`.
     is_c: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Debug:
+class DebugInfo:
     """What is known of a file's symbols."""
 
     #: By the symbols' names; without those of which nothing is known.
-    symbols: Mapping[str, Known] = field(default_factory=dict)
+    symbols: Mapping[str, SymbolType] = field(default_factory=dict)
     #: The types that the symbols' declarations need: C text, in an order that C takes.
     types: str = ""
     #: Why nothing is known of any symbol, if that has a reason besides that it is not told.

@@ -14,7 +14,7 @@ from nativeplug.elf.dwarf.abi_types import (
     origin,
     unwrapped,
 )
-from nativeplug.elf.dwarf.entries import Die, Dies, UntoldError
+from nativeplug.elf.dwarf.entries import Die, Dies, UnknownTypeError
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 # What the preprocessor knows: a text with such a word needs one.
@@ -157,7 +157,7 @@ class Spelling:
         """
         self.dies.budget.spend()
         if depth > DEEPEST:
-            raise UntoldError("its type has no end")
+            raise UnknownTypeError("its type has no end")
         die = unwrapped(self.dies, die)
         if die is None:
             return _joined("void", inner)
