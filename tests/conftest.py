@@ -104,7 +104,11 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _patient_limits() -> Iterator[None]:
     """Let what the library does in other processes take as long as a slow machine needs."""
     with pytest.MonkeyPatch.context() as patch:
-        for limit in ("loader.probe.SECONDS", "loader.debug_info._SECONDS", "runtime.handover.SECONDS"):
+        for limit in (
+            "loader.probe.SECONDS",
+            "loader.debug_info._SECONDS",
+            "runtime.handover.SECONDS",
+        ):
             patch.setattr(f"nativeplug.{limit}", PATIENCE)
         yield
 

@@ -44,7 +44,7 @@ def test_without_abbreviations(compile_c: Compile) -> None:
 def test_enumerator_without_a_number(compile_c: Compile) -> None:
     """An enumerator whose value is a block of bytes makes its type unknown, and takes no time."""
     data = compile_c("enum e { ZERO }; void f(enum e x) { (void)x; } int v;", "-g").read_bytes()
-    abbreviations = dict(sections.find_all(data))[".debug_abbrev"]
+    abbreviations = dict(debug_sections.find_all(data))[".debug_abbrev"]
     start, end = abbreviations.offset, abbreviations.end
     const_value_as_data1, as_block1 = b"\x1c\x0b", b"\x1c\x0a"
     assert 1 == data.count(const_value_as_data1, start, end)

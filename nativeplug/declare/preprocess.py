@@ -118,7 +118,7 @@ def read(text: str, *, ignore_includes: bool = False) -> Preprocessed:
         ignore_includes: What it includes does not matter.
 
     Raises:
-        NotPlainError: It is not plain.
+        NeedsPreprocessorError: It is not plain.
     """
     reader = _Reader(text, ignore_includes=ignore_includes)
     kept = "".join(reader.pieces())

@@ -71,7 +71,8 @@ def load_file(  # noqa: PLR0913 - most are given by name
         content: What was read of the file.
         options: How it is loaded.
         probe: Load the copy in a process of its own first; see `probe_copy`.
-        trusted: Who may be able to write where the copy is made, or the file; see `private_copy.copy`.
+        trusted: Who may be able to write where the copy is made, or the file; see
+            `private_copy.copy`.
         ready: Called when that has gone well, and it is about to be loaded here.
 
     Raises:

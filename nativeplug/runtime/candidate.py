@@ -107,7 +107,7 @@ class Candidate:
             each.accept()
 
 
-def no_veto(_admission: Candidate) -> None:
+def no_veto(_candidate: Candidate) -> None:
     """Have nothing against it."""
 
 
@@ -128,7 +128,7 @@ def reasons_of(error: Exception) -> tuple[str, ...]:
 
 
 def find_reasons(  # noqa: PLR0913, PLR0917 - all that serves
-    admission: Candidate,
+    candidate: Candidate,
     file: str,
     serving: Loaded,
     given: Declared,
@@ -139,14 +139,14 @@ def find_reasons(  # noqa: PLR0913, PLR0917 - all that serves
     Say why a version cannot serve what is in use, and which declarations it brings.
 
     Args:
-        admission: The version.
+        candidate: The version.
         file: The path beside which a header may stand.
         serving: The one that serves.
         given: What is declared for that.
         resolved: What the program has looked up.
         wanted: The interfaces that it was opened as.
     """
-    known, exports = admission.known, admission.content.file.exports
+    known, exports = candidate.known, candidate.content.file.exports
     changes = find_changes(serving.generation.exports, exports, resolved)
     hooks = find_changes(dict.fromkeys(HOOKS, "function"), exports, HOOKS & exports.keys())
     reasons = [*find_other_interfaces(known.interface, wanted), *changes.values(), *hooks.values()]

@@ -215,17 +215,17 @@ def _load(request: Request, key: Key) -> Plugin:
         content = request.content or read_file(name)
         if content.key != key:
             raise FileChangedError
-        admission = Candidate.of(name, content, demands)
-        _check(request, admission)
-        _check_names(request, admission)
-        loaded = _loaded(request, file, admission, probe=settings.probe is True)
+        candidate = Candidate.of(name, content, demands)
+        _check(request, candidate)
+        _check_names(request, candidate)
+        loaded = _loaded(request, file, candidate, probe=settings.probe is True)
         plugin = Plugin(loaded, file, key, settings)
         try:
-            admission.accept()
+            candidate.accept()
         except BaseException:
             plugin.close()
             raise
-        plugin._updates.origins.note(loaded, file or name, admission.verified)
+        plugin._updates.origins.note(loaded, file or name, candidate.verified)
         found = registry.place(plugin)
         if found is plugin:
             return plugin
@@ -236,18 +236,18 @@ def _load(request: Request, key: Key) -> Plugin:
     return found
 
 
-def _loaded(request: Request, file: str | None, admission: Candidate, *, probe: bool) -> Loaded:
+def _loaded(request: Request, file: str | None, candidate: Candidate, *, probe: bool) -> Loaded:
     """Load what may be loaded, or take up what a closed plugin has left of it."""
     if not request.fresh and file is not None:
-        left = registry.take_left(file, admission.content.sha256, request.load)
+        left = registry.take_left(file, candidate.content.sha256, request.load)
         if left is not None:
-            return left.again(admission.known)
-    return Loaded(admission.load(request.load, probe=probe), 1, admission.known)
+            return left.again(candidate.known)
+    return Loaded(candidate.load(request.load, probe=probe), 1, candidate.known)
 
 
-def _check(request: Request, admission: Candidate) -> None:
+def _check(request: Request, candidate: Candidate) -> None:
     """Refuse what can be seen to be wrong with declarations before anything of a plugin runs."""
-    known, expected, alone = admission.known, request.expected, request.alone
+    known, expected, alone = candidate.known, request.expected, request.alone
     request.declared_by(known)  # which can be read, then
     if expected is None or alone is None:
         return
@@ -255,17 +255,17 @@ def _check(request: Request, admission: Candidate) -> None:
     interface.check_file(
         expected,
         request.name,
-        admission.content.file,
+        candidate.content.file,
         known.interface,
         lambda member: known.check(lines[member], ffi, required=required),
     )
 
 
-def _check_names(request: Request, admission: Candidate) -> None:
+def _check_names(request: Request, candidate: Candidate) -> None:
     """Refuse options that name what nobody declares."""
     if request.options == FunctionOptions():
         return
-    source, alone = request.declared_by(admission.known)
+    source, alone = request.declared_by(candidate.known)
     Declared.nothing(request.name).plus(source, alone, request.options).check_names()
 
 

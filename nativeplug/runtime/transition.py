@@ -18,8 +18,9 @@ from nativeplug.errors import (
     PluginError,
     UpdateError,
 )
-from nativeplug.runtime import candidate, handover
+from nativeplug.runtime import handover
 from nativeplug.runtime.binding import Resolver, SwitchPlan, SymbolTable
+from nativeplug.runtime.candidate import find_changes, reasons_of
 from nativeplug.runtime.declared import Declared
 from nativeplug.runtime.history import History
 from nativeplug.runtime.loaded import Loaded
@@ -46,7 +47,7 @@ def refusing(path: str) -> Iterator[None]:
     except (UpdateError, ClosedError):
         raise
     except (PluginError, handover.HandoverError) as error:
-        raise refusal(path, *candidate.reasons_of(error)) from error
+        raise refusal(path, *reasons_of(error)) from error
 
 
 def given_again(loaded: Loaded, before: Declared, resolved: SymbolTable) -> Declared:
@@ -129,11 +130,11 @@ class Transition:
 
     def _check(self, prepared: _Prepared) -> None:
         """Let the program look at what is to serve."""
-        candidate = self.settings.check_update
-        if candidate is not None:
+        check = self.settings.check_update
+        if check is not None:
             symbols = self.symbols.pinned_to(self.loaded, prepared[0])
             with self.plugin._pin(symbols) as pin:
-                if self._call(candidate, "check_update", pin) is False:
+                if self._call(check, "check_update", pin) is False:
                     raise refusal(self.old.generation.path, "check_update returned False")
 
     def _call(self, hook: Hook | None, name: str, view: Any) -> object:
@@ -158,7 +159,7 @@ class Transition:
 
     @staticmethod
     def _changes(old: Loaded, new: Loaded, resolved: SymbolTable) -> dict[str, str]:
-        return candidate.find_changes(old.generation.exports, new.generation.exports, resolved)
+        return find_changes(old.generation.exports, new.generation.exports, resolved)
 
     def _switch(self, prepared: _Prepared) -> None:
         """Switch, also what other threads declare and look up meanwhile."""

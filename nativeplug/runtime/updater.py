@@ -23,8 +23,17 @@ from nativeplug.loader.files import (
     read_file,
     read_finished,
 )
-from nativeplug.runtime import candidate, history
-from nativeplug.runtime.candidate import Candidate, Veto, no_veto, reasons_of
+from nativeplug.runtime import history
+from nativeplug.runtime.candidate import (
+    Candidate,
+    Veto,
+    find_faults_of_header,
+    find_other_interfaces,
+    find_reasons,
+    given_by,
+    no_veto,
+    reasons_of,
+)
 from nativeplug.runtime.history import History
 from nativeplug.runtime.loaded import Loaded
 from nativeplug.runtime.options import UpdateOptions
@@ -249,19 +258,19 @@ class Updater:
             raise self._refusal(f"{options.resident}, so it is never replaced: restart the program")
         self._check_room()
         path = self._symbols.generation.path
-        admission, derive = self._check(file, content, self.settings.demands.plus(demands))
+        candidate, derive = self._check(file, content, self.settings.demands.plus(demands))
         try:
             with refusing(path):
-                admit(admission)
-                generation = admission.load(options, probe=self.settings.probe is not False)
+                admit(candidate)
+                generation = candidate.load(options, probe=self.settings.probe is not False)
         except UpdateError as error:
             if isinstance(error.__cause__, FormatError):  # what has killed once, kills again
                 self._refused = content.sha256, self.settings, copy.copy(error)
             raise
-        loaded = Loaded(generation, self.history.next_number(), admission.known)
-        self.origins.note(loaded, file, admission.verified)
+        loaded = Loaded(generation, self.history.next_number(), candidate.known)
+        self.origins.note(loaded, file, candidate.verified)
         try:
-            self._swap(plugin, loaded, derive, admission.accept, announce=True)
+            self._swap(plugin, loaded, derive, candidate.accept, announce=True)
         except BaseException as error:
             if self._symbols.loaded is not loaded:
                 self.history.reject(loaded)
@@ -294,22 +303,22 @@ class Updater:
         """Refuse what can be seen to be wrong before it is loaded; say what is declared then."""
         resolved, given = self._symbols.resolved.copy(), self._symbols.given
         try:
-            admission = Candidate.of(self._symbols.generation.path, content, demands)
+            candidate = Candidate.of(self._symbols.generation.path, content, demands)
         except PluginError as error:
-            more = candidate.find_faults_of_header(file, given, resolved)
+            more = find_faults_of_header(file, given, resolved)
             raise self._refusal(*reasons_of(error), *more) from error
         loaded, wanted = self._symbols.loaded, self.settings.interfaces
-        reasons, source = candidate.find_reasons(admission, file, loaded, given, resolved, wanted)
+        reasons, source = find_reasons(candidate, file, loaded, given, resolved, wanted)
         if reasons:
             raise self._refusal(*reasons)
-        return admission, lambda before, resolved: candidate.given_by(source, before, resolved)
+        return candidate, lambda before, resolved: given_by(source, before, resolved)
 
     def _check_returned(self, loaded: Loaded) -> None:
         """Refuse to return to what is not what is demanded now."""
         with refusing(self._symbols.generation.path):
             self.origins.check_returned(loaded, self.settings.demands)
         interface, wanted = loaded.known.interface, self.settings.interfaces
-        reasons = [*candidate.find_other_interfaces(interface, wanted)]
+        reasons = [*find_other_interfaces(interface, wanted)]
         if reasons:
             raise self._refusal(*reasons)
 

@@ -44,7 +44,7 @@ class TypeReader:
         Return the type of a function.
 
         Raises:
-            UntoldError: A part of it is not told, or is passed in a way that C does not have.
+            UnknownTypeError: A part of it is not told, or is passed in a way that C does not have.
         """
         convention = self._dies.attribute(die, "DW_AT_calling_convention")
         if convention not in {None, _DW_CC_NORMAL}:
@@ -65,7 +65,7 @@ class TypeReader:
         Return the type of a variable.
 
         Raises:
-            UntoldError: It is not told, or C has nothing like it.
+            UnknownTypeError: It is not told, or C has nothing like it.
         """
         return self.of(self._needed_type(die))
 
@@ -116,7 +116,7 @@ class TypeReader:
             depth: How many types it is within.
 
         Raises:
-            UntoldError: It is not told, or C has nothing like it.
+            UnknownTypeError: It is not told, or C has nothing like it.
         """
         peeled, names = strip_qualifiers(self._dies, die)
         if peeled is None:
@@ -202,7 +202,7 @@ def array_lengths(dies: Dies, die: Die) -> list[int | None]:
     Return the length of each dimension; None for one that is not told.
 
     Raises:
-        UntoldError: It is none that C knows.
+        UnknownTypeError: It is none that C knows.
     """
     found: list[int | None] = []
     for child in dies.children(die):
@@ -271,7 +271,7 @@ class RecordReader:
         Return a record.
 
         Raises:
-            UntoldError: A member's type or place is not told.
+            UnknownTypeError: A member's type or place is not told.
         """
         size = die.attributes.get("DW_AT_byte_size")
         if size is None or not isinstance(size.value, int):
@@ -377,7 +377,7 @@ def strip_qualifiers(dies: Dies, die: Die | None) -> tuple[Die | None, list[str]
     Return a type without its typedefs and qualifiers, and the typedefs' names.
 
     Raises:
-        UntoldError: They do not end.
+        UnknownTypeError: They do not end.
     """
     names: list[str] = []
     for _ in range(DEEPEST):
@@ -424,7 +424,7 @@ def whole(dies: Dies, die: Die) -> Die:
     Return an entry that tells a type's members.
 
     Raises:
-        UntoldError: It is a mere declaration.
+        UnknownTypeError: It is a mere declaration.
     """
     if "DW_AT_declaration" in die.attributes:
         raise UnknownTypeError(f"{dies.name(die)!r} is declared only")
@@ -446,7 +446,7 @@ def check_by_value(dies: Dies, die: Die, name: str) -> None:
     Check that a record is passed by value as in C.
 
     Raises:
-        UntoldError: It is not, or may be not.
+        UnknownTypeError: It is not, or may be not.
     """
     if not _is_as_in_c(dies, die, 0):
         raise UnknownTypeError(f"{name!r} is not passed as C does")

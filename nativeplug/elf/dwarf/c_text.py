@@ -238,14 +238,14 @@ class CText(Spelling):
         Return an enumeration's values by name.
 
         Raises:
-            UntoldError: One is no number.
+            UnknownTypeError: One is no number.
         """
         found: dict[str, int] = {}
         for child in self.dies.children(whole(self.dies, die)):
             if child.tag == "DW_TAG_enumerator":
                 value = child.attributes["DW_AT_const_value"].value
                 if not isinstance(value, int):  # to look for it in a range would take minutes
-                    raise UntoldError(f"{child.tag} without a number")
+                    raise UnknownTypeError(f"{child.tag} without a number")
                 found[self.dies.name(child)] = value
         return found
 
@@ -254,7 +254,7 @@ class CText(Spelling):
         Define a type, once.
 
         Raises:
-            UntoldError: C cannot, or has another one of that name.
+            UnknownTypeError: C cannot, or has another one of that name.
         """
         if key in self._in_progress:
             raise UnknownTypeError(f"{key!r} is a part of itself")

@@ -65,7 +65,7 @@ class Budget:
 
         Raises:
             UnreadableError: That was too much.
-            OutOfTimeError: Time has run out.
+            TimeBudgetError: Time has run out.
         """
         self.entries -= entries
         if self.entries < 0:
@@ -77,14 +77,14 @@ class Budget:
         Pay for a step of whatever kind, of which there may be many for an entry.
 
         Raises:
-            OutOfTimeError: Time has run out.
+            TimeBudgetError: Time has run out.
         """
         self._steps += 1
         if self._steps % _CHECK_EVERY == 0:
             self.check_time()
 
     def check_time(self) -> None:
-        """Raise OutOfTimeError when time has run out."""
+        """Raise TimeBudgetError when time has run out."""
         if time.monotonic() > self.deadline:
             raise TimeBudgetError(f"reading it takes more than {_MOST_SECONDS:.0f} s")
 
@@ -160,7 +160,7 @@ class Dies:
         Return the entry that an attribute of *die* refers to; None without such an attribute.
 
         Raises:
-            UntoldError: It is in another file.
+            UnknownTypeError: It is in another file.
         """
         reference = die.attributes.get(attribute)
         if reference is None:
@@ -256,7 +256,7 @@ class _Stream(io.BytesIO):
         self._dies = dies
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read some of it; OutOfTimeError when time has run out."""
+        """Read some of it; TimeBudgetError when time has run out."""
         self._dies.budget.step()
         return super().read(size)
 

@@ -45,7 +45,7 @@ class Definitions:
         of its own, which its declaration tells, if there is one.
 
         Raises:
-            UntoldError: Nothing does.
+            UnknownTypeError: Nothing does.
         """
         kind, tag = _kind(symbol), tag_of(symbol)
         found = self._by_place.get((kind, symbol.address), [])

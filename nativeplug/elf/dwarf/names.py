@@ -125,7 +125,7 @@ class Spelling:
         Return the prototype of a function.
 
         Raises:
-            UntoldError: A part of it is not told.
+            UnknownTypeError: A part of it is not told.
         """
         listed = self._parameters(origin(self.dies, die), 0)
         return self.spell(self.dies.type(die), f"{name}({listed})")
@@ -135,7 +135,7 @@ class Spelling:
         Return the declaration of a variable.
 
         Raises:
-            UntoldError: A part of it is not told.
+            UnknownTypeError: A part of it is not told.
         """
         storage = "extern _Thread_local" if is_thread_local else "extern"
         return f"{storage} {self.spell(self.dies.type(die), name)}"
@@ -153,7 +153,7 @@ class Spelling:
             pointed: Only a pointer to the type is asked for.
 
         Raises:
-            UntoldError: A part of it is not told.
+            UnknownTypeError: A part of it is not told.
         """
         self.dies.budget.spend()
         if depth > DEEPEST:
