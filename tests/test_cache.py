@@ -257,8 +257,8 @@ class TestFork:
     CODE = """
         import os, sys, threading, signal, warnings
         warnings.simplefilter("ignore", DeprecationWarning)  # of fork() in a process with threads
-        from nativeplug._util.single_flight import Cache
-        cache, started, value = Cache(), threading.Event(), object()
+        from nativeplug._util.single_flight import SingleFlight
+        cache, started, value = SingleFlight(), threading.Event(), object()
         os.register_at_fork(after_in_child=cache.after_fork)
         cache.get("done", lambda: value)
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from nativeplug import declare
-from nativeplug.declare import parsing
+from nativeplug.declare import cached
 from nativeplug.declare.unit import Lines, Unit, to_line
 from nativeplug.errors import DeclarationError
 from support import RunPython
 
 LINE = to_line(["variable", "v", "int v", "int", False, "x.h:1:5", None])
 UNIT = Unit("x.h", Lines.of([LINE]), [], {})
-KEY = parsing.key_of("x.h", "int v;")
+KEY = cached.key_of("x.h", "int v;")
 
 
 class Counter:
@@ -50,7 +50,7 @@ class TestKept:
     def test_second_time(self, cache: Path) -> None:
         """The second time, the file is read."""
         parse = Counter()
-        assert [UNIT, UNIT] == [parsing.load_or_parse(KEY, parse) for _ in range(2)]
+        assert [UNIT, UNIT] == [cached.load_or_parse(KEY, parse) for _ in range(2)]
         assert (1, True) == (parse.calls, cache.is_file())
 
     def test_errors_are_not_kept(self, cache: Path) -> None:
@@ -60,35 +60,35 @@ class TestKept:
             raise DeclarationError("wrong")
 
         with pytest.raises(DeclarationError, match="wrong"):
-            parsing.load_or_parse(KEY, fail)
+            cached.load_or_parse(KEY, fail)
         assert not cache.exists()
-        assert UNIT == parsing.load_or_parse(KEY, Counter())
+        assert UNIT == cached.load_or_parse(KEY, Counter())
 
     def test_private(self, cache: Path) -> None:
         """The file is the user's own."""
-        parsing.load_or_parse(KEY, Counter())
+        cached.load_or_parse(KEY, Counter())
         assert (0o600, 0o700) == (cache.stat().st_mode & 0o777, cache.parent.stat().st_mode & 0o777)
 
     def test_nothing_else(self, cache: Path) -> None:
         """No temporary file stays."""
-        parsing.load_or_parse(KEY, Counter())
+        cached.load_or_parse(KEY, Counter())
         assert [cache] == list(cache.parent.iterdir())
 
     def test_what_counts(self) -> None:
         """Another text, name or order gives another key; so do the borders of the parts."""
         parts = [("ab", "c"), ("a", "bc"), ("abc",), ("c", "ab"), ("ab", "c", "")]
-        assert len(parts) == len({parsing.key_of(*each) for each in parts})
-        assert parsing.key_of("a", "b") == parsing.key_of("a", "b")
+        assert len(parts) == len({cached.key_of(*each) for each in parts})
+        assert cached.key_of("a", "b") == cached.key_of("a", "b")
 
     def test_any_text(self) -> None:
         """Text that no encoding takes has a key."""
-        assert parsing.key_of("\ud800") != parsing.key_of("\udc80")
+        assert cached.key_of("\ud800") != cached.key_of("\udc80")
 
     def test_version(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another version of cffi gives another key."""
-        before = parsing.key_of("x")
+        before = cached.key_of("x")
         monkeypatch.setattr("_cffi_backend.__version__", "0.0")
-        assert before != parsing.key_of("x")
+        assert before != cached.key_of("x")
 
     def test_no_parser(self, tmp_path: Path, run_python: RunPython) -> None:
         """The second process to read a text imports neither pycparser nor cffi's parser."""
@@ -131,7 +131,7 @@ class TestDamaged:
     def check(self, cache: Path) -> None:
         """Assert that the unit is parsed once more, and the file is whole again."""
         parse = Counter()
-        assert [UNIT, UNIT] == [parsing.load_or_parse(KEY, parse) for _ in range(2)]
+        assert [UNIT, UNIT] == [cached.load_or_parse(KEY, parse) for _ in range(2)]
         assert (1, written(UNIT.to_bytes())) == (parse.calls, cache.read_bytes())
 
     def test_truncated(self, cache: Path) -> None:
@@ -165,7 +165,7 @@ class TestDamaged:
         """Damage is logged, with the file's name."""
         cache.parent.mkdir(parents=True)
         cache.write_bytes(b"damaged")
-        parsing.load_or_parse(KEY, Counter())
+        cached.load_or_parse(KEY, Counter())
         expected = f"cannot use parsed declarations in {str(cache)!r}: its digest does not fit"
         assert [expected] == [record.message for record in caplog.records]
 
@@ -189,13 +189,13 @@ class TestNowhere:
         in_the_way.parent.mkdir(exist_ok=True)
         in_the_way.touch()
         parse = Counter()
-        assert [UNIT, UNIT] == [parsing.load_or_parse(KEY, parse) for _ in range(2)]
+        assert [UNIT, UNIT] == [cached.load_or_parse(KEY, parse) for _ in range(2)]
         assert 2 == parse.calls
 
     def test_directory_in_the_way(self, cache: Path) -> None:
         """A directory may stand where the file should be; nothing is left beside it."""
         (cache / "inner").mkdir(parents=True)
-        assert UNIT == parsing.load_or_parse(KEY, Counter())
+        assert UNIT == cached.load_or_parse(KEY, Counter())
         assert [cache] == list(cache.parent.iterdir())
 
     @pytest.mark.parametrize("call", ["os.replace", "os.mkdir", "os.urandom"])
@@ -213,18 +213,18 @@ class TestNowhere:
 
         monkeypatch.setattr(call, refuse)
         caplog.set_level(logging.DEBUG)
-        assert UNIT == parsing.load_or_parse(KEY, Counter())
+        assert UNIT == cached.load_or_parse(KEY, Counter())
         assert ["Permission denied" in record.message for record in caplog.records] == [True]
         monkeypatch.undo()
         assert not cache.parent.exists() or [] == list(cache.parent.iterdir())
 
     def test_others_could_write(self, cache: Path) -> None:
         """A file that others could have written is not trusted."""
-        parsing.load_or_parse(KEY, Counter())
+        cached.load_or_parse(KEY, Counter())
 
         cache.chmod(0o666)
         parse = Counter()
-        assert (UNIT, 1) == (parsing.load_or_parse(KEY, parse), parse.calls)
+        assert (UNIT, 1) == (cached.load_or_parse(KEY, parse), parse.calls)
         assert cache.exists()
 
     def test_interrupted(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +235,7 @@ class TestNowhere:
 
         monkeypatch.setattr("os.replace", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            parsing.load_or_parse(KEY, Counter())
+            cached.load_or_parse(KEY, Counter())
         assert [] == list(cache.parent.iterdir())
 
     def test_no_place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,5 +245,5 @@ class TestNowhere:
         monkeypatch.setattr("os.path.expanduser", lambda path: path)
         monkeypatch.chdir(tmp_path)
         parse = Counter()
-        assert [UNIT, UNIT] == [parsing.load_or_parse(KEY, parse) for _ in range(2)]
+        assert [UNIT, UNIT] == [cached.load_or_parse(KEY, parse) for _ in range(2)]
         assert (2, []) == (parse.calls, list(tmp_path.iterdir()))

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from gates import at_once
-from nativeplug.declare import parsing
+from nativeplug.declare import cached
 from nativeplug.declare.unit import Lines, TypeDeclaration, Unit, to_line
 
 LINE = to_line(["variable", "v", "int v", "int", False, "x.h:1:5", None])
 UNIT = Unit("x.h", Lines.of([LINE]), [], {})
-KEY = parsing.key_of("x.h", "int v;")
+KEY = cached.key_of("x.h", "int v;")
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ class TestConcurrent:
         """Many threads that read one text at once get the same."""
         types = [TypeDeclaration((f"struct S{i}",), f"struct S{i}", "x.h:1:1") for i in range(999)]
         unit = Unit("x.h", Lines.of([]), types, {})
-        found = at_once(*[lambda: parsing.load_or_parse(KEY, lambda: unit)] * 16)
+        found = at_once(*[lambda: cached.load_or_parse(KEY, lambda: unit)] * 16)
         assert [unit] * 16 == found
         assert [cache] == list(cache.parent.iterdir())
 

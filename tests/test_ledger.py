@@ -184,7 +184,7 @@ class TestPlace:
                 leaving = os.fork()
                 if leaving:
                     print(os.waitpid(leaving, 0)[1], is_free(directory))
-                held = len(ledger._held)
+                held = len(version_store._held)
             if leaving == 0:
                 os._exit(held)
             print(held, is_free(directory))

@@ -121,10 +121,10 @@ def test_writer_comes_meanwhile(run_python: RunPython, path: Path) -> None:
             return result
 
         fcntl.fcntl = call_slowly
-        print(writers.find_writer(descriptor))
+        print(files.find_writer(descriptor))
         begun[0].join()
         fcntl.fcntl = call
-        print(writers.find_writer(descriptor))
+        print(files.find_writer(descriptor))
     """
     done = run_python(code, path)
     assert (0, "False\nTrue\n", "") == (done.returncode, done.stdout, done.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from nativeplug.declare import parsing, sources
+from nativeplug.declare import cached, sources
 from nativeplug.declare.abi_types import abi_of
 from nativeplug.declare.cffi_types import RefusedTypeError, reason
 from nativeplug.declare.declarations import (
@@ -131,15 +131,15 @@ def _reason(error: Exception) -> str:
 def _read_after(base: Declarations, source: Source) -> Unit:
     """Return what *source* declares, read after *base*."""
     known = dict.fromkeys(base.types.values())
-    key = parsing.key_of(source.name, source.text, repr(base.constants), repr([*known]))
-    unit = parsing.load(key)
+    key = cached.key_of(source.name, source.text, repr(base.constants), repr([*known]))
+    unit = cached.load(key)
     if unit is None:  # or it depends on more than that
         prepared = preprocess(source)
         parse = partial(_parse, prepared, source.name, base)
         if prepared.output is None:
-            unit = parsing.parse_and_keep(key, parse)
+            unit = cached.parse_and_keep(key, parse)
         else:
-            unit = parsing.load_or_parse(parsing.key_of(key, prepared.output), parse)
+            unit = cached.load_or_parse(cached.key_of(key, prepared.output), parse)
     return unit
 
 
