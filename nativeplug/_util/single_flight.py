@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from nativeplug._util import forksafe
 from nativeplug.errors import PluginError
 
 K = TypeVar("K", bound=Hashable)
@@ -53,8 +54,7 @@ class SingleFlight(Generic[K, V]):
     """A map of loaded values. Safe to use from several threads, and after fork()."""
 
     def __init__(self) -> None:
-        # Reentrant: a signal handler or a finalizer may open a plugin at any point.
-        self._lock = threading.RLock()
+        self._lock = forksafe.lock()
         self._entries: dict[K, _Entry[V]] = {}
 
     def get(self, key: K, load: Callable[[], V]) -> V:
@@ -127,8 +127,7 @@ class SingleFlight(Generic[K, V]):
         return [entry.value for entry in entries if entry.value is not None]
 
     def after_fork(self) -> None:
-        """Forget, in a child process, the loads and the locks of threads that it has not."""
-        self._lock = threading.RLock()
+        """Forget, in a child process, the loads of threads that it has not."""
         for key, entry in list(self._entries.items()):
             if entry.done.is_set():
                 continue

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from typing import Any
 
 import _cffi_backend
 
 from nativeplug._core import Plan, Uses
+from nativeplug._util import forksafe
 from nativeplug.call.core_invoker import compile_core
 from nativeplug.call.plan import CallPlan, Signature, compile_plan
 from nativeplug.declare import FunctionDeclaration
@@ -70,8 +69,7 @@ _WORD = 8
 _watched: tuple[Uses, ...] = ()
 #: Changes whenever a callback is given something in which an address may be.
 _given = 0
-# Reentrant: a finalizer may close a plugin at any point.
-_lock = threading.RLock()
+_lock = forksafe.lock()
 
 
 def may_hold_address(ctype: Any) -> bool:
@@ -140,12 +138,3 @@ def unwatch(uses: Uses) -> None:
 def count_given() -> int:
     """Return what changes whenever a callback is given something that may hold an address."""
     return _given
-
-
-def _after_fork() -> None:
-    """Forget, in a child process, the lock that a thread of the parent may have held."""
-    global _lock  # noqa: PLW0603 - there is no other way to unlock it
-    _lock = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable
 from types import CellType
 from typing import Any, Literal
@@ -11,6 +9,7 @@ from typing import Any, Literal
 import _cffi_backend
 
 from nativeplug._core import Uses
+from nativeplug._util import forksafe
 from nativeplug.call import context
 from nativeplug.call.aggregates import new_value
 from nativeplug.call.callback import Call, Callback
@@ -24,8 +23,7 @@ from nativeplug.declare import VariableDeclaration
 _PLAIN = {Kind.BOOL, Kind.CHAR, Kind.INTEGER, Kind.FLOAT, Kind.LONG_DOUBLE}
 
 # Held for steps that neither wait nor run anybody else's code, so one will do for all.
-# Reentrant: a signal handler or a finalizer may write a variable at any point.
-_lock = threading.RLock()
+_lock = forksafe.lock()
 
 
 class Memory:
@@ -243,12 +241,3 @@ class Variable:
                     return copy
             copies.append(self._ffi.new("char[]", text))
             return copies[-1]
-
-
-def _after_fork() -> None:
-    """Forget, in a child process, the lock that a thread of the parent may have held."""
-    global _lock  # noqa: PLW0603 - there is no other way to unlock it
-    _lock = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from nativeplug._util import forksafe
 from nativeplug._util.directories import absolute
 from nativeplug.elf import defects
 from nativeplug.errors import ClosedError, OpenError, UpdateError
@@ -42,8 +43,7 @@ _SETTLE = 0.05
 _AT_EXIT = 0.5
 
 _log = logging.getLogger("nativeplug.follow")
-# Reentrant: a signal handler may start and stop, too.
-_lock = threading.RLock()
+_lock = forksafe.lock()
 _exiting = threading.Event()
 #: What runs in this process.
 _watches: set[_Watch] = set()
@@ -318,10 +318,9 @@ def _stop_all() -> None:
         watch.ended.wait(max(0, end - time.monotonic()))
 
 
-def _after_fork() -> None:
-    """Forget, in a child process, the lock of a thread that it has not, and follow nothing."""
-    global _lock  # noqa: PLW0603 - there is no other way to unlock it
-    _lock = threading.RLock()
+@forksafe.in_child
+def _follow_nothing() -> None:
+    """Follow nothing in a child process, which has none of the threads."""
     for watch in _watches:
         # New ones: a thread that is not here may have held the old ones' locks.
         watch.stopping, watch.ended = threading.Event(), threading.Event()
@@ -331,7 +330,6 @@ def _after_fork() -> None:
 
 
 atexit.register(_stop_all)
-os.register_at_fork(after_in_child=_after_fork)
 
 
 # Updating a plugin by itself, and telling what came of it.

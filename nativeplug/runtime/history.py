@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import os
 import threading
 import weakref
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from nativeplug._util import forksafe
 from nativeplug.loader.options import LoadOptions
 from nativeplug.runtime.loaded import Loaded
 
@@ -74,17 +74,13 @@ class History:
         #: What was retired is to be unloaded, too.
         self.unloads_retired = False
         self._is_closed = False
-        self._lock = threading.RLock()
+        self._lock = forksafe.lock()
         self._records = [_Record(first, _CURRENT)]  # of those that are mapped
         self._served = [first]  # what a rollback goes back through; the last one serves
         self._unloaded: deque[GenerationInfo] = deque(maxlen=_REMEMBERED)
         #: What another plugin has taken over; an update that was under way may come back to it.
         self._released: weakref.WeakSet[Loaded] = weakref.WeakSet()
         self._numbers = itertools.count(first.number + 1)
-
-    def after_fork(self) -> None:
-        """Forget, in a child process, the lock that a thread of the parent may have held."""
-        self._lock = threading.RLock()
 
     def next_number(self) -> int:
         """Return the number of the generation that is loaded next."""
@@ -256,8 +252,7 @@ class History:
 _FIRST, _LAST, _GROWTH = 0.02, 1.0, 1.5
 
 _log = logging.getLogger("nativeplug.unload")
-# Reentrant: a signal handler or a finalizer may close a plugin at any point.
-_lock = threading.RLock()
+_lock = forksafe.lock()
 _waiting: set[History] = set()
 _more = threading.Event()
 _thread: threading.Thread | None = None
@@ -303,12 +298,10 @@ def _run() -> None:
                 return
 
 
-def _after_fork() -> None:
-    """Begin anew in a child process: it has no such thread."""
-    global _lock, _more, _thread
-    _lock, _more, _thread = threading.RLock(), threading.Event(), None
+@forksafe.in_child
+def _begin_anew() -> None:
+    """Start the thread again in a child process, which has none."""
+    global _more, _thread
+    _more, _thread = threading.Event(), None
     if _waiting:
         _start()
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Protocol, TypedDict, TypeVar, cast, overload
 
 from nativeplug import interface
+from nativeplug._util import forksafe
 from nativeplug.declare.sources import Source, from_caller
 from nativeplug.errors import ClosedError, ForkError, OpenError, PluginError
 from nativeplug.interface import Interface
@@ -25,7 +25,6 @@ from nativeplug.loader.files import (
     quick_key_of,
 )
 from nativeplug.loader.options import LoadOptions
-from nativeplug.runtime import symbols
 from nativeplug.runtime.options import FunctionOptions, Hook, Unload, UpdateOptions
 from nativeplug.runtime.plugin import Pin, Plugin
 from nativeplug.runtime.registry import registry
@@ -288,18 +287,9 @@ def _before_fork() -> None:
                 )
 
 
-def _after_fork() -> None:
-    """
-    Make a child process one in which plugins can be used.
-
-    Locks that other threads held are free, and every Go plugin of the parent is refused: its
-    runtime's threads are gone.
-    """
-    registry.after_fork()
-    symbols.after_fork()
-    parser = sys.modules.get("cffi.cparser")
-    if parser is not None:  # another thread may have been reading declarations
-        vars(parser)["lock"] = threading.Lock()
+@forksafe.in_child
+def _refuse_go() -> None:
+    """Refuse every Go plugin of the parent in a child process: its runtime's threads are gone."""
     for plugin in registry.values():
         if plugin._symbols.loaded.generation.is_go:
             plugin._disown(_fork_error(plugin.path))
@@ -313,4 +303,4 @@ def _fork_error(path: str) -> Callable[[], PluginError]:
     )
 
 
-os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork)

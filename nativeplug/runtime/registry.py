@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
+from nativeplug._util import forksafe
 from nativeplug._util.single_flight import SingleFlight
 from nativeplug.loader.files import FileKey, Key, real_path
 from nativeplug.loader.options import LoadOptions
@@ -28,7 +28,7 @@ class Registry(SingleFlight[Key, "Plugin"]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._placing = threading.RLock()
+        self._placing = forksafe.lock()
         #: Where to look for a plugin first: by its file's real path, and by device and inode.
         self._hints: dict[Hashable, Plugin] = {}
         #: Those whose path may lead elsewhere one day.
@@ -108,9 +108,8 @@ class Registry(SingleFlight[Key, "Plugin"]):
         self._linked.discard(plugin)
 
     def after_fork(self) -> None:
-        """Forget, in a child process, the loads and the locks of threads that it has not."""
+        """Forget, in a child process, the loads of threads that it has not."""
         super().after_fork()
-        self._placing = threading.RLock()
         self._left = {}  # no Go runtime survives a fork
 
 
@@ -127,3 +126,4 @@ def _names(plugin: Plugin | None, key: FileKey) -> bool:
 
 
 registry = Registry()
+forksafe.in_child(registry.after_fork)

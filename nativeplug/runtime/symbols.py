@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import CellType
 from typing import Any, Final
 
+from nativeplug._util import forksafe
 from nativeplug.call import PENDING, Callback, Function, Variable
 from nativeplug.declare import Declarations, Used
 from nativeplug.declare.sources import Source
@@ -24,14 +24,7 @@ _TOO_LATE: Final = "give it to the first open, or close the plugin and open it a
 _NOTHING: Mapping[str, PluginError] = {}
 
 # Held for steps that neither wait nor run anybody else's code, so one will do for all.
-# Reentrant: a signal handler or a finalizer may use a plugin at any point.
-_lock = threading.RLock()
-
-
-def after_fork() -> None:
-    """Forget, in a child process, the lock that a thread of the parent may have held."""
-    global _lock  # noqa: PLW0603 - there is no other way to unlock it
-    _lock = threading.RLock()
+_lock = forksafe.lock()
 
 
 def _noted(notes: list[Used], find: Callable[[], Used]) -> Used:

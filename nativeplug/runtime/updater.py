@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
+from nativeplug._util import forksafe
 from nativeplug._util.directories import absolute
 from nativeplug.elf.metadata import InterfaceVersion
 from nativeplug.errors import FormatError, OriginError, PluginError, UpdateError
@@ -80,8 +80,7 @@ class Updater:
         self._seen = symbols.loaded.generation.sha256
         self._left: str | None = None
         self._refused: tuple[str, UpdateOptions, UpdateError] | None = None
-        # Reentrant: a signal handler or a finalizer may update or open it at any point.
-        self._lock = threading.RLock()
+        self._lock = forksafe.lock()
         self._owner: int | None = None
         _instances.add(self)
         self.configure()
@@ -93,10 +92,8 @@ class Updater:
 
     def after_fork(self) -> None:
         """Forget, in a child process, an update of a thread that it has not."""
-        self.history.after_fork()
-        self.terms.after_fork()
         if not self.is_mine:
-            self._lock, self._owner = threading.RLock(), None
+            self._owner = None
 
     @property
     def settings(self) -> UpdateOptions:
@@ -341,12 +338,10 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-def _after_fork() -> None:
+@forksafe.in_child
+def _forget_owners() -> None:
     for updates in [*_instances]:
         updates.after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork)
 
 
 # What every ``open`` was told of a plugin's updates: settings that add up.
@@ -359,11 +354,7 @@ class Terms:
         #: What was said so far. Replaced as a whole.
         self.settings = settings
         self._symbols = symbols
-        self._lock = threading.RLock()
-
-    def after_fork(self) -> None:
-        """Forget, in a child process, the lock that another thread may have held."""
-        self._lock = threading.RLock()
+        self._lock = forksafe.lock()
 
     def configure(self, *given: object) -> tuple[UpdateOptions, UpdateOptions]:
         """

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nativeplug._util import forksafe
 from nativeplug._util.directories import state_directory
 from nativeplug._util.storage import Directory
 from nativeplug.trust.comment import order_of
@@ -157,13 +158,11 @@ def _let_go(descriptor: int) -> None:
         os.close(descriptor)
 
 
-def _after_fork() -> None:
+@forksafe.in_child
+def _close_all() -> None:
     """Close, in a child process, what threads of the parent have locked, or else nobody could."""
     while _held:
         os.close(_held.pop())
-
-
-os.register_at_fork(after_in_child=_after_fork)
 
 
 def _lock(descriptor: int) -> None:

@@ -1,0 +1,63 @@
+"""
+Locks, and other state, that a child process can use after fork().
+
+Only the thread that forks lives on in the child, fork(2). A lock that another thread held would
+stay locked there for ever, and what another thread was about to do never happens. This is the one
+place where the package tells Python what to do then.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+_Function = TypeVar("_Function", bound=Callable[[], object])
+
+_locks: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+_callbacks: Final[list[Callable[[], object]]] = []
+
+
+def lock() -> threading.RLock:
+    """
+    Return a new lock that is free in a child process, unless the thread that forks holds it.
+
+    It is reentrant: a signal handler or a finalizer may use a plugin at any point, also where the
+    thread that runs it holds the lock.
+    """
+    made = threading.RLock()
+    _locks.add(made)
+    return made
+
+
+def in_child(function: _Function) -> _Function:
+    """
+    Call a function in every child process: a decorator.
+
+    The functions are called in the order in which they were given, after all locks are free.
+    """
+    _callbacks.append(function)
+    return function
+
+
+def _after_fork() -> None:
+    for each in [*_locks]:
+        # Private methods of the standard library, which `logging` and `threading.Condition` use.
+        if not each._is_owned():  # noqa: SLF001
+            each._at_fork_reinit()  # noqa: SLF001
+    for function in _callbacks:
+        function()
+
+
+@in_child
+def _free_parser_of_cffi() -> None:
+    """Let cffi's parser be used, which another thread may have been using."""
+    parser = sys.modules.get("cffi.cparser")
+    if parser is not None:
+        vars(parser)["lock"] = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
