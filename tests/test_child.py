@@ -13,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from child_code import run_code
 from gates import GATES, PATIENCE, wait_for
 from nativeplug.loader import child
 from support import RunPython, descriptors
@@ -23,7 +24,7 @@ SAY = "os.write(4, repr({}).encode())"
 
 def output_of(expression: str) -> str:
     """Return what an expression is in a child."""
-    return child.run(SAY.format(expression), seconds=PATIENCE).output.decode()
+    return run_code(SAY.format(expression)).output.decode()
 
 
 def is_alive(pid: int) -> bool:
@@ -56,26 +57,25 @@ class TestEnd:
     )
     def test_ending(self, code: str, ending: str) -> None:
         """It is a death, unless it is an exit with status 0."""
-        ended = child.run(code, seconds=PATIENCE)
+        ended = run_code(code)
         assert (ending, None if ending.endswith(" 0") else ending) == (ended.ending, ended.death)
 
     def test_time_limit(self) -> None:
         """What does not end is killed."""
-        ended = child.run("while True: pass", seconds=0.2)
+        ended = run_code("while True: pass", seconds=0.2)
         assert "did not end within 0.2 s and was killed" == ended.death
 
     @pytest.mark.parametrize("after", ["os._exit(3)", "os.close(2); os._exit(3)"])
     def test_left_behind(self, after: str) -> None:
         """A process that it has left behind is killed, and not waited for."""
         code = f"""
-import signal
 left = os.fork()
 if not left:
     signal.pause()
 os.write(4, str(left).encode())
 {after}
 """
-        ended = child.run(code, seconds=PATIENCE)
+        ended = run_code(code)
         assert "exited with status 3" == ended.death
         wait_for_death(int(ended.output))
 
@@ -83,17 +83,17 @@ os.write(4, str(left).encode())
         """Where SIGCHLD is ignored the answer is there all the same."""
         code = """
             import signal
-            from nativeplug.loader import child
+            from child_code import run_code
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             codes = {"os.write(4, b'yes')": 200, "os.abort()": 200, "while True: pass": 0.5}
             for code, seconds in codes.items():
-                ended = child.run(code, seconds=seconds)
+                ended = run_code(code, seconds=seconds)
                 print(ended.output, ended.ending, ended.death, sep="; ")
         """
         unknown = "ended, and nobody can tell how: SIGCHLD is ignored, or others reap; None"
         late = "did not end within 0.5 s and was killed"
         expected = [f"b'yes'; {unknown}", f"b''; {unknown}", f"b''; {late}; {late}"]
-        done = run_python(code)
+        done = run_python(code, env=GATES)
         assert expected == done.stdout.splitlines(), done.stderr
 
     def test_held(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,17 +106,17 @@ os.write(4, str(left).encode())
 
         monkeypatch.setattr(child, "_GRACE", 0.01)
         monkeypatch.setattr(os, "waitpid", held)
-        assert child.run("pass", seconds=PATIENCE).death is None
+        assert run_code("pass").death is None
         assert waited[0] == reap(waited[0], 0)[0]
 
     def test_interrupted(self, run_python: RunPython) -> None:
         """After Ctrl-C nothing of it stays."""
         code = """
             import os, signal
-            from nativeplug.loader import child
+            from child_code import run_code
             signal.signal(signal.SIGALRM, signal.default_int_handler)
             try:
-                child.run(f"os.kill(parent, {signal.SIGALRM})\\nwhile True: pass", seconds=200)
+                run_code(f"os.kill(parent, {signal.SIGALRM})\\nwhile True: pass")
             except KeyboardInterrupt:
                 print("interrupted")
             try:
@@ -124,20 +124,22 @@ os.write(4, str(left).encode())
             except ChildProcessError:
                 print("no child")
         """
-        assert ["interrupted", "no child"] == run_python(code).stdout.splitlines()
+        done = run_python(code, env=GATES)
+        assert ["interrupted", "no child"] == done.stdout.splitlines(), done.stderr
 
     def test_interrupted_at_start(self, run_python: RunPython) -> None:
         """Nor where Ctrl-C comes at any step of starting it: Python may not know its number."""
         code = """
-            import itertools, os
+            import itertools, os, pathlib
+            from child_code import write_program
             from gates import interrupted_at
             from nativeplug.loader import child
 
-            left = 0
+            left, program = 0, write_program(pathlib.Path("program_of_a_test.py"), "pass")
             for function in (child._spawn, child._start):
                 steps = itertools.count(1)
                 while interrupted_at(
-                    next(steps), function.__code__, lambda: child.run("pass", seconds=200)
+                    next(steps), function.__code__, lambda: child.run(program, seconds=200)
                 ):
                     try:
                         os.waitpid(-1, os.WNOHANG)
@@ -153,15 +155,15 @@ os.write(4, str(left).encode())
         """It ends with the process that waits for it."""
         code = """
             import os, socket, threading
-            from nativeplug.loader import child
+            from child_code import run_code
             ours, its = socket.socketpair()
-            note = "import signal; os.write(3, b'%d' % os.getpid()); signal.pause()"
-            options = {"data": its.fileno(), "seconds": 200}
-            threading.Thread(target=child.run, args=(note,), kwargs=options).start()
+            note = "os.write(3, b'%d' % os.getpid()); signal.pause()"
+            options = {"data": its.fileno()}
+            threading.Thread(target=run_code, args=(note,), kwargs=options).start()
             print(ours.recv(100).decode(), flush=True)
             os._exit(0)
         """
-        wait_for_death(int(run_python(code).stdout))
+        wait_for_death(int(run_python(code, env=GATES).stdout))
 
 
 class TestStart:
@@ -170,17 +172,17 @@ class TestStart:
     def test_data(self, tmp_path: Path) -> None:
         """It reads its data from a descriptor, or has one that it is given."""
         code = "os.write(4, os.pread(3, 100, 0))"
-        assert b"data" == child.run(code, data=b"data", seconds=PATIENCE).output
+        assert b"data" == run_code(code, data=b"data").output
         (tmp_path / "file").write_bytes(b"of a file")
         with (tmp_path / "file").open("rb") as file:
-            assert b"of a file" == child.run(code, data=file.fileno(), seconds=PATIENCE).output
+            assert b"of a file" == run_code(code, data=file.fileno()).output
             assert not file.closed
 
     def test_no_files_in_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where the host has no memfd, files of the disk do."""
         monkeypatch.delattr(os, "memfd_create")
         code = "os.write(4, os.pread(3, 100, 0))"
-        assert b"data" == child.run(code, data=b"data", seconds=PATIENCE).output
+        assert b"data" == run_code(code, data=b"data").output
 
     def test_descriptors(self, tmp_path: Path) -> None:
         """It has its own five, and no other, though one is left open for programs."""
@@ -196,15 +198,15 @@ class TestStart:
         """A program that has closed 0, 1 and 2 can start it, too."""
         code = """
             import os, sys
-            from nativeplug.loader import child
+            from child_code import run_code
             os.closerange(0, 3)
             code = "os.write(2, b'error'); os.write(4, os.pread(3, 9, 0))"
-            ended = child.run(code, data=b"data", seconds=200)
+            ended = run_code(code, data=b"data")
             with open(sys.argv[1], "w") as file:
                 file.write(repr((ended.output, ended.errors, ended.death)))
             os._exit(0)
         """
-        run_python(code, tmp_path / "told")
+        run_python(code, tmp_path / "told", env=GATES)
         assert "(b'data', b'error', None)" == (tmp_path / "told").read_text()
 
     def test_signals(self) -> None:
@@ -212,10 +214,10 @@ class TestStart:
         before = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
         try:
-            code = "import signal; " + SAY.format(
+            code = SAY.format(
                 "(signal.getsignal(signal.SIGUSR2), signal.pthread_sigmask(signal.SIG_BLOCK, []))"
             )
-            output = child.run(code, seconds=PATIENCE).output.decode()
+            output = run_code(code).output.decode()
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
             signal.signal(signal.SIGUSR2, before)
@@ -236,8 +238,8 @@ class TestStart:
         (tmp_path / "one_of_ours.py").write_text("x = 7")
         code = f"import one_of_ours; {SAY.format('one_of_ours.x')}"
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        assert "ModuleNotFoundError" in child.run(code, seconds=PATIENCE).last_words
-        assert b"7" == child.run(code, seconds=PATIENCE, paths=[str(tmp_path)]).output
+        assert "ModuleNotFoundError" in run_code(code).last_words
+        assert b"7" == run_code(f"sys.path += arguments; {code}", tmp_path).output
 
     def test_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It has the program's environment."""
@@ -251,7 +253,7 @@ class TestErrors:
     def test_much(self) -> None:
         """Of much the last is kept, and nothing waits for anything."""
         code = "os.write(2, b'x' * 20_000_000 + b'\\nthe end\\n\\n')"
-        ended = child.run(code, seconds=PATIENCE)
+        ended = run_code(code)
         assert (None, child._KEPT, "the end") == (ended.death, len(ended.errors), ended.last_words)
 
     def test_of_one_that_has_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +265,7 @@ class TestErrors:
             return wait(seconds, pid, errors)
 
         monkeypatch.setattr(child, "_has_ended_within", late)
-        assert "goodbye" == child.run("os.write(2, b'goodbye')", seconds=PATIENCE).last_words
+        assert "goodbye" == run_code("os.write(2, b'goodbye')").last_words
 
     def test_closed(self) -> None:
         """One that writes no more is waited for without haste."""
@@ -278,7 +280,7 @@ class TestErrors:
 
         with ours, its, pytest.MonkeyPatch.context() as patch:
             patch.setattr(time, "sleep", sleep)
-            ended = child.run("os.close(2); os.read(3, 1)", data=its.fileno(), seconds=PATIENCE)
+            ended = run_code("os.close(2); os.read(3, 1)", data=its.fileno())
         assert ended.death is None
         assert [child._FIRST, child._LAST] == [min(pauses), max(pauses)]
         assert sorted(pauses) == pauses
@@ -305,7 +307,7 @@ class TestNoPython:
     def told(self) -> str:
         """Return what is said."""
         with pytest.raises(child.ChildError) as caught:
-            child.run("pass", seconds=PATIENCE)
+            run_code("pass")
         return str(caught.value)
 
     @pytest.mark.parametrize("executable", ["", None])
@@ -340,6 +342,14 @@ class TestNoPython:
         assert told == self.told()
         assert before == descriptors()
 
+    def test_no_program(self, tmp_path: Path) -> None:
+        """A package without its Python files says that they are missing."""
+        program = str(tmp_path / "program.py")
+        with pytest.raises(child.ChildError) as caught:
+            child.run(program, seconds=PATIENCE)
+        expected = f"{program!r} is missing: ship the Python files of nativeplug, too"
+        assert expected == str(caught.value)
+
     def test_no_more_processes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A host that has no room for a process says so."""
         full = SimpleNamespace(np_dl_spawn=lambda *_: errno.EAGAIN)
@@ -350,8 +360,10 @@ class TestNoPython:
     def test_no_more_descriptors(self, run_python: RunPython, room: int) -> None:
         """A process that has no descriptor left says so, and loses none."""
         code = """
-            import os, resource, sys
+            import os, pathlib, resource, sys
+            from child_code import write_program
             from nativeplug.loader import child
+            program = write_program(pathlib.Path("program_of_a_test.py"), "pass")
             taken, room = [], int(sys.argv[1])
             resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
             try:
@@ -361,14 +373,14 @@ class TestNoPython:
                 for descriptor in taken[-room:] if room else []:
                     os.close(descriptor)
             try:
-                child.run("pass", seconds=200)
+                child.run(program, seconds=200)
             except child.ChildError as error:
                 print(str(error).rpartition(": ")[2])
             for descriptor in range(room):
                 os.dup(0)
             print("none lost")
         """
-        done = run_python(code, str(room))
+        done = run_python(code, str(room), env=GATES)
         assert ["Too many open files", "none lost"] == done.stdout.splitlines(), done.stderr
 
 
@@ -377,10 +389,10 @@ def test_threads(run_python: RunPython) -> None:
     code = """
         import os, threading
         from concurrent.futures import ThreadPoolExecutor
-        from nativeplug.loader import child
+        from child_code import run_code
         def run(number):
             code = f"os.write(2, b'{number}'); os.write(4, os.pread(3, 9, 0))"
-            ended = child.run(code, data=b"%d" % number, seconds=200)
+            ended = run_code(code, data=b"%d" % number)
             return int(ended.output), int(ended.errors), ended.death
         run(0)
         before = len(os.listdir("/proc/self/fd"))
@@ -393,22 +405,23 @@ def test_threads(run_python: RunPython) -> None:
         except ChildProcessError:
             print("no child")
     """
-    assert ["True", "0", "no child"] == run_python(code).stdout.splitlines()
+    done = run_python(code, env=GATES)
+    assert ["True", "0", "no child"] == done.stdout.splitlines(), done.stderr
 
 
 def test_after_fork(run_python: RunPython) -> None:
     """A process that was forked while another thread waits for a child has children of its own."""
     code = """
         import os, socket, warnings
+        from child_code import run_code
         from gates import background
-        from nativeplug.loader import child
         warnings.simplefilter("ignore", DeprecationWarning)
         ours, its = socket.socketpair()
         code = "os.write(3, b'x'); os.read(3, 1)"
-        with background(lambda: child.run(code, data=its.fileno(), seconds=200)) as (waiting,):
+        with background(lambda: run_code(code, data=its.fileno())) as (waiting,):
             ours.recv(1)
             forked = os.fork()
-            os.write(1, child.run("os.write(4, b'done')", seconds=200).output + b"\\n")
+            os.write(1, run_code("os.write(4, b'done')").output + b"\\n")
             if not forked:
                 os._exit(0)
             os.write(1, b"%d %d" % (os.waitpid(forked, 0)[1], waiting.done()))

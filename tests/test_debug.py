@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from child_code import write_program
 from gates import PATIENCE
 from nativeplug import abi
 from nativeplug.elf import dwarf
@@ -113,7 +114,8 @@ class TestUnread:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """However reading ends, this process does not."""
-        monkeypatch.setattr(debug_info, "_CODE", code)
+        program = write_program(cache.parent / "program_of_a_test.py", code)
+        monkeypatch.setattr(debug_info, "_PROGRAM", program)
         monkeypatch.setattr(debug_info, "_SECONDS", 0.5 if code.startswith("while") else PATIENCE)
         self.check(compile_c, cache, reason)
 

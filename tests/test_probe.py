@@ -14,6 +14,7 @@ import nativeplug
 from gates import PATIENCE
 from nativeplug import FormatError, OpenError
 from nativeplug.loader import child, private_copy, probe
+from nativeplug.loader.child_programs import load
 from samples import FLUSH
 from support import BuildC, CPlugin, RunPython, call_int, descriptors, load_generation, needs_go
 
@@ -213,10 +214,16 @@ class TestSurvived:
         assert death_of(constructed(statements)) is None
         assert ("", "") == capfd.readouterr()
 
-    def test_no_proc(self, constructed: Constructed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_proc(
+        self, constructed: Constructed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
         """Where there is no /proc it is loaded and unloaded as well; and its death is its own."""
-        monkeypatch.setattr(probe, "_CODE", probe._CODE.replace("/proc/self/", "/nowhere/"))
+        text = Path(load.__file__).read_text(encoding="utf-8")
+        assert '"/proc/self"' in text
+        program = tmp_path / "load_without_proc.py"
+        program.write_text(text.replace('"/proc/self"', '"/nowhere"'), encoding="utf-8")
         monkeypatch.setattr(probe, "_MOST", 0.0)
+        monkeypatch.setattr(probe, "_PROGRAM", str(program))
         assert probe.Probed() == probed(constructed(""), unloads=True)
         path = constructed(CRASH)
         assert "SIGSEGV" in str(death_of(path))

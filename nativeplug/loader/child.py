@@ -1,5 +1,5 @@
 """
-Python code in a process of its own: for what may end the process that it runs in, or never end.
+A Python program in a process of its own: for what may end its process, or never end.
 
 Nothing of this process goes along but the environment: the child is started by posix_spawn(3),
 which runs none of this process's code in it, in a session of its own, by whose number all that
@@ -10,12 +10,12 @@ is in a file, not in a pipe: that can be read though nobody else can tell how it
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from io import FileIO
 from typing import IO, TYPE_CHECKING, Final
@@ -24,6 +24,7 @@ from _cffi_backend import FFI
 
 from nativeplug._dl import ffi, lib
 from nativeplug.loader import private_copy
+from nativeplug.loader.child_programs import path_of
 
 if TYPE_CHECKING:
     from nativeplug.elf.layout import File
@@ -41,22 +42,6 @@ _GRACE = 5.0
 _KEPT = 8192
 #: What a pipe has room for, pipe(7).
 _PIPE = 1 << 16
-
-# What comes before the code of every child. It is killed when the thread that waits for it ends;
-# a parent that has ended before is noticed. There is no other process number 0: that is a parent
-# in another namespace, pid_namespaces(7). A limit of 1 for core dumps is for the kernel none, and
-# unlike 0 it also keeps it from giving them to a program, do_coredump() in Linux's fs/coredump.c.
-_PRELUDE: Final = """\
-import ctypes, mmap, os, resource, sys
-parent = int(sys.argv[1])
-PR_SET_PDEATHSIG, SIGKILL = 1, 9
-ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL)
-if os.getppid() not in (0, parent):
-    os._exit(1)
-most = resource.getrlimit(resource.RLIMIT_CORE)[1]
-resource.setrlimit(resource.RLIMIT_CORE, (1 if most else 0, most))
-sys.path += sys.argv[2:]
-"""
 
 
 class ChildError(Exception):
@@ -89,32 +74,28 @@ class Ended:
         return next(filter(_is_of_go, lines), lines[0] if lines else "")
 
 
-def run(
-    code: str,
-    *,
-    data: File | int = b"",
-    seconds: float,
-    paths: Sequence[str] = (),
-) -> Ended:
+def run(program: str, *arguments: object, data: File | int = b"", seconds: float) -> Ended:
     """
-    Run Python code in a process of its own, and wait for its end; other threads run meanwhile.
+    Run a Python program in a process of its own, and wait for its end; other threads run meanwhile.
 
     It has the standard library alone, and no output but descriptor `ANSWER`. It and all that it
     has started are killed at the end, but for what has left its session. Safe to call from
     several threads.
 
     Args:
-        code: The code. ``ctypes``, ``mmap``, ``os``, ``resource`` and ``sys`` are imported.
+        program: The path of a Python file, whose function ``main`` is called.
+        arguments: What ``main`` is called with, as texts.
         data: What it can read from descriptor `DATA`; or a descriptor, which is borrowed, to
             have in its place.
         seconds: How long it may take.
-        paths: Directories for it to import from, too.
 
     Raises:
         ChildError: It cannot be started.
     """
     python = _find_python()
-    arguments = [python, "-I", "-S", "-c", _PRELUDE + code, str(os.getpid()), *paths]
+    if not os.path.exists(program):
+        raise ChildError(f"{program!r} is missing: ship the Python files of nativeplug, too")
+    line = [python, "-I", "-S", path_of("start"), str(os.getpid()), program, *map(str, arguments)]
     try:
         with contextlib.ExitStack() as stack:
             answer = stack.enter_context(_file(b""))
@@ -124,7 +105,7 @@ def run(
             pid = ffi.new("int *")
             in_time = False
             try:
-                errors = _start(python, arguments, data, answer.fileno(), pid, stack)
+                errors = _start(python, line, data, answer.fileno(), pid, stack)
                 in_time = _has_ended_within(seconds, pid[0], errors)
             finally:
                 status = _end(pid[0]) if pid[0] else None
@@ -156,7 +137,9 @@ def _file(data: File) -> IO[bytes]:
     """Return a file without a name that has these bytes in it."""
     try:
         file: IO[bytes] = open(private_copy.memory_file("nativeplug"), "w+b")  # noqa: SIM115 - returned
-    except (OSError, AttributeError):  # as when there is no place in memory for a plugin's copy
+    except (OSError, AttributeError) as error:  # as when there is no place in memory for a copy
+        if getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE}:
+            raise  # the disk would not help
         import tempfile
 
         file = tempfile.TemporaryFile()  # noqa: SIM115 - returned

@@ -18,6 +18,7 @@ from nativeplug._util import diskcache
 from nativeplug.elf import dwarf
 from nativeplug.elf.dwarf import DebugInfo, SymbolType
 from nativeplug.loader import child
+from nativeplug.loader.child_programs import path_of
 
 if TYPE_CHECKING:
     from nativeplug.elf.layout import File
@@ -35,15 +36,7 @@ _PACKAGES = ("nativeplug", "elftools")
 _LITTLE = 1 << 17
 # How long reading may take, which ends itself before that.
 _SECONDS = 30.0
-# Written at once at the end: half of it would be none.
-_CODE = """
-from nativeplug.elf import dwarf
-from nativeplug.loader import debug_info
-with open({data}, "rb") as file:
-    answer = debug_info.to_bytes(dwarf.read(file.read()))
-with open({answer}, "wb") as file:
-    file.write(answer)
-"""
+_PROGRAM = path_of("read_debug_info")
 
 
 def find(content: Content) -> DebugInfo:
@@ -91,9 +84,10 @@ def _read(data: File) -> tuple[DebugInfo, bytes]:
     """
     if threading.active_count() == 1 and dwarf.size_of(data) <= _LITTLE:
         return _read_here(data)
-    code = _CODE.format(data=child.DATA, answer=child.ANSWER)
     try:
-        ended = child.run(code, data=data, seconds=_SECONDS, paths=_paths())
+        ended = child.run(
+            _PROGRAM, child.DATA, child.ANSWER, *_paths(), data=data, seconds=_SECONDS
+        )
     except child.ChildError:  # a frozen program has no Python to start, and is told the same
         return _read_here(data)
     try:
