@@ -14,7 +14,7 @@ from elf_parts import (
     Made,
     Parts,
 )
-from nativeplug.elf.layout import PT_DYNAMIC
+from nativeplug.elf.numbers import PT_DYNAMIC
 
 _NUL = 0
 _BAD_DYNAMIC = "damaged: the dynamic section "

@@ -24,7 +24,7 @@ from elf_parts import (
     Made,
     Parts,
 )
-from nativeplug.elf.layout import PT_DYNAMIC, PT_LOAD
+from nativeplug.elf.numbers import PT_DYNAMIC, PT_LOAD
 from support import E_PHOFF
 
 _NUL = 0

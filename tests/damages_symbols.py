@@ -28,7 +28,7 @@ from elf_parts import (
     Made,
     Parts,
 )
-from nativeplug.elf.layout import PT_DYNAMIC
+from nativeplug.elf.numbers import PT_DYNAMIC
 
 _UNKNOWN_TYPE = 200
 _ABSOLUTE = 0xFFF1

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nativeplug._util import programs
-from nativeplug.elf import layout
+from nativeplug.elf.elffile import ElfFile, host_target
+from nativeplug.elf.numbers import PT_DYNAMIC, PT_LOAD
 from support import patched
 
 #: The environment variable that names what the plugin's constructor creates.
@@ -97,7 +98,7 @@ SYMBOL_SIZE, RELOCATION_SIZE = 24, 24
 # one of its place in all threads, IRELATIVE.
 _TYPES = {62: (1, 6, 7, 8, 16, 18, 37), 183: (257, 1025, 1026, 1027, 1031, 1030, 1032)}
 WORD, GLOB_DAT, JUMP_SLOT, RELATIVE, TLS, TLS_PLACE, IRELATIVE = _TYPES.get(
-    layout.host_target().machine, (0,) * 7
+    host_target().machine, (0,) * 7
 )
 
 #: A damaged file, and where in it the damage is found.
@@ -123,7 +124,8 @@ class Parts:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.segments = layout.find_segments(data)
+        self.file = ElfFile.of(data)
+        self.segments = self.file.segments
         self._place = self.word(32)
 
     def word(self, place: int) -> int:
@@ -136,7 +138,7 @@ class Parts:
 
     def at(self, address: int) -> int:
         """Return where in the file an address is."""
-        place = layout.file_offset(self.segments, address)
+        place = self.file.offset_of(address)
         assert place is not None
         return place
 
@@ -147,7 +149,7 @@ class Parts:
 
     def writable(self) -> int:
         """Return where the program header of the writable segment is."""
-        return self.segment(layout.PT_LOAD, -1)
+        return self.segment(PT_LOAD, -1)
 
     def content(self, kind: int) -> int:
         """Return where a segment begins."""
@@ -155,7 +157,7 @@ class Parts:
 
     def entry(self, name: str) -> int:
         """Return where the entry of a tag is in the dynamic section; of NULL, the first."""
-        place = self.content(layout.PT_DYNAMIC)
+        place = self.content(PT_DYNAMIC)
         while self.word(place) != TAGS[name]:
             assert self.word(place), name
             place += 16
@@ -163,7 +165,7 @@ class Parts:
 
     def entries(self, *names: str) -> Iterator[int]:
         """Go through where the entries of tags are."""
-        place = self.content(layout.PT_DYNAMIC)
+        place = self.content(PT_DYNAMIC)
         while self.word(place):
             if self.word(place) in {TAGS[name] for name in names}:
                 yield place

@@ -154,7 +154,9 @@ def interrupted(
             sys.settrace(None)
 
     with background(work) as (call,):
-        return call.result(PATIENCE)
+        result = call.result(PATIENCE)
+    assert seen, f"nothing of {ours} has run"
+    return result
 
 
 def interrupted_at(step: int, code: CodeType, function: Callable[[], object]) -> bool:

@@ -20,7 +20,8 @@ from batches import Note, main
 from nativeplug import declare
 from nativeplug.build.embed import SectionError, with_section
 from nativeplug.declare.sources import from_metadata
-from nativeplug.elf import metadata, sections
+from nativeplug.elf import metadata
+from nativeplug.elf.elffile import ElfFile
 from nativeplug.errors import DeclarationError, FormatError
 from test_goheader import HEADER
 
@@ -97,11 +98,11 @@ def readings(folder: Path) -> Sequence[Reading]:
     source = folder / "plugin.c"
     source.write_text(PLUGIN_C)
     plugin = building.build(source).read_bytes()
-    section = sections.find(plugin, metadata.SECTION)
-    table = sections.SectionTable.of(plugin)
+    file = ElfFile.of(plugin)
+    section = file.section(metadata.SECTION)
     assert section is not None
-    assert table is not None
     text = plugin[section.offset : section.end]
+    headers = plugin[file.header.sections_offset : file.header.sections_end]
 
     def read_text(content: bytes) -> None:
         read_file(with_section(plugin, metadata.SECTION, content))
@@ -112,7 +113,7 @@ def readings(folder: Path) -> Sequence[Reading]:
             declare.extend(declare.Declarations(), from_metadata("damaged.so", found.text))
 
     def read_table(headers: bytes) -> None:
-        data = plugin[: table.offset] + headers
+        data = plugin[: file.header.sections_offset] + headers
         read_file(data)
         with_section(data, metadata.SECTION, text)
 
@@ -130,7 +131,7 @@ def readings(folder: Path) -> Sequence[Reading]:
     return [
         Reading(text, read_text, of_a_file),
         Reading(plugin[:64], read_elf_header, of_a_file),
-        Reading(plugin[table.offset : table.end], read_table, of_a_file),
+        Reading(headers, read_table, of_a_file),
         Reading(HEADER.encode(), read_header, (DeclarationError,)),
     ]
 

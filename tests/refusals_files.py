@@ -11,7 +11,8 @@ import damages
 from damages import Damage, Parts
 from elf_parts import PT_NOTE
 from nativeplug import FormatError, OpenError, Policy
-from nativeplug.elf import layout
+from nativeplug.elf.elffile import ElfFile
+from nativeplug.elf.numbers import PT_DYNAMIC, PT_LOAD
 from nativeplug.loader import probe
 from refusals import DECLARED, PLAIN, TELLING, Refusal, Stage, as_file, asking, compiled, put_next
 from support import E_MACHINE, E_PHNUM, E_TYPE, patched
@@ -36,15 +37,15 @@ def _field(name: str, words: str, place: int, form: str, value: int) -> Refusal:
 
 
 def _without_dynamic_section(data: bytes) -> bytes:
-    return Parts(data).put(Parts(data).segment(layout.PT_DYNAMIC), "I", PT_NOTE)[0]
+    return Parts(data).put(Parts(data).segment(PT_DYNAMIC), "I", PT_NOTE)[0]
 
 
 def _cut(share: int) -> Callable[[bytes], bytes]:
     """Return what keeps so many hundredths of what is loaded of a file."""
 
     def cut(data: bytes) -> bytes:
-        segments = layout.find_segments(data)
-        return data[: share * max(e.end for e in segments if e.kind == layout.PT_LOAD) // 100]
+        segments = ElfFile.of(data).segments
+        return data[: share * max(e.end for e in segments if e.kind == PT_LOAD) // 100]
 
     return cut
 

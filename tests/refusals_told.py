@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nativeplug import DeclarationError, FormatError, Interface, int_
-from nativeplug.elf import metadata, sections
+from nativeplug.elf import metadata
+from nativeplug.elf.numbers import SHF_COMPRESSED, SHT_NOBITS
 from refusals import (
     DECLARED,
     PLAIN,
@@ -18,7 +19,7 @@ from refusals import (
     asking,
     put_next,
 )
-from support import patched
+from support import patched, section_header
 from telling import tell
 
 _ONCE = ("open",)
@@ -40,10 +41,7 @@ def _section_header(field: int, form: str, value: int) -> Callable[[Stage], None
 
     def put(stage: Stage) -> None:
         data = stage.compiled(TELLING)
-        section, table = sections.find(data, metadata.SECTION), sections.SectionTable.of(data)
-        assert section is not None
-        assert table is not None
-        at = table.offset + table.read(data).index(section) * table.layout.size
+        at = section_header(data, metadata.SECTION)
         stage.put(patched(data, at + field, form, value))
 
     return put
@@ -67,8 +65,8 @@ TELLS = (
     _damaged("an unknown format", "it begins with 'nativeplug 2'", kind="nativeplug 2"),
     _damaged("no format", "it begins with nothing", kind="function f"),
     _damaged("a section that is too large", "are read at most", bytes(1 << 24)),
-    _header("a section that is compressed", "it is compressed", 8, "<Q", sections.SHF_COMPRESSED),
-    _header("a section that is elsewhere", "or elsewhere", 4, "<I", sections.SHT_NOBITS),
+    _header("a section that is compressed", "it is compressed", 8, "<Q", SHF_COMPRESSED),
+    _header("a section that is elsewhere", "or elsewhere", 4, "<I", SHT_NOBITS),
     _header("a section behind the end", "it ends at byte", 24, "<Q", 1 << 62),
     _header("a section that is cut", "the last text has no end", 32, "<Q", 20),
     _undeclarable("a text that is not C", "cannot read this as C", "function int f("),

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from nativeplug import UpdateError
-from nativeplug.elf import layout
+from nativeplug.elf.elffile import ElfFile, host_target
+from nativeplug.elf.numbers import PT_LOAD
 from numbered import Builds, put, result
 from soaking import Measured, main, times
 from support import E_MACHINE, patched
@@ -76,7 +77,7 @@ def _bad_versions(folder: Path, builds: Builds) -> Iterator[Bad]:
     """Give 2,000 of all kinds."""
     header, data = builds.header.read_text(), builds.data(_BAD)
     # What lies behind that, of debuggers and linkers, may be missing: nobody reads it.
-    loaded = max(each.end for each in layout.find_segments(data) if each.kind == layout.PT_LOAD)
+    loaded = max(each.end for each in ElfFile.of(data).segments if each.kind == PT_LOAD)
     for cut in range(_CUTS):
         size = loaded * cut // _CUTS
         reason = "^truncated: " if size else "^the file is empty$"
@@ -115,7 +116,7 @@ void go(void) { nowhere(); }
 
 def _for_another_machine(data: bytes) -> bytes:
     sparc, arm = 2, 40
-    machine = layout.host_target().machine
+    machine = host_target().machine
     return patched(data, E_MACHINE, "=H", sparc if machine == arm else arm)
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import building
 import loading
 import makers
-from nativeplug.elf import defects, layout
+from nativeplug.elf import defects
+from nativeplug.elf.elffile import Target, host_target
 from soaking import Measured, main, times
 from support import PLUGINS_C, PLUGINS_GO
 
@@ -24,7 +25,7 @@ _SEED = 5
 _LIBRARIES, _CUTS, _CHECKS = 50, 200, 200
 _LARGEST = 4 << 20  # bytes of a library that is damaged
 _TOLD = 10
-_AARCH64 = layout.Target(183, 64, "<")
+_AARCH64 = Target(183, 64, "<")
 _WHEELS = """
 numpy scipy pandas cryptography pyarrow pillow lxml grpcio tokenizers orjson pydantic-core
 polars-runtime-32 cffi aiohttp psycopg2-binary pymongo regex msgpack protobuf pyyaml rpds-py
@@ -78,7 +79,7 @@ def check_cost(scale: float, folder: Path) -> Measured:
     native, whole = [], []
     for _ in range(times(_CHECKS, scale)):
         begun = time.perf_counter()
-        assert defects.find_structure_defect(data, layout.host_target()) is None
+        assert defects.find_structure_defect(data, host_target()) is None
         middle = time.perf_counter()
         assert defects.find_defect(data) is None
         native.append(1000 * (middle - begun))
@@ -100,7 +101,7 @@ class _Tally:
 
     def check(self, group: str, name: str, data: bytes) -> None:
         """Check a file that nobody has damaged; one that does not load may be refused."""
-        if layout.Target.of(data) is None:
+        if Target.of(data) is None:
             return
         found = defects.find_defect(data)
         self.checked[group] += 1
@@ -117,7 +118,7 @@ class _Tally:
             self.unmade[maker.name] += 1
             return
         if maker.for_aarch64 or maker.said:
-            target = _AARCH64 if maker.for_aarch64 else layout.host_target()
+            target = _AARCH64 if maker.for_aarch64 else host_target()
             found = defects.find_structure_defect(data, target)
             self.checked[maker.name] += 1
             if not str(found).startswith(str(maker.said)):

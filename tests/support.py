@@ -16,6 +16,7 @@ import pytest
 from gates import wait_for
 from nativeplug import declare
 from nativeplug.call import CallContext, Function, Uses
+from nativeplug.elf.elffile import ElfFile
 from nativeplug.errors import OpenError
 from nativeplug.loader import files, generation, loading
 
@@ -149,6 +150,14 @@ def names(folder: Path) -> set[str]:
     Name everything in *folder*.
     """
     return {path.name for path in folder.iterdir()}
+
+
+def section_header(data: bytes, name: str) -> int:
+    """Return where in a file the header of a section is."""
+    file = ElfFile.of(data)
+    section = file.section(name)
+    assert section is not None
+    return file.header.sections_offset + file.sections.index(section) * file.header.section_size
 
 
 def patched(data: bytes, offset: int, layout_text: str, *values: int) -> bytes:

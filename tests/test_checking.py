@@ -14,7 +14,7 @@ from damages import DAMAGES, Parts
 from damages import build as build_parts
 from nativeplug import Policy
 from nativeplug.checking import HARDENING, Check, CheckOptions, Report, check
-from nativeplug.elf import layout
+from nativeplug.elf import elffile
 from nativeplug.loader.files import Content, FileKey, read_file
 from nativeplug.trust import OriginRequirements
 from samples import FLUSH
@@ -127,7 +127,7 @@ class TestFile:
 
     def test_aarch64(self, elf_bytes: bytes) -> None:
         """Of the machines whose files are checked, the structure is told of each."""
-        other = next(each for each in (62, 183) if each != layout.host_target().machine)
+        other = next(each for each in (62, 183) if each != elffile.host_target().machine)
         report = report_of(content_of(patched(elf_bytes, E_MACHINE, "<H", other)))
         assert ["architecture", "structure"] == verdicts(report, "finding")
         assert report.findings[1].startswith("damaged: ")  # with the relocations of another one

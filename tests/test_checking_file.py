@@ -12,7 +12,7 @@ from elf_parts import build as build_parts
 from nativeplug._dl import lib
 from nativeplug.checking.binary import check_hardening, check_structure, find_search_faults
 from nativeplug.checking.report import HARDENING, Check
-from nativeplug.elf import defects, layout
+from nativeplug.elf import defects, elffile
 from nativeplug.elf.hardening import WANTED
 from nativeplug.loader.files import read_file
 from support import EXPORTS_C, BuildC, Compile
@@ -30,7 +30,7 @@ class TestStructure:
         """A sound file that needs no libc would do for any."""
         found = structure_of(elf_bytes)
         assert {"ok"} == {check.verdict for check in found.values()}
-        assert (str(layout.host_target()),) == found["architecture"].texts
+        assert (str(elffile.host_target()),) == found["architecture"].texts
         assert ("any",) == found["libc"].texts
 
     def test_libc(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.elf.dwarf.debug_sections import find_build_id
+from nativeplug.elf.elffile import ElfFile
 from support import BuildC
 
 pytestmark = pytest.mark.slow
@@ -81,9 +81,9 @@ def read_elsewhere(path: str) -> bytes:
 def test_found_by_its_name(plugin: tuple[Path, str], waiting: tuple[int, str]) -> None:
     """The name by which dladdr(3) and the loader's list know it leads others to the same file."""
     _, name = waiting
-    build_id = find_build_id(plugin[0].read_bytes())
+    build_id = ElfFile.of(plugin[0].read_bytes()).build_id()
     assert build_id is not None
-    assert build_id == find_build_id(read_elsewhere(name))
+    assert build_id == ElfFile.of(read_elsewhere(name)).build_id()
 
 
 def test_found_by_its_mapping(waiting: tuple[int, str]) -> None:

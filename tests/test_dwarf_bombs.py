@@ -12,7 +12,8 @@ import pytest
 import nativeplug
 from nativeplug.elf import dwarf, dynamic
 from nativeplug.elf.dwarf import debug_sections, entries, units
-from nativeplug.elf.sections import SHF_COMPRESSED, SectionTable
+from nativeplug.elf.elffile import ElfFile
+from nativeplug.elf.numbers import SHF_COMPRESSED
 from support import Compile
 
 _MANY = 100_000
@@ -48,14 +49,13 @@ def unit(body: bytes, version: int = 4) -> bytes:
 
 def with_sections(data: bytes, changed: dict[str, bytes], flags: int = 0) -> bytes:
     """Return a file with another content of debug sections that it has."""
-    table = SectionTable.of(data)
-    assert table is not None
-    made, headers = bytearray(data), table.read(data)
+    file, made = ElfFile.of(data), bytearray(data)
+    layout = file.target.section_header
     for name, content in changed.items():
         section = dict(debug_sections.find_all(data))[name]
-        place = table.offset + headers.index(section) * table.layout.size
+        place = file.header.sections_offset + file.sections.index(section) * layout.size
         new = section._replace(flags=flags, offset=len(made), size=len(content))
-        made[place : place + table.layout.size] = table.layout.pack(*new)
+        made[place : place + layout.size] = layout.pack(*new)
         made += content
     return bytes(made)
 

@@ -9,7 +9,7 @@ from entries import RUST, Entry, base, entry, function, parameter
 from nativeplug.abi import FunctionType, Pointer, Scalar
 from nativeplug.elf import dwarf
 from nativeplug.elf.dwarf import units
-from nativeplug.elf.layout import host_target
+from nativeplug.elf.elffile import host_target
 from support import Compile
 
 IS_X86 = host_target().machine == 62

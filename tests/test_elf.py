@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from nativeplug.elf import defects, dynamic, layout, sections
+from nativeplug.elf import defects, dynamic
 from nativeplug.elf.dependencies import SearchPaths
+from nativeplug.elf.elffile import ElfFile, find_section, host_target
+from nativeplug.elf.numbers import PF_W, PT_LOAD
 from support import (
     E_MACHINE,
     E_PHENTSIZE,
@@ -105,15 +107,15 @@ class TestFindDefect:
 
     def test_other_machine(self, elf_bytes: bytes) -> None:
         """A file for another machine is refused with the names of both."""
-        other = 183 if layout.host_target().machine != 183 else 62
+        other = 183 if host_target().machine != 183 else 62
         found = words(patched(elf_bytes, E_MACHINE, "<H", other))
         name = {183: "AArch64", 62: "x86-64"}[other]
-        assert f"built for {name}, this process is {layout.host_target()}" == found
+        assert f"built for {name}, this process is {host_target()}" == found
 
     def test_unknown_machine(self, elf_bytes: bytes) -> None:
         """A machine without a name is called by its number."""
         found = words(patched(elf_bytes, E_MACHINE, "<H", 4242))
-        assert f"built for machine 4242, this process is {layout.host_target()}" == found
+        assert f"built for machine 4242, this process is {host_target()}" == found
 
     def test_other_word_size(self, elf_bytes: bytes) -> None:
         """A file of another word size is refused with both sizes."""
@@ -177,11 +179,9 @@ class TestFindDefect:
 
     def test_segment_outside(self, elf_bytes: bytes) -> None:
         """A segment that ends after the file is told with both sizes."""
-        header = layout.read_header(elf_bytes, layout.host_target())
-        last = max(
-            s.end for s in layout.read_segments(elf_bytes, header) if s.kind == layout.PT_LOAD
-        )
-        assert last < header.sections_offset
+        file = ElfFile.of(elf_bytes)
+        last = max(segment.end for segment in file.segments if segment.kind == PT_LOAD)
+        assert last < file.header.sections_offset
         expected = f"truncated: a segment ends at byte {last}, the file has {last - 1}"
         assert expected == words(elf_bytes[: last - 1])
         assert defects.Defect(expected, last - 1, is_cut=True) == defects.find_defect(
@@ -202,7 +202,7 @@ class TestFindDefect:
 
     def test_stripped_of_sections(self, elf_bytes: bytes, tmp_path: Path) -> None:
         """A file that says that it has no section headers, and ends before them, can be loaded."""
-        header = layout.read_header(elf_bytes, layout.host_target())
+        header = ElfFile.of(elf_bytes).header
         stripped = patched(elf_bytes[: header.sections_offset], E_SHOFF, "<Q", 0)
         target = tmp_path / "stripped.so"
         target.write_bytes(patched(stripped, E_SHNUM, "<H", 0))
@@ -269,7 +269,7 @@ class TestUnfinished:
     @pytest.mark.parametrize("section", [".text", ".dynsym", ".dynstr", ".rela.dyn", ".symtab"])
     def test_piece_is_missing(self, many_pages: bytes, section: str) -> None:
         """So is one in whose code, symbols, names or relocations a page is still missing."""
-        found = sections.find(many_pages, section)
+        found = find_section(many_pages, section)
         assert found is not None
         page = -(-found.offset // 4096) * 4096
         assert page + 4096 <= found.end
@@ -283,7 +283,7 @@ class TestUnfinished:
     @pytest.mark.parametrize("is_first", [True, False], ids=["first", "last"])
     def test_piece_at_the_edge(self, many_pages: bytes, section: str, *, is_first: bool) -> None:
         """So is one that lacks the page which a section shares with its neighbours."""
-        found = sections.find(many_pages, section)
+        found = find_section(many_pages, section)
         assert found is not None
         page = (found.offset if is_first else found.end) & -4096
         assert min(found.end, page + 4096) - max(found.offset, page) >= 64
@@ -294,7 +294,7 @@ class TestUnfinished:
 
     def test_small(self, elf_bytes: bytes) -> None:
         """So is one whose code is less than the page that is missing."""
-        text = sections.find(elf_bytes, ".text")
+        text = find_section(elf_bytes, ".text")
         assert text is not None
         assert text.size < 4096
         page = text.offset & -4096
@@ -306,24 +306,25 @@ class TestUnfinished:
     def test_zeros_in_data(self, many_pages: bytes) -> None:
         """Data may have any number of zeros, written or not."""
         for name in (".data", ".rodata"):
-            found = sections.find(many_pages, name)
+            found = find_section(many_pages, name)
             assert found is not None
             assert bytes(8192) in many_pages[found.offset : found.end]
         assert defects.find_unwritten(many_pages) is None
 
     def test_overlapping_sections(self, elf_bytes: bytes) -> None:
         """Sections that lie over each other are searched once, however many there are."""
-        table, text = sections.SectionTable.of(elf_bytes), sections.find(elf_bytes, ".text")
-        assert table is not None
+        file = ElfFile.of(elf_bytes)
+        text = file.section(".text")
         assert text is not None
-        header, count = table.layout.pack(*text), 0xF000
-        data = Counted(patched(elf_bytes[: table.offset] + header * count, E_SHNUM, "<H", count))
+        header, count = file.target.section_header.pack(*text), 0xF000
+        before = elf_bytes[: file.header.sections_offset]
+        data = Counted(patched(before + header * count, E_SHNUM, "<H", count))
         assert defects.find_unwritten(data) is None
         assert text.size == data.searched
 
     def test_section_headers_come_last(self, elf_bytes: bytes) -> None:
         """A file that the dynamic loader would take, but lacks its last bytes, is unfinished."""
-        end = layout.read_header(elf_bytes, layout.host_target()).sections_end
+        end = ElfFile.of(elf_bytes).header.sections_end
         expected = f"truncated: the section headers end at byte {end}, the file has {end - 1}"
         assert defects.Defect(expected, end - 1, is_cut=True) == defects.find_defect(
             elf_bytes[: end - 1]
@@ -363,7 +364,7 @@ class TestIsGo:
         """The layout of 32 bit files is known too."""
         header = struct.pack("<4sBB10xHHIIIIIHHHHHH", b"\x7fELF", 1, 1, *(0,) * 4, 52, *(0,) * 8)
         header = patched(patched(header, 42, "<HH", 32, 1), 18, "<H", 3)
-        segment = struct.pack("<8I", layout.PT_LOAD, 84, 0, 0, 20, 20, layout.PF_W, 4)
+        segment = struct.pack("<8I", PT_LOAD, 84, 0, 0, 20, 20, PF_W, 4)
         assert defects.is_go(header + segment + b"\xff Go buildinf:" + b"\0" * 6)
         assert not defects.is_go(header + segment + b"\0" * 20)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nativeplug.elf import defects, dynamic, facts, layout
+from nativeplug.elf import defects, dynamic, elffile, facts
 from nativeplug.errors import FormatError, OpenError
 from support import E_MACHINE, E_SHOFF, EXPORTS_C, Compile, go_build_info, patched
 
@@ -30,7 +30,7 @@ class TestFacts:
     def test_plugin(self, compile_c: Compile) -> None:
         """A plugin tells its machine, word size, kind and build id."""
         found = facts.read(compile_c(EXPORTS_C, "-Wl,--build-id=0xc0ffee", "-Wl,-soname,libp.so.1"))
-        assert str(layout.host_target()) == found.architecture
+        assert str(elffile.host_target()) == found.architecture
         assert (64, "little", "shared object") == (found.word_size, found.byte_order, found.kind)
         assert ("c0ffee", "libp.so.1", None) == (found.build_id, found.soname, found.defect)
 
@@ -59,7 +59,7 @@ class TestFacts:
 
     def test_other_machine(self, elf_bytes: bytes) -> None:
         """A file for another machine is read like any other, and its defect is told."""
-        other = 183 if layout.host_target().machine != 183 else 62
+        other = 183 if elffile.host_target().machine != 183 else 62
         found = facts.read(io.BytesIO(patched(elf_bytes, E_MACHINE, "<H", other)))
         assert found.architecture in {"AArch64", "x86-64"}
         assert "built for" in (found.defect or "")

@@ -130,9 +130,9 @@ class TestUpdates:
                 updating.append(plg._updates.is_mine)
                 return find(files)
 
-            def note_child(code: str, **options: Any) -> child.Ended:
-                children.append("dwarf" in code)
-                return run(code, **options)
+            def note_child(program: str, *arguments: object, **options: Any) -> child.Ended:
+                children.append("debug" in program)
+                return run(program, *arguments, **options)
 
             monkeypatch.setattr(debug_info, "find", note)
             monkeypatch.setattr(child, "run", note_child)

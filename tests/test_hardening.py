@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from nativeplug.elf import layout
+from nativeplug.elf.elffile import ElfFile
 from nativeplug.elf.hardening import WANTED, find_missing
 from support import EXPORTS_C, Compile, patched
 
@@ -65,8 +65,8 @@ def test_wanted(compile_c: Compile) -> None:
 
 def test_no_stack_header(elf_bytes: bytes) -> None:
     """A file that says nothing of its stack may be given an executable one."""
-    header = layout.read_header(elf_bytes, layout.host_target())
-    kinds = [segment.kind for segment in layout.find_segments(elf_bytes)]
+    file = ElfFile.of(elf_bytes)
+    header, kinds = file.header, [segment.kind for segment in file.segments]
     place = header.segments_offset + header.segment_size * kinds.index(0x6474E551)
     assert [] == missing(elf_bytes, frozenset({"nx"}))
     assert ["nx"] == missing(patched(elf_bytes, place, "=I", 0), frozenset({"nx"}))

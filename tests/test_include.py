@@ -12,7 +12,9 @@ import pytest
 import nativeplug
 from nativeplug import build, declare
 from nativeplug._util import programs
-from nativeplug.elf import dynamic, metadata, sections
+from nativeplug.elf import dynamic, metadata
+from nativeplug.elf.elffile import find_section
+from nativeplug.elf.numbers import SHF_ALLOC
 from support import ROOT, BuildC, Compile, CPlugin, call_int, load_generation
 from telling import INCLUDE, MACROS, MACROS_TELL, STRICT, declared_by
 
@@ -41,12 +43,12 @@ def test_linked_otherwise(compile_c: Compile, flags: list[str]) -> None:
     path = compile_c(MACROS, *STRICT, *flags)
     found, section = (
         metadata.read(path.read_bytes()),
-        sections.find(path.read_bytes(), metadata.SECTION),
+        find_section(path.read_bytes(), metadata.SECTION),
     )
     assert found is not None
     assert section is not None
     assert ("greeter 1.2", MACROS_TELL) == (str(found.interface), f"\n{found.text}")
-    assert 0 == section.flags & sections.SHF_ALLOC
+    assert 0 == section.flags & SHF_ALLOC
     assert 7 == call_int(load_generation(path), "seven")
 
 
@@ -91,7 +93,7 @@ def test_contradictions(tmp_path: Path, text: str, complaint: str) -> None:
 def test_other_platforms(compile_c: Compile) -> None:
     """Where files are not ELF only the definitions stay, and no compiler warns."""
     path = compile_c(MACROS, "-std=c99", "-U__ELF__", *STRICT)
-    assert None is sections.find(path.read_bytes(), metadata.SECTION)
+    assert None is find_section(path.read_bytes(), metadata.SECTION)
     assert 7 == call_int(load_generation(path), "seven")
 
 

@@ -11,7 +11,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from nativeplug.build.embed import SectionError, with_section
-from nativeplug.elf import layout, sections
+from nativeplug.elf.elffile import ElfFile, find_section
 from support import E_SHOFF, E_TYPE, Compile, call_int, load_generation, patched
 
 NAME = ".nativeplug"
@@ -50,7 +50,7 @@ class TestPut:
         fields = {*range(E_SHOFF, E_SHOFF + 8), *range(E_SHNUM, E_SHSTRNDX + 2)}
         changed = {at for at, (a, b) in enumerate(zip(elf_bytes, made, strict=False)) if a != b}
         assert changed <= fields
-        assert layout.find_segments(elf_bytes) == layout.find_segments(made)
+        assert ElfFile.of(elf_bytes).segments == ElfFile.of(made).segments
 
     def test_twice(self, elf_bytes: bytes) -> None:
         """Putting it again replaces it, and leaves nothing of the first."""
@@ -68,7 +68,7 @@ class TestPut:
         made = with_section(data, NAME, b"b\0")
         sizes = {struct.unpack_from("<H", each, E_SHNUM)[0] for each in (data, made)}
         assert 1 == len(sizes)
-        found = sections.find(made, NAME)
+        found = find_section(made, NAME)
         assert found is not None
         assert b"b\0" == made[found.offset : found.end]
 
@@ -90,7 +90,7 @@ class TestPut:
         path.write_bytes(with_section(path.read_bytes(), NAME, b"told"))
         subprocess.run(["strip", *options, path], check=True)
         data = path.read_bytes()
-        found = sections.find(data, NAME)
+        found = find_section(data, NAME)
         assert found is not None
         assert b"told" == data[found.offset : found.end]
         assert 7 == call_int(load_generation(path), "seven")
@@ -145,8 +145,7 @@ class TestRefused:
 
     def test_names(self, elf_bytes: bytes) -> None:
         """Names of sections that are not in the file cannot get one more."""
-        table = sections.SectionTable.of(elf_bytes)
-        assert table is not None
-        at = table.offset + table.names * table.layout.size + 32
+        header = ElfFile.of(elf_bytes).header
+        at = header.sections_offset + header.section_names * header.section_size + 32
         with pytest.raises(SectionError, match="its names of sections"):
             with_section(patched(elf_bytes, at, "<Q", 1 << 40), NAME, b"")

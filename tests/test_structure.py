@@ -25,16 +25,17 @@ from elf_parts import (
     WORD,
 )
 from nativeplug._dl import lib
-from nativeplug.elf import defects, layout
+from nativeplug.elf import defects, elffile
+from nativeplug.elf.numbers import PT_DYNAMIC
 from support import E_MACHINE, E_PHOFF, EXPORTS_C, Compile, patched
 
-HOST = layout.host_target()
-X86_64, AARCH64 = layout.Target(62, 64, "<"), layout.Target(183, 64, "<")
+HOST = elffile.host_target()
+X86_64, AARCH64 = elffile.Target(62, 64, "<"), elffile.Target(183, 64, "<")
 # Relocations of x86-64, and those of AArch64 that do the same.
 SAME_ON_AARCH64 = {0: 0, 1: 257, 6: 1025, 7: 1026, 8: 1027, 16: 1028, 17: 1029, 18: 1030, 36: 1031}
 
 
-def text_of(data: bytes, target: layout.Target = HOST, libc: int | None = None) -> str:
+def text_of(data: bytes, target: elffile.Target = HOST, libc: int | None = None) -> str:
     """Return what is said of a file; nothing when nothing is found."""
     found = defects.find_structure_defect(data, target, libc)
     return found.text if found else ""
@@ -120,7 +121,7 @@ class TestDamages:
 
     def test_it_relies_on_nothing(self, parts: Parts) -> None:
         """What is found before by others is found here as well."""
-        place = parts.segment(layout.PT_DYNAMIC)
+        place = parts.segment(PT_DYNAMIC)
         assert "truncated: the ELF header ends at byte 64 (byte 0x0)" == text_of(b"\x7fELF")
         assert "not an ELF file (byte 0x0)" == text_of(bytes(64))
         assert "a little-endian file of 64 bit (byte 0x4)" in text_of(parts.put(4, "B", 1)[0])
@@ -243,8 +244,8 @@ class TestMachines:
 
     def test_others(self, parts: Parts) -> None:
         """Files for others are not checked."""
-        assert "" == text_of(parts.data[:100], layout.Target(243, 64, "<"))
-        assert "" == text_of(parts.data[:100], layout.Target(62, 32, "<"))
+        assert "" == text_of(parts.data[:100], elffile.Target(243, 64, "<"))
+        assert "" == text_of(parts.data[:100], elffile.Target(62, 32, "<"))
 
 
 @pytest.mark.slow

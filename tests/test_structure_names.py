@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from elf_parts import ABSENT, SYMBOL_SIZE, Parts, build
-from nativeplug.elf import defects, layout
+from nativeplug.elf import defects
+from nativeplug.elf.elffile import host_target
+from nativeplug.elf.numbers import PT_LOAD
 from support import EXPORTS_C, Compile, patched
 
 
 def text_of(data: bytes, libc: int | None = None) -> str:
     """Return what is said of a file; nothing when nothing is found."""
-    found = defects.find_structure_defect(data, layout.host_target(), libc)
+    found = defects.find_structure_defect(data, host_target(), libc)
     return found.text if found else ""
 
 
@@ -75,7 +77,7 @@ def with_one_long_name(parts: Parts, symbols: int) -> bytes:
     start, place = 1 << 24, len(parts.data) + -len(parts.data) % 4096
     content = table + hashes + name
     sizes = (len(content), len(content))
-    load = struct.pack("<IIQQQQQQ", layout.PT_LOAD, 4, place, start, 0, *sizes, 4096)
+    load = struct.pack("<IIQQQQQQ", PT_LOAD, 4, place, start, 0, *sizes, 4096)
     grown = Parts(parts.data.ljust(place, b"\0") + content).with_headers(load, 1)
     data = grown.data
     values = {

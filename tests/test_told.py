@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 import prototypes
 from nativeplug import declare
 from nativeplug.declare.declarations import same_type
-from nativeplug.elf import metadata, sections
+from nativeplug.elf import metadata
+from nativeplug.elf.elffile import find_section
 from nativeplug.elf.metadata import InterfaceVersion, Metadata
+from nativeplug.elf.numbers import SHF_COMPRESSED, SHT_NOBITS
 from nativeplug.errors import FormatError
-from support import Compile, patched
+from support import Compile, patched, section_header
 from telling import INCLUDE, declared_by, source, tell
 
 SEED = 5
@@ -40,7 +42,7 @@ def refusal(data: bytes) -> FormatError:
 
 def place_of(data: bytes) -> int:
     """Return where the section begins."""
-    section = sections.find(data, metadata.SECTION)
+    section = find_section(data, metadata.SECTION)
     assert section is not None
     return section.offset
 
@@ -144,8 +146,8 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("field", "form", "value", "reason"),
         [
-            (4, "<I", sections.SHT_NOBITS, "it is compressed, or elsewhere"),
-            (8, "<Q", sections.SHF_COMPRESSED, "it is compressed, or elsewhere"),
+            (4, "<I", SHT_NOBITS, "it is compressed, or elsewhere"),
+            (8, "<Q", SHF_COMPRESSED, "it is compressed, or elsewhere"),
             (24, "<Q", 1 << 62, "it ends at byte"),
             (32, "<Q", 1 << 62, "it ends at byte"),
             (32, "<Q", 0, "the last text has no end"),
@@ -154,11 +156,7 @@ class TestRefused:
     def test_header(self, elf_bytes: bytes, field: int, form: str, value: int, reason: str) -> None:
         """A section header that leads nowhere is damage too."""
         data = tell(elf_bytes, "function int f (void)")
-        section = sections.find(data, metadata.SECTION)
-        table = sections.SectionTable.of(data)
-        assert section is not None
-        assert table is not None
-        at = table.offset + table.read(data).index(section) * table.layout.size
+        at = section_header(data, metadata.SECTION)
         assert reason in refusal(patched(data, at + field, form, value)).reason
 
     def test_too_large(self, elf_bytes: bytes) -> None:

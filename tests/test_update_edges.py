@@ -141,7 +141,7 @@ class TestSignals:
 
         reload()
         with plg.pin():  # so there is always something to wait for
-            interrupted(plg.update, reload, "update")
+            interrupted(plg.update, reload, "runtime/")
 
         assert {"updated", "an update of it is under way in this thread"} == {*seen}
         versions.put(3)

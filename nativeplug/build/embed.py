@@ -18,10 +18,10 @@ from nativeplug import declare
 from nativeplug._util.storage import replacing
 from nativeplug.declare import Declarations, FunctionDeclaration, TypeDeclaration
 from nativeplug.declare.sources import Source, from_caller, from_metadata
-from nativeplug.elf import dynamic, metadata, sections
-from nativeplug.elf.layout import Target, find_segments, read_header
+from nativeplug.elf import dynamic, metadata
+from nativeplug.elf.elffile import ElfFile, Section
 from nativeplug.elf.metadata import FORMAT, SECTION, InterfaceVersion
-from nativeplug.elf.sections import SHF_ALLOC, Section, SectionTable
+from nativeplug.elf.numbers import ET_DYN, SHF_ALLOC, SHT_PROGBITS
 from nativeplug.errors import BuildError, OpenError
 from nativeplug.loader.files import FileChangedError, read_file
 
@@ -184,8 +184,6 @@ def _replace(file: Path, data: bytes) -> None:
 # the whole file out anew, and not every machine has it.
 
 
-_SHT_PROGBITS = 1
-_ET_DYN = 3
 # In the ELF header: e_shoff, and e_shnum with e_shstrndx behind it.
 _OFFSET_AT, _COUNT_AT = {32: (32, "I"), 64: (40, "Q")}, {32: 48, 64: 60}
 # Section headers lie where a 64 bit linker would put them.
@@ -210,9 +208,9 @@ def with_section(data: bytes, name: str, content: bytes) -> bytes:
     Raises:
         SectionError: The file has no section headers, or none that could be extended.
     """
-    table = _table_of(data)
-    headers = table.read(data)
-    names, old = table.header(data, table.names), sections.find(data, name)
+    file = _shared_object(data)
+    headers, index = [*file.sections], file.header.section_names
+    names, old = headers[index], file.section(name)
     if names.end > len(data) or names.flags & SHF_ALLOC or (old and old.flags & SHF_ALLOC):
         raise SectionError(f"its names of sections, or its section {name}, are part of the program")
     texts = data[names.offset : names.end]
@@ -220,48 +218,48 @@ def with_section(data: bytes, name: str, content: bytes) -> bytes:
         old = Section(len(texts), *[0] * (len(Section._fields) - 1))
         headers.append(old)
         texts += name.encode() + b"\0"
-    kept = data[: _end_of_kept(data, table, names, old)]
+    kept = data[: _end_of_kept(data, file, names, old)]
     at = len(kept)
-    new = Section(old.name, _SHT_PROGBITS, 0, 0, at, len(content), 0, 0, 1, 0)
+    new = Section(old.name, SHT_PROGBITS, 0, 0, at, len(content), 0, 0, 1, 0)
     headers[headers.index(old)] = new
-    headers[table.names] = names._replace(offset=new.end, size=len(texts))
+    headers[index] = names._replace(offset=new.end, size=len(texts))
     padding = bytes(-(new.end + len(texts)) % _ALIGNMENT)
-    written = b"".join(table.layout.pack(*header) for header in headers)
+    written = b"".join(file.target.section_header.pack(*header) for header in headers)
     made = bytearray(b"".join([kept, content, texts, padding]))
-    _point(made, table, len(headers))
+    _point(made, file, len(headers))
     return bytes(made + written)
 
 
-def _table_of(data: bytes) -> SectionTable:
-    """Return where a shared object's section headers are."""
-    target = Target.of(data)
-    if target is None or len(data) < target.header_size:
-        raise SectionError("it is not an ELF file")
-    if read_header(data, target).kind != _ET_DYN:
+def _shared_object(data: bytes) -> ElfFile:
+    """Return a shared object that has section headers."""
+    file = ElfFile.find(data)
+    if file is None:
+        raise SectionError("it is not an ELF file, or a damaged one")
+    if file.header.kind != ET_DYN:
         raise SectionError("it is not a shared object")
-    table = SectionTable.of(data)
-    if table is None:
+    if not file.sections:
         raise SectionError(
             "it has no section headers, or damaged ones; was it stripped of them (sstrip), "
             "or is it truncated?"
         )
-    return table
+    return file
 
 
-def _end_of_kept(data: bytes, table: SectionTable, names: Section, own: Section) -> int:
+def _end_of_kept(data: bytes, file: ElfFile, names: Section, own: Section) -> int:
     """Return where the file ends but for what `with_section` has put there before."""
     ours = {own, names}
-    others = [each.end for each in table.read(data) if each not in ours]
-    others += [segment.end for segment in find_segments(data)]
-    is_ours = own.end == names.offset <= table.offset < names.end + _ALIGNMENT
-    if own.offset >= max(others) and is_ours and table.end == len(data):
+    others = [each.end for each in file.sections if each not in ours]
+    others += [segment.end for segment in file.segments]
+    start, end = file.header.sections_offset, file.header.sections_end
+    is_ours = own.end == names.offset <= start < names.end + _ALIGNMENT
+    if own.offset >= max(others) and is_ours and end == len(data):
         return own.offset
     return len(data)
 
 
-def _point(made: bytearray, table: SectionTable, count: int) -> None:
+def _point(made: bytearray, file: ElfFile, count: int) -> None:
     """Make the ELF header lead to headers behind *made*."""
-    order, size = table.target.byte_order, table.target.word_size
+    order, size = file.target.byte_order, file.target.word_size
     offset_at, form = _OFFSET_AT[size]
     struct.pack_into(order + form, made, offset_at, len(made))
-    struct.pack_into(order + "HH", made, _COUNT_AT[size], count, table.names)
+    struct.pack_into(order + "HH", made, _COUNT_AT[size], count, file.header.section_names)

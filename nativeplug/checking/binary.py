@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Final
 
 from nativeplug.checking.report import SEARCH_PATH, Check, judged, not_checked, ok
-from nativeplug.elf import defects, facts, hardening, layout, sections
+from nativeplug.elf import defects, elffile, facts, hardening
 from nativeplug.elf.dependencies import SearchPaths
 from nativeplug.errors import OpenError
 from nativeplug.loader import linking, private_copy, probe
@@ -18,7 +18,7 @@ from nativeplug.loader.generation import find_resident_reason
 from nativeplug.trust import libraries
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 FLOATS: Final = "floating point"
 #: What is checked of its place among others.
@@ -34,7 +34,7 @@ _HARDENED: Final = {
 
 def check_structure(data: File) -> Iterator[Check]:
     """Check what the dynamic loader follows in a file, and for which process the file is."""
-    target, host = layout.Target.of(data), layout.host_target()
+    target, host = elffile.Target.of(data), elffile.host_target()
     if target is None:
         yield not_checked("architecture", "the file does not tell it")
     elif target != host:
@@ -54,7 +54,7 @@ def check_structure(data: File) -> Iterator[Check]:
         yield _check_libc(data, target)
 
 
-def _check_libc(data: File, target: layout.Target) -> Check:
+def _check_libc(data: File, target: elffile.Target) -> Check:
     defect = defects.find_defect(data, target)
     if defect is not None:
         return Check("libc", "finding", (defect.text,), defect.offset)
@@ -115,7 +115,7 @@ def _hardening(name: str, faults: list[str], text: str, wanted: Collection[str])
 
 def check_floats(data: File) -> Check:
     """Check whether a constructor alters how the thread that loads a file computes."""
-    names = sections.find(data, ".strtab")
+    names = elffile.find_section(data, ".strtab")
     if names is None:
         return not_checked(FLOATS, "its own functions have no names (stripped): --probe tells")
     # What crtfastmath.o of GCC and Clang, which -ffast-math may link, has.

@@ -17,7 +17,7 @@ from nativeplug.checking.report import (
     not_checked,
 )
 from nativeplug.declare import Declarations
-from nativeplug.elf import layout
+from nativeplug.elf import elffile
 from nativeplug.elf.symbols import hint_none
 from nativeplug.errors import DeclarationError, FormatError, OriginError
 from nativeplug.loader.files import Content
@@ -104,8 +104,8 @@ class _Checking:
         content, is_signed = self.content, any(each.key for each in self.verified)
         try:
             known = TypeInfo(content.path, content, is_signed=is_signed)
-            target = layout.Target.of(content.data)
-            is_foreign = target != layout.host_target()
+            target = elffile.Target.of(content.data)
+            is_foreign = target != elffile.host_target()
             types = TypeChecks(content, known, is_foreign, self.wanted.require_checked)
             self.checks.append(types.check_told())
         except FormatError as error:

@@ -17,24 +17,42 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from nativeplug._dl import ffi, lib
-from nativeplug.elf import layout, sections
-from nativeplug.elf.layout import Target
+from nativeplug.elf import elffile
+from nativeplug.elf.elffile import ElfFile, Header, Target
+from nativeplug.elf.numbers import (
+    DF_1_PIE,
+    DT_FLAGS_1,
+    DT_STRSZ,
+    DT_STRTAB,
+    E_MACHINE,
+    E_TYPE,
+    EI_CLASS,
+    EM_AARCH64,
+    EM_X86_64,
+    ET_CORE,
+    ET_DYN,
+    ET_EXEC,
+    ET_REL,
+    PF_W,
+    PT_DYNAMIC,
+    PT_LOAD,
+    SHF_EXECINSTR,
+    SHT_DYNSYM,
+    SHT_RELA,
+    SHT_STRTAB,
+    SHT_SYMTAB,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nativeplug.elf.layout import Bytes, File, Header, Segment, Target
+    from nativeplug.elf.elffile import Bytes, File, Section
 
-# Where these are in every ELF header.
-_EI_CLASS, _E_TYPE, _E_MACHINE = 4, 16, 18
-_ET_REL, _ET_EXEC, _ET_DYN, _ET_CORE = 1, 2, 3, 4
 _NOT_SHARED = {
-    _ET_REL: "not a shared object but a relocatable object file: link it with -shared",
-    _ET_EXEC: "not a shared object but an executable: link it with -shared",
-    _ET_CORE: "not a shared object but a core dump",
+    ET_REL: "not a shared object but a relocatable object file: link it with -shared",
+    ET_EXEC: "not a shared object but an executable: link it with -shared",
+    ET_CORE: "not a shared object but a core dump",
 }
-_DT_STRTAB, _DT_STRSZ, _DT_FLAGS_1 = 5, 10, 0x6FFFFFFB
-_DF_1_PIE = 0x08000000
 
 # The commands of a linker script that name files, up to where those end.
 _LINKED = re.compile(r"\b(?:GROUP|INPUT)\s*\(([^()]*)")
@@ -49,7 +67,7 @@ _PAGE = len(_GAP)
 # How much of a section such a page must have: the first symbol is 24 zeros, and names end in one.
 _EDGE = 64
 _STEP = 1 << 20  # bytes that are searched at once: the search holds the GIL
-_DENSE = {sections.SHT_SYMTAB, sections.SHT_STRTAB, sections.SHT_RELA, sections.SHT_DYNSYM}
+_DENSE = {SHT_SYMTAB, SHT_STRTAB, SHT_RELA, SHT_DYNSYM}
 
 # What people pass by mistake, by its first bytes; the first match counts.
 _LOOKS = (
@@ -99,15 +117,15 @@ def find_defect(
     Returns:
         The first finding; None when there is none.
     """
-    target = layout.host_target() if target is None else target
+    target = elffile.host_target() if target is None else target
     found = _find_other_target(data, target)
     if found is not None:
         return found
-    header = layout.read_header(data, target)
+    header = Header.of(data, target)
     found = (
         _find_header_defect(data, header)
         or find_structure_defect(data, target, libc)
-        or _find_other_go(data, header)
+        or _find_other_go(data)
     )
     lost = _find_lost_sections(data, header)
     if found is None or found.is_cut or lost is None:
@@ -140,10 +158,10 @@ def is_refused_by_header(data: Bytes) -> bool:
     Args:
         data: The whole file.
     """
-    host = layout.host_target()
-    if len(data) < host.header_size or layout.Target.of(data) != host:
+    host = elffile.host_target()
+    if len(data) < host.header_size or Target.of(data) != host:
         return True
-    return layout.read_header(data, host).kind not in {_ET_EXEC, _ET_DYN}
+    return Header.of(data, host).kind not in {ET_EXEC, ET_DYN}
 
 
 def is_go(data: File) -> bool:
@@ -168,8 +186,9 @@ def find_go_build_info(data: File) -> int | None:
     Args:
         data: The whole file.
     """
-    for segment in layout.find_segments(data):
-        if segment.kind == layout.PT_LOAD and segment.flags & layout.PF_W:
+    file = ElfFile.find(data)
+    for segment in [] if file is None else file.segments:
+        if segment.kind == PT_LOAD and segment.flags & PF_W:
             found = data.find(_GO_BUILD_INFO, segment.offset, segment.end)
             if found >= 0:
                 return found
@@ -196,16 +215,16 @@ def find_linked_library(data: Bytes) -> str | None:
 
 def _find_other_target(data: Bytes, host: Target) -> Defect | None:
     """Say why a file is not for this process; of one that is, all of the header is there."""
-    if bytes(data[:4]) != layout.MAGIC:
+    if bytes(data[:4]) != elffile.MAGIC:
         return _describe_foreign(data)
-    if len(data) < layout.TARGET_SIZE:
+    if len(data) < elffile.TARGET_SIZE:
         return _cut(f"the file has only {len(data)} bytes")
-    target = layout.Target.of(data)
+    target = Target.of(data)
     if target is None:
-        return Defect("damaged: the ELF header gives no word size or byte order", _EI_CLASS)
+        return Defect("damaged: the ELF header gives no word size or byte order", EI_CLASS)
     if target != host:
         text = f"built for {target.describe(host)}, this process is {host.describe(target)}"
-        return Defect(text, _E_MACHINE)
+        return Defect(text, E_MACHINE)
     if len(data) < host.header_size:
         return _cut_at("the ELF header ends", host.header_size, data)
     return None
@@ -215,7 +234,7 @@ def _describe_foreign(data: Bytes) -> Defect:
     start = bytes(data[:_LOOK_SIZE])
     if not start:
         return Defect("the file is empty", is_cut=True)
-    if layout.MAGIC.startswith(start):
+    if elffile.MAGIC.startswith(start):
         return _cut(f"the file has only {len(data)} bytes")
     library = find_linked_library(data)
     if library is not None:
@@ -241,18 +260,18 @@ def _is_text(start: bytes) -> bool:
 
 
 def _find_header_defect(data: Bytes, header: Header) -> Defect | None:
-    if header.kind != _ET_DYN:
+    if header.kind != ET_DYN:
         text = _NOT_SHARED.get(header.kind, f"not a shared object (ELF type {header.kind})")
-        return Defect(text, _E_TYPE)
+        return Defect(text, E_TYPE)
     if header.segment_size != header.target.segment_size:
         return Defect(f"damaged: program headers of {header.segment_size} bytes each")
     if header.segments_end > len(data):
         return _cut_at("the program headers end", header.segments_end, data)
-    segments = layout.read_segments(data, header)
-    last = max((segment.end for segment in segments if segment.kind == layout.PT_LOAD), default=0)
+    file = ElfFile.of(data)
+    last = max((segment.end for segment in file.segments if segment.kind == PT_LOAD), default=0)
     if last > len(data):
         return _cut_at("a segment ends", last, data)
-    return _find_dynamic_defect(data, header, segments)
+    return _find_dynamic_defect(data, file)
 
 
 def _cut(text: str) -> Defect:
@@ -264,31 +283,29 @@ def _cut_at(what: str, end: int, data: Bytes) -> Defect:
     return Defect(found.text, len(data), is_cut=True)
 
 
-def _find_dynamic_defect(data: Bytes, header: Header, segments: list[Segment]) -> Defect | None:
-    kinds = {segment.kind: segment for segment in segments}
-    dynamic = kinds.get(layout.PT_DYNAMIC)
-    if dynamic is None or layout.PT_LOAD not in kinds:
+def _find_dynamic_defect(data: Bytes, file: ElfFile) -> Defect | None:
+    kinds = {segment.kind: segment for segment in file.segments}
+    dynamic = kinds.get(PT_DYNAMIC)
+    if dynamic is None or PT_LOAD not in kinds:
         return Defect("not a shared object: it has no dynamic section (linked statically?)")
     if not dynamic.size:
         return Defect("not a shared object: its dynamic section is empty (only debug information?)")
     if dynamic.end > len(data):
         return _cut_at("the dynamic section ends", dynamic.end, data)
-    entries = dict(layout.iter_dynamic(data, header.target, segments))
-    if entries.get(_DT_FLAGS_1, 0) & _DF_1_PIE:
+    if file.value(DT_FLAGS_1) & DF_1_PIE:
         return Defect(
             "not a shared object but a position-independent executable: link it with -shared"
         )
     return None
 
 
-def _find_other_go(data: Bytes, header: Header) -> Defect | None:
+def _find_other_go(data: Bytes) -> Defect | None:
     """Refuse what Go has built for Go programs: nobody would start a runtime for it."""
-    segments = layout.read_segments(data, header)
-    entries = dict(layout.iter_dynamic(data, header.target, segments))
-    start = layout.file_offset(segments, entries.get(_DT_STRTAB, 0))
+    file = ElfFile.of(data)
+    start = file.table(DT_STRTAB)
     if start is None:
         return None
-    end = start + entries.get(_DT_STRSZ, 0)
+    end = start + file.value(DT_STRSZ)
     found = _GO_PACKAGE.search(data, start, end)
     if found is None or _GO_START.search(data, start, end):
         return None
@@ -321,9 +338,10 @@ def _find_gap(data: File) -> Defect | None:
     A file that is written out of order has zeros in place of a piece that has not come yet.
     Compilers and linkers do not write so many there. In data they do.
     """
-    table, end, edges = sections.SectionTable.of(data), 0, set[int]()
-    for section in [] if table is None else sorted(table.read(data), key=lambda each: each.offset):
-        if section.kind in _DENSE or section.flags & sections.SHF_EXECINSTR:
+    file, end, edges = ElfFile.find(data), 0, set[int]()
+    sections = [] if file is None else file.sections
+    for section in sorted(sections, key=lambda each: each.offset):
+        if section.kind in _DENSE or section.flags & SHF_EXECINSTR:
             start, end = max(section.offset, end), max(section.end, end)
             for at in range(start, min(end, len(data)), _STEP):
                 found = data.find(_GAP, at, min(end, at + _STEP + len(_GAP) - 1))
@@ -333,7 +351,7 @@ def _find_gap(data: File) -> Defect | None:
     return next((_gap(page) for page in sorted(edges) if data[page : page + _PAGE] == _GAP), None)
 
 
-def _edges(section: sections.Section) -> Iterator[int]:
+def _edges(section: Section) -> Iterator[int]:
     """Give the pages of the file that a section shares with its neighbours."""
     for page in (section.offset & -_PAGE, section.end & -_PAGE):
         if min(section.end, page + _PAGE) - max(section.offset, page) >= _EDGE:
@@ -350,11 +368,8 @@ def _gap(offset: int) -> Defect:
 # walks through all of it before: csrc/dl/check.h tells what, and in which order.
 
 
-if TYPE_CHECKING:
-    from nativeplug.elf.layout import Bytes
-
-_X86_64: Final = Target(62, 64, "<")
-_AARCH64: Final = Target(183, 64, "<")
+_X86_64: Final = Target(EM_X86_64, 64, "<")
+_AARCH64: Final = Target(EM_AARCH64, 64, "<")
 # The numbers of a file are read as the process has them.
 _CHECKED: Final = frozenset({_X86_64, _AARCH64}) if sys.byteorder == "little" else frozenset()
 #: The C libraries that files are for, and what stands for any of them.

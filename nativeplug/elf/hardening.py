@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from nativeplug.elf import layout
+from nativeplug.elf.elffile import ElfFile
+from nativeplug.elf.numbers import (
+    DF_1_NOW,
+    DF_BIND_NOW,
+    DF_TEXTREL,
+    DT_BIND_NOW,
+    DT_FLAGS,
+    DT_FLAGS_1,
+    DT_TEXTREL,
+    PF_X,
+    PT_GNU_RELRO,
+    PT_GNU_STACK,
+)
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
-
-_PT_GNU_STACK = 0x6474E551
-_DT_TEXTREL, _DT_BIND_NOW, _DT_FLAGS, _DT_FLAGS_1 = 22, 24, 30, 0x6FFFFFFB
-_DF_TEXTREL, _DF_BIND_NOW, _DF_1_NOW = 0x4, 0x8, 0x1
+    from nativeplug.elf.elffile import File
 
 #: What can be wanted, and what to say where it is missing.
 WANTED: Final = {
@@ -30,25 +38,23 @@ def find_missing(data: File, wanted: frozenset[str]) -> Iterator[str]:
 
 
 def _found(data: File) -> set[str]:
-    target = layout.Target.of(data)
-    segments = layout.find_segments(data)
-    if target is None:
+    file = ElfFile.find(data)
+    if file is None:
         return set()
     found = set()
-    stacks = [segment for segment in segments if segment.kind == _PT_GNU_STACK]
+    stacks = [segment for segment in file.segments if segment.kind == PT_GNU_STACK]
     # Without one the loader takes the machine's default, which may be an executable stack.
-    if stacks and not any(segment.flags & layout.PF_X for segment in stacks):
+    if stacks and not any(segment.flags & PF_X for segment in stacks):
         found.add("nx")
-    if any(segment.kind == layout.PT_GNU_RELRO and segment.size for segment in segments):
+    if any(segment.kind == PT_GNU_RELRO and segment.size for segment in file.segments):
         found.add("relro")
-    entries = [*layout.iter_dynamic(data, target, segments)]
-    if _has_flag(entries, _DT_BIND_NOW, {_DT_FLAGS: _DF_BIND_NOW, _DT_FLAGS_1: _DF_1_NOW}):
+    if _has_flag(file, DT_BIND_NOW, {DT_FLAGS: DF_BIND_NOW, DT_FLAGS_1: DF_1_NOW}):
         found.add("bind_now")
-    if entries and not _has_flag(entries, _DT_TEXTREL, {_DT_FLAGS: _DF_TEXTREL}):
+    if file.dynamic and not _has_flag(file, DT_TEXTREL, {DT_FLAGS: DF_TEXTREL}):
         found.add("no_textrel")
     return found
 
 
-def _has_flag(entries: list[tuple[int, int]], tag: int, bits: dict[int, int]) -> bool:
+def _has_flag(file: ElfFile, tag: int, bits: dict[int, int]) -> bool:
     """Tell whether a flag is set, by an entry of its own or by a bit of another."""
-    return any(found == tag or value & bits.get(found, 0) for found, value in entries)
+    return any(found == tag or value & bits.get(found, 0) for found, value in file.dynamic)

@@ -11,13 +11,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from nativeplug.elf import sections
+from nativeplug.elf.elffile import Section, find_section
+from nativeplug.elf.numbers import SHF_COMPRESSED, SHT_NOBITS
 from nativeplug.errors import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 SECTION = ".nativeplug"
 #: What says how the texts after it are to be read; each unit of a plugin has its own.
@@ -87,17 +88,17 @@ def read(data: File, path: str = "<bytes>") -> Metadata | None:
     Raises:
         FormatError: It has the section, which is damaged or of an unknown format.
     """
-    section = sections.find(data, SECTION)
+    section = find_section(data, SECTION)
     return None if section is None else _Reader(data, path, section).read()
 
 
 class _Reader:
     """Reads the texts of a section."""
 
-    def __init__(self, data: File, path: str, section: sections.Section) -> None:
+    def __init__(self, data: File, path: str, section: Section) -> None:
         self.path = path
         self.start = section.offset
-        if section.kind == sections.SHT_NOBITS or section.flags & sections.SHF_COMPRESSED:
+        if section.kind == SHT_NOBITS or section.flags & SHF_COMPRESSED:
             self._fail(0, "it is compressed, or elsewhere")
         if section.end > len(data):
             self._fail(0, f"it ends at byte {section.end}, the file has {len(data)}")

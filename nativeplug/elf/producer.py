@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING
 from nativeplug.elf import defects
 
 if TYPE_CHECKING:
-    from elftools.elf.elffile import ELFFile
-
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import ElfFile, File
 
 # DW_LANG_* of DWARF 5, section 7.12, and of https://dwarfstd.org/languages.html.
 _LANGUAGES = {
@@ -55,23 +53,20 @@ class Producer:
         return self.language == "Go"
 
 
-def find(data: File, file: ELFFile, needed: list[str]) -> Producer:
+def find(data: File, file: ElfFile, needed: tuple[str, ...]) -> Producer:
     """
     Say who made a file; damage only makes the answer shorter.
 
     Args:
         data: The whole file.
-        file: The same file, as pyelftools sees it.
+        file: The same file.
         needed: The libraries that it needs.
     """
     go = defects.find_go_build_info(data)
     if go is not None:
         return Producer("Go", _go_version(data, go))
-    comments: list[str] = []
-    written = Producer(None, None)
+    comments, written = _read_comments(data, file), Producer(None, None)
     # pyelftools raises whatever its helpers raise on damaged files.
-    with contextlib.suppress(Exception):
-        comments = _read_comments(file)
     with contextlib.suppress(Exception):
         written = _read_debug_information(data)
     rust = next((text for text in comments if text.startswith("rustc ")), None)
@@ -97,9 +92,9 @@ def _go_version(data: File, start: int) -> str | None:
     return None
 
 
-def _read_comments(file: ELFFile) -> list[str]:
-    section = file.get_section_by_name(".comment")
-    texts = section.data().split(b"\0") if section else []
+def _read_comments(data: File, file: ElfFile) -> list[str]:
+    section = file.section(".comment")
+    texts = data[section.offset : section.end].split(b"\0") if section else []
     return [text.decode("utf-8", "replace").strip() for text in texts if text.strip()]
 
 
@@ -130,7 +125,7 @@ def _describe_unit(language: str, text: str) -> Producer:
     return Producer("Zig" if toolchain.startswith("zig ") else language, toolchain or None)
 
 
-def _language_of_runtime(needed: list[str]) -> str | None:
+def _language_of_runtime(needed: tuple[str, ...]) -> str | None:
     for library in needed:
         for start, language in _RUNTIMES.items():
             if library.startswith(start):

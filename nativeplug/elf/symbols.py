@@ -8,37 +8,44 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from nativeplug.elf.numbers import (
+    PF_X,
+    SHN_ABS,
+    SHN_UNDEF,
+    STB_WEAK,
+    STT_COMMON,
+    STT_FUNC,
+    STT_GNU_IFUNC,
+    STT_NOTYPE,
+    STT_OBJECT,
+    STT_TLS,
+    VERSYM_HIDDEN,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import TypeAlias
 
-    from elftools.elf.dynamic import DynamicSegment
-    from elftools.elf.elffile import ELFFile
-    from elftools.elf.sections import SymbolTableSection
+    from nativeplug.elf.elffile import ElfFile, Symbol
 
     Kind: TypeAlias = Literal["function", "variable", "tls", "ifunc"]
 
-_SYMBOL_KINDS: dict[str, Kind] = {
-    "STT_FUNC": "function",
-    "STT_OBJECT": "variable",
-    "STT_COMMON": "variable",
-    "STT_TLS": "tls",
-    "STT_GNU_IFUNC": "ifunc",
-    "STT_LOOS": "ifunc",  # the same number; pyelftools gives one name or the other
+_KINDS: dict[int, Kind] = {
+    STT_OBJECT: "variable",
+    STT_FUNC: "function",
+    STT_COMMON: "variable",
+    STT_TLS: "tls",
+    STT_GNU_IFUNC: "ifunc",
 }
 #: Kinds of what can be called, and of what can be read.
 FUNCTIONS = frozenset({"function", "ifunc"})
 VARIABLES = frozenset({"variable", "tls"})
-_EXPORTED_BINDINGS = {"STB_GLOBAL", "STB_WEAK", "STB_LOOS"}  # STB_LOOS is STB_GNU_UNIQUE
-_EXPORTED_VISIBILITIES = {"STV_DEFAULT", "STV_PROTECTED"}
 #: What the linker exports on its own account.
 LINKER_NAMES = {"_init", "_fini", "_end", "_edata", "_etext", "__bss_start"}
 #: What cgo and Go's runtime export for each other (runtime/cgo in Go's sources).
 GO_RUNTIME = re.compile(r"_cgo|x_cgo_|crosscall\d$|x_crosscall2_ptr$|threadentry$|fatalf$")
-_VERSION_HIDDEN = 0x8000
-_VERSION_INDEX = 0x7FFF
 _UNMARKED = '; Rust exports what is #[no_mangle] pub extern "C"'
 _UNMANGLED = 'extern "C" (in Rust with #[no_mangle], too)'
 
@@ -104,82 +111,44 @@ class ExportedSymbol:
     version: str | None
 
 
-def read_exported(file: ELFFile, dynamic: DynamicSegment) -> list[ExportedSymbol]:
+def is_exported(symbol: Symbol) -> bool:
+    """Tell whether a file exports a symbol in its default version, and not for the linker."""
+    is_default = not symbol.version & VERSYM_HIDDEN
+    return symbol.section != SHN_UNDEF and is_default and symbol.name not in LINKER_NAMES
+
+
+def kind_of(file: ElfFile, symbol: Symbol) -> Kind | None:
+    """Return what a symbol stands for; None for what has no address, as a section's name."""
+    if symbol.kind != STT_NOTYPE:
+        return _KINDS.get(symbol.kind)
+    # Assembly often leaves the type out: what lies in executable memory is a function.
+    inside = symbol.section != SHN_ABS and any(
+        segment.flags & PF_X and 0 <= symbol.value - segment.address < segment.size
+        for segment in file.segments
+    )
+    return "function" if inside else "variable"
+
+
+def read_exported(file: ElfFile) -> list[ExportedSymbol]:
     """
     Return what a file exports, by name.
 
-    Args:
-        file: The file, as pyelftools sees it.
-        dynamic: Its dynamic segment.
+    Raises:
+        DamagedError: Its tables of symbols do not lie in it.
     """
-    table = _find_table(file, dynamic) or dynamic
-    return sorted(_iter_exported(file, table), key=lambda symbol: symbol.name)
-
-
-def _find_table(file: ELFFile, dynamic: DynamicSegment) -> SymbolTableSection | None:
-    # The same symbols as through the segment, which pyelftools reads at half the speed.
-    from elftools.elf.sections import SymbolTableSection
-
-    _, offset = dynamic.get_table_offset("DT_SYMTAB")
-    for section in file.iter_sections():
-        if isinstance(section, SymbolTableSection) and section["sh_offset"] == offset:
-            return section
-    return None
-
-
-def _iter_exported(
-    file: ELFFile, table: SymbolTableSection | DynamicSegment
-) -> Iterator[ExportedSymbol]:
-    indexes, names = _read_versions(file)
-    for number, symbol in enumerate(table.iter_symbols()):
-        entry = symbol.entry
-        index = indexes[number] if number < len(indexes) else 1
-        kind = _symbol_kind(file, entry)
-        marks_version = entry["st_shndx"] == "SHN_ABS" and symbol.name in names.values()
-        if not kind or index & _VERSION_HIDDEN or marks_version or symbol.name in LINKER_NAMES:
-            continue
-        yield ExportedSymbol(
-            name=symbol.name,
-            kind=kind,
-            address=entry["st_value"],
-            size=entry["st_size"],
-            weak=entry["st_info"]["bind"] == "STB_WEAK",
-            version=names.get(index & _VERSION_INDEX),
-        )
-
-
-def _symbol_kind(file: ELFFile, entry: Any) -> Kind | None:
-    if (
-        entry["st_shndx"] == "SHN_UNDEF"
-        or entry["st_info"]["bind"] not in _EXPORTED_BINDINGS
-        or entry["st_other"]["visibility"] not in _EXPORTED_VISIBILITIES
-    ):
-        return None
-    written = _SYMBOL_KINDS.get(entry["st_info"]["type"])
-    if written or entry["st_info"]["type"] != "STT_NOTYPE":
-        return written
-    # Assembly often leaves the type out: what lies in executable memory is a function.
-    executable = (segment for segment in file.iter_segments() if segment["p_flags"] & 1)
-    inside = any(0 <= entry["st_value"] - s["p_vaddr"] < s["p_memsz"] for s in executable)
-    return "function" if inside and entry["st_shndx"] != "SHN_ABS" else "variable"
-
-
-def _read_versions(file: ELFFile) -> tuple[list[int], dict[int, str]]:
-    """Return the version index of each dynamic symbol, and the versions' names."""
-    from elftools.elf.gnuversions import GNUVerDefSection, GNUVerSymSection
-
-    indexes: list[int] = []
-    names: dict[int, str] = {}
-    for section in file.iter_sections():
-        if isinstance(section, GNUVerSymSection):
-            indexes = [_as_index(symbol["ndx"]) for symbol in section.iter_symbols()]
-        elif isinstance(section, GNUVerDefSection):
-            for version, auxiliaries in section.iter_versions():
-                # The one with VER_FLG_BASE names the file itself.
-                if not version["vd_flags"] & 1:
-                    names[version["vd_ndx"]] = next(auxiliaries).name
-    return indexes, names
-
-
-def _as_index(written: int | str) -> int:
-    return written if isinstance(written, int) else {"VER_NDX_LOCAL": 0}.get(written, 1)
+    versions, found = file.version_names(), []
+    for symbol in file.symbols():
+        kind = kind_of(file, symbol) if is_exported(symbol) else None
+        # Each version has a symbol of its name, for the linker.
+        if kind and not (symbol.section == SHN_ABS and symbol.name in versions.values()):
+            found.append(
+                ExportedSymbol(
+                    name=symbol.name,
+                    kind=kind,
+                    address=symbol.value,
+                    size=symbol.size,
+                    weak=symbol.binding == STB_WEAK,
+                    version=versions.get(symbol.version & ~VERSYM_HIDDEN),
+                )
+            )
+    return sorted(found, key=lambda symbol: symbol.name)

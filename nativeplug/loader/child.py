@@ -27,7 +27,7 @@ from nativeplug.loader import private_copy
 from nativeplug.loader.child_programs import path_of
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 #: The descriptors by which a child finds its data, and writes its answer.
 DATA: Final = 3

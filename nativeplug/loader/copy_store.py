@@ -28,7 +28,7 @@ from nativeplug._util.storage import Directory, replacing
 from nativeplug.loader import held
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 #: From this size on a file is read by way of its copy here; see `files`.
 LARGE: Final = 8 << 20

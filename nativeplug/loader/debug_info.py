@@ -21,7 +21,7 @@ from nativeplug.loader import child
 from nativeplug.loader.child_programs import path_of
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
     from nativeplug.loader.files import Content
 
 # Changes whenever the meaning of the files does.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nativeplug._util import diskcache
 from nativeplug._util.permissions import Access
-from nativeplug.elf import defects, dynamic, layout
+from nativeplug.elf import defects, dynamic, elffile
 from nativeplug.elf.defects import Defect
 from nativeplug.elf.dynamic import Dynamic
 from nativeplug.errors import FormatError, cannot_open
@@ -159,7 +159,7 @@ def real_path(path: str) -> str:
 
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 # Not to wait for a writer, where the path has become a pipe.
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -336,7 +336,7 @@ def _read_file(path: str, *, check_writers: bool, afresh: bool) -> Content:
 def _check_magic(path: str, descriptor: int) -> None:
     """Refuse a file that does not start as ELF does: such a large one need not be read."""
     start = os.pread(descriptor, _CHUNK, 0)
-    defect = None if start.startswith(layout.MAGIC) else defects.find_defect(start)
+    defect = None if start.startswith(elffile.MAGIC) else defects.find_defect(start)
     if defect is not None:
         message = f"cannot open plugin {path!r}: {defect}"
         raise FormatError(message, path=path, reason=defect.text, offset=defect.offset)

@@ -15,20 +15,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from nativeplug.elf import defects, layout
+from nativeplug.elf import defects, elffile
 from nativeplug.elf.dependencies import SearchPaths
+from nativeplug.elf.elffile import ElfFile
+from nativeplug.elf.numbers import DT_AUDIT, DT_DEPAUDIT, PT_INTERP
 from nativeplug.loader import dlopen, sanitizers
 from nativeplug.loader.files import Content
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 _SECONDS: Final = 60.0
-_PT_INTERP: Final = 3
 # Where linkers put the headers of a program, and the path of its loader.
 _HEAD: Final = 1 << 16
-# The loader would run what these entries of a program name.
-_DT_AUDITS: Final = frozenset({0x6FFFFEFB, 0x6FFFFEFC})
 _ASKED: Final = {
     "LD_TRACE_LOADED_OBJECTS": "1",
     "LD_WARN": "yes",
@@ -85,11 +84,10 @@ def find(content: Content) -> Linking:
 
 def _trace(path: str, data: File) -> list[str]:
     """Return what the loader says of a file, by lines."""
-    target = layout.Target.of(data)
-    if target != layout.host_target() or defects.host_libc() != "glibc":
+    file = ElfFile.find(data)
+    if file is None or file.target != elffile.host_target() or defects.host_libc() != "glibc":
         raise LinkingError("only glibc can be asked, and of files for this machine")
-    entries = layout.iter_dynamic(data, target, layout.find_segments(data))
-    if any(tag in _DT_AUDITS for tag, _ in entries):
+    if any(tag in {DT_AUDIT, DT_DEPAUDIT} for tag, _ in file.dynamic):
         raise LinkingError("it names libraries for auditing (DT_AUDIT), which would run")
     environment = {name: value for name, value in os.environ.items() if name != "LD_AUDIT"}
     try:
@@ -112,10 +110,11 @@ def _trace(path: str, data: File) -> list[str]:
 
 def _find_loader() -> str:
     """Return the path of this process's dynamic loader, as its program names it."""
-    with open("/proc/self/exe", "rb") as file:
-        data = file.read(_HEAD)
-    for segment in layout.find_segments(data):
-        if segment.kind == _PT_INTERP:
+    with open("/proc/self/exe", "rb") as program:
+        data = program.read(_HEAD)
+    file = ElfFile.find(data)
+    for segment in [] if file is None else file.segments:
+        if segment.kind == PT_INTERP:
             return os.fsdecode(data[segment.offset : segment.end].rstrip(b"\0"))
     raise LinkingError("this program has no dynamic loader")
 

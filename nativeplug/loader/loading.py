@@ -25,7 +25,7 @@ from nativeplug.loader.private_copy import Image
 from nativeplug.loader.probe import Probed, probe_copy, probe_name
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 _log = logging.getLogger("nativeplug.loader")
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from nativeplug.elf.dependencies import SearchPaths
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 # Only a name without braces ends where no further letter, digit or underscore follows: is_dst()
 # in glibc's elf/dl-load.c.

@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import Any, Final
 
-from nativeplug.elf import layout
+from nativeplug.elf import elffile
 from nativeplug.errors import OpenError, cannot_open
 from nativeplug.loader import origin_dir
 from nativeplug.loader.files import Content, ContentKey
@@ -55,7 +55,7 @@ def read(given: Any) -> Content | None:
 
 
 def _may_be_path(given: bytes) -> bool:
-    is_elf = given.startswith(layout.MAGIC)
+    is_elf = given.startswith(elffile.MAGIC)
     return not is_elf and b"\0" not in given and len(given) <= _PATH_MAX
 
 

@@ -37,7 +37,7 @@ from nativeplug.loader.files import real_path
 
 if TYPE_CHECKING:
     from nativeplug.elf.dynamic import Dynamic
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 # Of Linux 6.3: without it a host that sets vm.memfd_noexec=1 refuses to map code.
 _MFD_EXEC: Final = 0x10
@@ -354,7 +354,7 @@ def _in_directory(source: _Source) -> int:
 
 if TYPE_CHECKING:
     from nativeplug.elf.dynamic import Dynamic
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 _STB_GLOBAL: Final = 1
 # These have no such symbols of anybody else's templates.

@@ -19,7 +19,7 @@ from nativeplug.elf.dependencies import SearchPaths
 from nativeplug.loader import origin_dir
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 #: How many libraries, and how many directories, are looked at.
 _MOST: Final = 256

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 UNTRUSTED: Final = "untrusted comment: "
 TRUSTED: Final = "trusted comment: "

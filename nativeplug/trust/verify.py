@@ -30,7 +30,7 @@ from nativeplug.trust.policy import Policy
 from nativeplug.trust.version_store import Entry
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 

@@ -14,7 +14,7 @@ from nativeplug.elf.dwarf.debug_sections import has_debug, size_of
 from nativeplug.elf.dwarf.model import DebugInfo, SymbolType
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 __all__ = ["DebugInfo", "SymbolType", "has_debug", "read", "size_of"]
 

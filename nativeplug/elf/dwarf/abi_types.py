@@ -9,7 +9,7 @@ from typing import Any
 from nativeplug import abi
 from nativeplug.elf.dwarf.entries import Die, Dies, UnknownTypeError
 from nativeplug.elf.dwarf.units import has_types
-from nativeplug.elf.layout import host_target
+from nativeplug.elf.elffile import host_target
 
 # DW_ATE_* of DWARF 5, section 7.8.
 _BOOLEAN, _COMPLEX, _FLOAT, _DECIMAL = 0x02, 0x03, 0x04, 0x0F

@@ -13,14 +13,18 @@ import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from nativeplug.elf import sections
-from nativeplug.elf.sections import SHF_COMPRESSED, SHT_NOBITS, Section
+from nativeplug.elf.elffile import ElfFile, Section
+from nativeplug.elf.numbers import (
+    ELFCOMPRESS_ZLIB,
+    ELFCOMPRESS_ZSTD,
+    SHF_COMPRESSED,
+    SHT_NOBITS,
+)
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 _COMPRESSION: Final = struct.Struct("<IIQQ")
-_ELFCOMPRESS_ZLIB, _ELFCOMPRESS_ZSTD = 1, 2
 _OLD_MAGIC, _OLD_SIZE = b"ZLIB", 12
 #: The sections that are read.
 READ: Final = tuple(
@@ -47,14 +51,10 @@ def has_debug(data: File) -> bool:
 
     Never raises.
     """
-    return any(sections.find(data, name) for name in (".debug_info", ".zdebug_info"))
-
-
-def find_build_id(data: File) -> str | None:
-    """Return a file's build id in hexadecimal digits; None when the linker has written none."""
-    section = sections.find(data, ".note.gnu.build-id")
-    # Three numbers and the name "GNU" come first, elf(5).
-    return None if section is None else data[section.offset + 16 : section.end].hex() or None
+    file = ElfFile.find(data)
+    return file is not None and not {b".debug_info", b".zdebug_info"}.isdisjoint(
+        file.section_names()
+    )
 
 
 def size_of(data: File) -> int:
@@ -96,13 +96,11 @@ def _plain(name: str) -> str:
 
 def find_all(data: File) -> Iterator[tuple[str, Section]]:
     """Give the debug sections of a file that have content, and their names."""
-    table = sections.SectionTable.of(data)
-    if table is None or (table.target.word_size, table.target.byte_order) != (64, "<"):
+    file = ElfFile.find(data)
+    if file is None or (file.target.word_size, file.target.byte_order) != (64, "<"):
         return
-    names = table.header(data, table.names)
-    for section in table.read(data):
-        start = names.offset + section.name
-        name = data[start : data.find(b"\0", start)].decode("ascii", "replace")
+    for written, section in zip(file.section_names(), file.sections, strict=True):
+        name = written.decode("ascii", "replace")
         if name.startswith((".debug_", ".zdebug_")) and section.kind != SHT_NOBITS:
             yield name, section
 
@@ -126,7 +124,7 @@ class _Packing(NamedTuple):
             return cls(method, size, _COMPRESSION.size)
         if name.startswith(".z") and start.startswith(_OLD_MAGIC):
             size = int.from_bytes(start[len(_OLD_MAGIC) : _OLD_SIZE], "big")
-            return cls(_ELFCOMPRESS_ZLIB, size, _OLD_SIZE)
+            return cls(ELFCOMPRESS_ZLIB, size, _OLD_SIZE)
         return cls(None, section.size, 0)
 
 
@@ -136,12 +134,12 @@ def _unpack(name: str, packing: _Packing, data: bytes) -> bytes:
         return data
     if size > max(_SMALL, _MOST_TIMES * len(data)):
         raise UnreadableError(f"{name} has {size} bytes, compressed to {len(data)}")
-    if method == _ELFCOMPRESS_ZLIB:
+    if method == ELFCOMPRESS_ZLIB:
         try:
             content = zlib.decompressobj().decompress(data, size) if size else b""
         except zlib.error as error:
             raise UnreadableError(f"{name}: {error}") from None
-    elif method == _ELFCOMPRESS_ZSTD:
+    elif method == ELFCOMPRESS_ZSTD:
         content = _decompress_zstd(name, data, size)
     else:
         raise UnreadableError(f"{name} is compressed in an unknown way ({method})")

@@ -18,10 +18,11 @@ from nativeplug.elf.dwarf.entries import Budget, Dies, Direct, TimeBudgetError, 
 from nativeplug.elf.dwarf.matching import Definitions, tag_of
 from nativeplug.elf.dwarf.model import DebugInfo, Export, SymbolType
 from nativeplug.elf.dwarf.names import Spelling, is_name
+from nativeplug.elf.elffile import ElfFile
 from nativeplug.elf.symbols import FUNCTIONS, GO_RUNTIME, VARIABLES
 
 if TYPE_CHECKING:
-    from nativeplug.elf.layout import File
+    from nativeplug.elf.elffile import File
 
 # What finishing takes, also when everything else has taken too much.
 _FEW_ENTRIES, _FEW_SECONDS = 50_000, 2.0
@@ -51,7 +52,8 @@ def read(data: File) -> DebugInfo:
 
 class _Reader:
     def __init__(self, data: File, found: dict[str, bytes], budget: Budget) -> None:
-        self._build_id = debug_sections.find_build_id(data)
+        file = ElfFile.find(data)
+        self._build_id = None if file is None else file.build_id()
         self._symbols = _exported(data)
         self._dies = Dies(found, budget)
         self._plain = Spelling(self._dies)
