@@ -23,9 +23,9 @@ from nativeplug.loader.generation import Generation
 from nativeplug.loader.options import LoadOptions
 from nativeplug.runtime import Plugin
 from nativeplug.runtime.loaded import Loaded
-from nativeplug.runtime.opening import NOTHING, open
-from nativeplug.runtime.options import FunctionOptions
-from nativeplug.runtime.serving import Request, add
+from nativeplug.runtime.opening import open
+from nativeplug.runtime.options import FunctionOptions, UpdateOptions
+from nativeplug.runtime.serving import OpenRequest, add
 from nativeplug.runtime.type_info import TypeInfo
 from nativeplug.trust import NO_REQUIREMENTS
 
@@ -80,8 +80,8 @@ def fake(kind: type[_Expected], bodies: object = None, /, **members: object) -> 
         loaded = Loaded(_Faked(path, parts), 1, TypeInfo(path, None))
         parts.initialize(loaded.kept, loaded.uses)
         plugin = Plugin(loaded, None, SystemKey(path))
-        request = Request(
-            path, source, kind, FunctionOptions(), NOTHING, NO_REQUIREMENTS, LoadOptions()
+        request = OpenRequest(
+            path, source, kind, FunctionOptions(), UpdateOptions(), NO_REQUIREMENTS, LoadOptions()
         )
         add(replace(request, alone=declarations), plugin)
     return cast(_Expected, plugin)

@@ -235,10 +235,10 @@ class TestUpdate:
     def test_refused_settings(self, deployed: Deployed) -> None:
         """What an open that is refused says of updates does not count."""
         with deployed.open() as plg:
-            before = plg._updates.settings
+            before = plg._updates.options
             with pytest.raises(OriginError):
                 nativeplug.open(deployed.path, sha256=64 * "0", probe=False, max_generations=1)
-            assert before == plg._updates.settings
+            assert before == plg._updates.options
 
     @pytest.mark.usefixtures("default")
     def test_default(self, deployed: Deployed) -> None:

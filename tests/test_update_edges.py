@@ -117,7 +117,7 @@ class TestHeldCalls:
 
         with pytest.raises(DeclarationError, match="unload= comes too late: 'version'"):
             versions.open(unload="when_idle")
-        assert "never" == plg._updates.settings.unload
+        assert plg._updates.options.unload is None
         assert plg is versions.open(max_generations=7)
 
 

@@ -28,13 +28,12 @@ from nativeplug.loader.options import LoadOptions
 from nativeplug.runtime.options import FunctionOptions, Hook, Unload, UpdateOptions
 from nativeplug.runtime.plugin import Pin, Plugin
 from nativeplug.runtime.registry import registry
-from nativeplug.runtime.serving import Request, Updating, serve
+from nativeplug.runtime.serving import OpenRequest, serve
 from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements, Policy
 
 _ATTEMPTS = 100  # to read a file that others go on writing
-#: Nothing is said of updates.
-NOTHING: Updating = (None, None, None, None, None, None)
-_NO_LOAD_OPTIONS = LoadOptions()
+#: The defaults of all that `open` is told besides a path, but for *fresh*.
+_NOTHING_SAID = (*(None, None, (), (), (), False, False), *[None] * 11)
 _Path = str | os.PathLike[str]
 
 if TYPE_CHECKING:
@@ -196,37 +195,38 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         >>> plg.Add(2, 3), plg.Name
         (5, 'world')
     """
-    updating = unload, max_generations, before_update, after_update, probe, check_update
-    load = LoadOptions(deep_bind, export_symbols, in_place)
-    demands = (
-        NO_REQUIREMENTS
-        if policy is None and sha256 is None
-        else OriginRequirements.of(policy, sha256)
+    said = (
+        *(declarations, free, hold_gil, save_errno, allow_go_results, require_checked, follow),
+        *(unload, max_generations, check_update, before_update, after_update, probe),
+        *(sha256, policy, deep_bind, export_symbols, in_place),
     )
-    if (
-        declarations is None
-        and demands.are_none
-        and updating == NOTHING
-        and load == _NO_LOAD_OPTIONS
-        and not (free or hold_gil or save_errno or allow_go_results or require_checked or follow)
-    ):
+    if said == _NOTHING_SAID and NO_REQUIREMENTS.are_none:
         plugin = registry.peek(quick_key_of(path))
         if plugin is not None and plugin._symbols.is_declared and not plugin.closed:
             return plugin  # nothing remains to be found for it
-    options = FunctionOptions.of(
+    functions = FunctionOptions.of(
         free=free,
         hold_gil=hold_gil,
         save_errno=save_errno,
         allow_go_results=allow_go_results,
         require_checked=require_checked,
     )
+    updates = UpdateOptions.of(
+        unload=unload,
+        max_generations=max_generations,
+        probe=probe,
+        before_update=before_update,
+        after_update=after_update,
+        check_update=check_update,
+    )
+    load = LoadOptions(deep_bind, export_symbols, in_place)
+    origin = OriginRequirements.of(policy, sha256)
     if follow and load.resident is not None:
         raise ValueError(f"follow=True has nothing to do: {load.resident}, so it is never updated")
-    UpdateOptions().plus(*updating)  # a mistake in them is told before anything is loaded
     content = pathless.read(path)
     name = _name_of(path, content)
     source, expected = _given(declarations)
-    request = Request(name, source, expected, options, updating, demands, load, fresh, content)
+    request = OpenRequest(name, source, expected, functions, updates, origin, load, fresh, content)
     for _ in range(_ATTEMPTS):
         key = _key_of(path, content)
         # Or another thread closed it meanwhile.

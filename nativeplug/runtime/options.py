@@ -131,35 +131,30 @@ DEFAULT_MAX_GENERATIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class UpdateOptions:
-    """What ``open`` was told of updates."""
+    """What ``open`` was told of updates; None, or nothing, where nothing was said."""
 
-    #: When what serves no more is unloaded.
-    unload: Unload = "never"
-    #: How many generations may be mapped at once.
-    max_generations: int = DEFAULT_MAX_GENERATIONS
+    #: When what serves no more is unloaded; never where nothing was said.
+    unload: Unload | None = None
+    #: How many generations may be mapped at once; see `most_generations`.
+    max_generations: int | None = None
     #: Called before, and after, another generation serves.
     before_update: Hook | None = None
     after_update: Hook | None = None
     #: Load each version in a process of its own first; None: those that come by an update.
     probe: bool | None = None
-    #: What an update must satisfy as well.
-    demands: OriginRequirements = NO_REQUIREMENTS
-    #: The versions of interfaces that it was opened as, which an update must have.
-    interfaces: frozenset[InterfaceVersion] = frozenset()
     #: Called with a view of another version before it serves; refuses it.
     check_update: Hook | None = None
+    #: What an update must satisfy as well; see `requirements`.
+    demands: OriginRequirements | None = None
+    #: The versions of interfaces that it was opened as, which an update must have.
+    interfaces: frozenset[InterfaceVersion] = frozenset()
 
-    def plus(  # noqa: PLR0913, PLR0917 - as many as open takes
-        self,
-        unload: object = None,
-        max_generations: object = None,
-        before_update: object = None,
-        after_update: object = None,
-        probe: object = None,
-        check_update: object = None,
+    @classmethod
+    def of(
+        cls, *, unload: object, max_generations: object, probe: object, **hooks: object
     ) -> UpdateOptions:
         """
-        Return these settings with those that are given in place of the old ones.
+        Check what the caller of ``open`` gave.
 
         Raises:
             ValueError: *unload* is none of the words, *max_generations* less than 1.
@@ -175,21 +170,33 @@ class UpdateOptions:
                 raise ValueError(f"max_generations must be at least 1, not {max_generations}")
         if probe is not None and type(probe) is not bool:
             raise TypeError(f"probe must be bool or None, not {type(probe).__name__}")
-        hooks = {
-            "before_update": before_update,
-            "after_update": after_update,
-            "check_update": check_update,
-        }
         for name, hook in hooks.items():
             if hook is not None and not callable(hook):
                 raise TypeError(f"{name} must be callable, not {type(hook).__name__}")
+        return cls(unload, max_generations, probe=probe, **hooks)  # type: ignore[arg-type]
+
+    def plus(self, more: UpdateOptions) -> UpdateOptions:
+        """Return these options, with what *more* says in place of it, or besides."""
+        demands = self.demands
+        if more.demands is not None:
+            demands = more.demands if demands is None else demands.plus(more.demands)
         return UpdateOptions(
-            unload or self.unload,
-            max_generations or self.max_generations,
-            before_update or self.before_update,  # type: ignore[arg-type]
-            after_update or self.after_update,  # type: ignore[arg-type]
-            self.probe if probe is None else probe,
-            self.demands,
-            self.interfaces,
-            check_update or self.check_update,  # type: ignore[arg-type]
+            more.unload or self.unload,
+            more.max_generations or self.max_generations,
+            more.before_update or self.before_update,
+            more.after_update or self.after_update,
+            self.probe if more.probe is None else more.probe,
+            more.check_update or self.check_update,
+            demands,
+            self.interfaces | more.interfaces,
         )
+
+    @property
+    def most_generations(self) -> int:
+        """How many generations may be mapped at once."""
+        return self.max_generations or DEFAULT_MAX_GENERATIONS
+
+    @property
+    def requirements(self) -> OriginRequirements:
+        """What an update must satisfy as well."""
+        return NO_REQUIREMENTS if self.demands is None else self.demands

@@ -47,7 +47,7 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
     _updates: Updater
 
     def __new__(
-        cls, loaded: Loaded, file: str | None, key: Key, settings: UpdateOptions | None = None
+        cls, loaded: Loaded, file: str | None, key: Key, options: UpdateOptions | None = None
     ) -> Self:
         """
         Make an open plugin of what was loaded.
@@ -56,12 +56,12 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
             loaded: The first generation.
             file: The file's absolute path; None for what has none.
             key: What was loaded.
-            settings: What ``open`` was told of updates.
+            options: What ``open`` was told of updates.
         """
         symbols = PluginSymbols(loaded)
         loaded.serves = True
         plugin = super().__new__(cls, symbols, symbols.resolved)
-        updates = Updater(file, key, symbols, settings or UpdateOptions())
+        updates = Updater(file, key, symbols, options or UpdateOptions())
         object.__setattr__(plugin, "_updates", updates)
         object.__setattr__(plugin, "_opened_as", set())
         object.__setattr__(plugin, "_pins", weakref.WeakValueDictionary())

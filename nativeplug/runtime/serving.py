@@ -27,25 +27,26 @@ from nativeplug.runtime.binding import Resolver, SymbolTable
 from nativeplug.runtime.candidate import Candidate
 from nativeplug.runtime.declared import Declared
 from nativeplug.runtime.loaded import Loaded
-from nativeplug.runtime.options import FunctionOptions, Hook, Unload, UpdateOptions
+from nativeplug.runtime.options import FunctionOptions, UpdateOptions
 from nativeplug.runtime.plugin import Plugin
 from nativeplug.runtime.registry import registry
 from nativeplug.runtime.type_info import TypeInfo
 from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements
 
-#: What `UpdateOptions.plus` takes.
-Updating = tuple[Unload | None, int | None, Hook | None, Hook | None, bool | None, Hook | None]
-
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What `open` is asked for."""
+class OpenRequest:
+    """What one `open` is asked for: checked, and never changed."""
 
+    #: The path, or what stands for it in messages.
     name: str
+    #: Where the caller's declarations come from; None for those that come with the plugin.
     source: Source | None
+    #: The interface that the plugin is to have.
     expected: type[Interface] | None
     options: FunctionOptions
-    updating: Updating
+    updates: UpdateOptions
+    #: What is demanded of where it comes from.
     demands: OriginRequirements
     load: LoadOptions
     #: Load the file afresh, if it is not open.
@@ -61,7 +62,7 @@ class Request:
         required = self.options.require_checked or self.demands.require_checked
         return replace(self.options, require_checked=required)
 
-    def read(self) -> Request:
+    def read(self) -> OpenRequest:
         """
         Return the same with the caller's declarations read.
 
@@ -91,7 +92,7 @@ class _OwnRefusalError(Exception):
         self.error = error
 
 
-def serve(request: Request, key: Key) -> Plugin:
+def serve(request: OpenRequest, key: Key) -> Plugin:
     """
     Return the open plugin that serves what a file has now, with what is asked for.
 
@@ -105,7 +106,7 @@ def serve(request: Request, key: Key) -> Plugin:
         _check_agrees(request, known)
     with contextlib.ExitStack() as stack:
         if known is not None:
-            stack.enter_context(known._updates.terms.configuring(*request.updating))
+            stack.enter_context(known._updates.configuring(request.updates))
         if expected is not None:
             stack.enter_context(interface.telling_members(expected))
         if known is None:
@@ -118,7 +119,7 @@ def serve(request: Request, key: Key) -> Plugin:
         if known is None:
             # Another thread may have loaded it.
             _check_agrees(request, plugin)
-            plugin._updates.configure(*request.updating)
+            plugin._updates.configure(request.updates)
         plugin._updates.demand(request.demands, request.name, request.content)
         add(request, plugin)
     if known is not None:
@@ -126,7 +127,7 @@ def serve(request: Request, key: Key) -> Plugin:
     return plugin
 
 
-def _check_agrees(request: Request, plugin: Plugin) -> None:
+def _check_agrees(request: OpenRequest, plugin: Plugin) -> None:
     """Refuse options that contradict those by which the file of an open plugin was loaded."""
     reason = request.load.find_contradiction(plugin._symbols.generation.options)
     if reason is not None:
@@ -134,7 +135,7 @@ def _check_agrees(request: Request, plugin: Plugin) -> None:
         raise OpenError(f"cannot open plugin {name!r}: {reason}", path=name, reason=reason)
 
 
-def add(request: Request, plugin: Plugin) -> None:
+def add(request: OpenRequest, plugin: Plugin) -> None:
     """Add what is declared, and what is asked for, to what a plugin has."""
     symbols, expected = plugin._symbols, request.expected
     known, source, alone = symbols.loaded.known, request.source, request.alone
@@ -145,7 +146,9 @@ def add(request: Request, plugin: Plugin) -> None:
         return
     interface.check_version(expected, request.name, known.interface)
     symbols.add(source, alone, request.all_options, partial(_conform, expected, plugin))
-    plugin._updates.terms.expect(interface.interface_version(expected))
+    version = interface.interface_version(expected)
+    if version is not None:
+        plugin._symbols.configure(UpdateOptions(interfaces=frozenset({version})))
     plugin._opened_as.add(expected)
 
 
@@ -170,7 +173,7 @@ def _find(name: str, key: Key) -> Plugin | None:
     return registry.find(name, key) if known is None and isinstance(key, FileKey) else known
 
 
-def _get(request: Request, key: Key) -> Plugin:
+def _get(request: OpenRequest, key: Key) -> Plugin:
     """Return the open plugin that serves what a file has now."""
     name = request.name
     try:
@@ -187,7 +190,7 @@ def _get(request: Request, key: Key) -> Plugin:
     return plugin
 
 
-def _load_alone(request: Request, key: Key) -> Plugin:
+def _load_alone(request: OpenRequest, key: Key) -> Plugin:
     try:
         return _load(request, key)
     except (OriginError, InterfaceError) as error:
@@ -198,16 +201,16 @@ def _load_alone(request: Request, key: Key) -> Plugin:
         raise _OwnRefusalError(error) from None
 
 
-def _load(request: Request, key: Key) -> Plugin:
+def _load(request: OpenRequest, key: Key) -> Plugin:
     """Load a file, or update the plugin that its path has already."""
     name, demands = request.name, request.demands
-    settings = replace(UpdateOptions().plus(*request.updating), demands=demands)
+    options = request.updates.plus(UpdateOptions(demands=demands))
     if isinstance(key, SystemKey):
         demands.check_system(name)
-        probe = settings.probe is True or demands.probe
+        probe = options.probe is True or demands.probe
         generation = load_system(key.soname, request.load, probe=probe)
         loaded = Loaded(generation, 1, TypeInfo(name, None))
-        return Plugin(loaded, None, key, settings)
+        return Plugin(loaded, None, key, options)
     found = registry.find(name, key) if isinstance(key, FileKey) else None
     if found is None:
         # First: whatever can fail must fail before anything is loaded.
@@ -218,8 +221,8 @@ def _load(request: Request, key: Key) -> Plugin:
         candidate = Candidate.of(name, content, demands)
         _check(request, candidate)
         _check_names(request, candidate)
-        loaded = _loaded(request, file, candidate, probe=settings.probe is True)
-        plugin = Plugin(loaded, file, key, settings)
+        loaded = _loaded(request, file, candidate, probe=options.probe is True)
+        plugin = Plugin(loaded, file, key, options)
         try:
             candidate.accept()
         except BaseException:
@@ -236,7 +239,7 @@ def _load(request: Request, key: Key) -> Plugin:
     return found
 
 
-def _loaded(request: Request, file: str | None, candidate: Candidate, *, probe: bool) -> Loaded:
+def _loaded(request: OpenRequest, file: str | None, candidate: Candidate, *, probe: bool) -> Loaded:
     """Load what may be loaded, or take up what a closed plugin has left of it."""
     if not request.fresh and file is not None:
         left = registry.take_left(file, candidate.content.sha256, request.load)
@@ -245,7 +248,7 @@ def _loaded(request: Request, file: str | None, candidate: Candidate, *, probe: 
     return Loaded(candidate.load(request.load, probe=probe), 1, candidate.known)
 
 
-def _check(request: Request, candidate: Candidate) -> None:
+def _check(request: OpenRequest, candidate: Candidate) -> None:
     """Refuse what can be seen to be wrong with declarations before anything of a plugin runs."""
     known, expected, alone = candidate.known, request.expected, request.alone
     request.declared_by(known)  # which can be read, then
@@ -261,7 +264,7 @@ def _check(request: Request, candidate: Candidate) -> None:
     )
 
 
-def _check_names(request: Request, candidate: Candidate) -> None:
+def _check_names(request: OpenRequest, candidate: Candidate) -> None:
     """Refuse options that name what nobody declares."""
     if request.options == FunctionOptions():
         return

@@ -18,7 +18,7 @@ from nativeplug.loader.generation import Generation
 from nativeplug.runtime.binding import Resolver, SwitchPlan, SymbolTable
 from nativeplug.runtime.declared import Declared
 from nativeplug.runtime.loaded import Loaded
-from nativeplug.runtime.options import FunctionOptions
+from nativeplug.runtime.options import FunctionOptions, UpdateOptions
 
 _TOO_LATE: Final = "give it to the first open, or close the plugin and open it again"
 _NOTHING: Mapping[str, PluginError] = {}
@@ -66,6 +66,8 @@ class PluginSymbols:
         self.error: Callable[[], PluginError] | None = None
         #: Declarations were found, so none need be looked for again.
         self.is_declared = False
+        #: What ``open`` was told of updates so far. Replaced as a whole.
+        self.update_options = UpdateOptions()
         self._counts_held = False
         # What was used of what is declared, besides `resolved`: constants, and types.
         self._constants_read: set[str] = set()
@@ -199,21 +201,43 @@ class PluginSymbols:
                         f"{_TOO_LATE}"
                     )
 
-    def count_held(self) -> None:
+    def configure(self, more: UpdateOptions) -> tuple[UpdateOptions, UpdateOptions]:
+        """
+        Add what ``open`` was told of updates; see `UpdateOptions.plus`.
+
+        Returns:
+            The options before and after.
+
+        Raises:
+            DeclarationError: It comes too late.
+        """
+        with _lock:
+            before, after = self.update_options, self.update_options.plus(more)
+            if after.unload == "when_idle":
+                self._count_held()
+            self.update_options = after
+            return before, after
+
+    def take_back(self, after: UpdateOptions, before: UpdateOptions) -> None:
+        """Set back what `configure` has returned, unless others have added to it."""
+        with _lock:
+            if self.update_options is after:
+                self.update_options = before
+
+    def _count_held(self) -> None:
         """
         Count also the calls that hold the GIL, from now on.
 
         Raises:
             DeclarationError: There are functions that do not.
         """
-        with _lock:
-            for name, symbol in self.resolved.items():
-                if not self._counts_held and isinstance(symbol, Function) and symbol.hold_gil:
-                    raise DeclarationError(
-                        f"unload= comes too late: {name!r} was looked up as a function that holds "
-                        f"the GIL, and whose calls are not counted; {_TOO_LATE}"
-                    )
-            self._counts_held = True
+        for name, symbol in self.resolved.items():
+            if not self._counts_held and isinstance(symbol, Function) and symbol.hold_gil:
+                raise DeclarationError(
+                    f"unload= comes too late: {name!r} was looked up as a function that holds "
+                    f"the GIL, and whose calls are not counted; {_TOO_LATE}"
+                )
+        self._counts_held = True
 
     def lookup(self, name: str) -> Function | Variable:
         """Resolve a symbol, unless it is resolved; see `Plugin.lookup`."""

@@ -77,18 +77,19 @@ class Transition:
     plugin: Any
     symbols: PluginSymbols
     history: History
-    settings: UpdateOptions
     #: What is to serve.
     loaded: Loaded
     derive: Derive
     #: Called when it serves, and the program has accepted that.
     accept: Callable[[], object]
-    #: What serves.
+    #: What serves, and what ``open`` was told of updates.
     old: Loaded = field(init=False)
+    options: UpdateOptions = field(init=False)
 
     def __post_init__(self) -> None:
         """Note what serves."""
         object.__setattr__(self, "old", self.symbols.loaded)
+        object.__setattr__(self, "options", self.symbols.update_options)
 
     def make(self, *, announce: bool) -> None:
         """
@@ -108,20 +109,20 @@ class Transition:
             if announce:
                 handover.announce(self.loaded)
                 self._check(prepared)
-            self._call(self.settings.before_update, "before_update", self.plugin)
+            self._call(self.options.before_update, "before_update", self.plugin)
             try:
                 handover.hand_over(self.old, self.loaded)
                 self._switch(prepared)
             except BaseException:
                 # Whoever has paused something before can go on with it.
-                self._call(self.settings.after_update, "after_update", self.plugin)
+                self._call(self.options.after_update, "after_update", self.plugin)
                 raise
             self._finish()
 
     def _finish(self) -> None:
         try:
             self.history.serve(self.loaded)
-            self._call(self.settings.after_update, "after_update", self.plugin)
+            self._call(self.options.after_update, "after_update", self.plugin)
             self.accept()
         except BaseException:
             self._switch_back()
@@ -130,7 +131,7 @@ class Transition:
 
     def _check(self, prepared: _Prepared) -> None:
         """Let the program look at what is to serve."""
-        check = self.settings.check_update
+        check = self.options.check_update
         if check is not None:
             symbols = self.symbols.pinned_to(self.loaded, prepared[0])
             with self.plugin._pin(symbols) as pin:

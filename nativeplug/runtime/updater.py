@@ -7,13 +7,11 @@ import copy
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
 from nativeplug._util import forksafe
 from nativeplug._util.directories import absolute
-from nativeplug.elf.metadata import InterfaceVersion
 from nativeplug.errors import FormatError, OriginError, PluginError, UpdateError
 from nativeplug.loader.files import (
     Content,
@@ -57,7 +55,7 @@ class Updater:
     """
 
     def __init__(
-        self, file: str | None, key: Key, symbols: PluginSymbols, settings: UpdateOptions
+        self, file: str | None, key: Key, symbols: PluginSymbols, options: UpdateOptions
     ) -> None:
         """
         Take what was loaded.
@@ -66,24 +64,23 @@ class Updater:
             file: The file's absolute path; None for what has none.
             key: What was loaded.
             symbols: What serves the program.
-            settings: What ``open`` was told of updates.
+            options: What ``open`` was told of updates.
         """
         self.file = file
         #: The file that was looked at last.
         self.key = key
-        self.terms = Terms(symbols, settings)
         self.history = History(symbols.loaded)
         self.origins = Provenance()
         self._symbols = symbols
         # The content of that file, the one that a rollback has left, and the one that was
-        # loaded and then refused, with the settings by which it was, and the error.
+        # loaded and then refused, with the options by which it was, and the error.
         self._seen = symbols.loaded.generation.sha256
         self._left: str | None = None
         self._refused: tuple[str, UpdateOptions, UpdateError] | None = None
         self._lock = forksafe.lock()
         self._owner: int | None = None
         _instances.add(self)
-        self.configure()
+        self.configure(options)
 
     @property
     def is_mine(self) -> bool:
@@ -96,19 +93,29 @@ class Updater:
             self._owner = None
 
     @property
-    def settings(self) -> UpdateOptions:
-        """What ``open`` was told of updates."""
-        return self.terms.settings
+    def options(self) -> UpdateOptions:
+        """What ``open`` was told of updates so far."""
+        return self._symbols.update_options
 
-    def configure(self, *given: object) -> None:
+    def configure(self, more: UpdateOptions) -> None:
         """
-        Add what ``open`` was told to the settings; see `UpdateOptions.plus`.
+        Add what ``open`` was told to the options, and unload what is to be unloaded then.
 
         Raises:
             DeclarationError: It comes too late.
         """
-        self.terms.configure(*given)
+        self._symbols.configure(more)
         self.unload()
+
+    @contextlib.contextmanager
+    def configuring(self, more: UpdateOptions) -> Iterator[None]:
+        """Add what ``open`` was told, unless it goes wrong after all."""
+        before, after = self._symbols.configure(more)
+        try:
+            yield
+        except BaseException:
+            self._symbols.take_back(after, before)
+            raise
 
     def demand(self, demands: OriginRequirements, name: str, given: Content | None = None) -> None:
         """
@@ -128,7 +135,7 @@ class Updater:
             return
         with self._lock:  # no update is to slip through between
             self._judge(demands, name, given)
-            self.terms.demand(demands)
+            self._symbols.configure(UpdateOptions(demands=demands))
 
     def _judge(self, demands: OriginRequirements, name: str, given: Content | None) -> None:
         key = None if self.is_mine else self.key
@@ -176,7 +183,7 @@ class Updater:
         """
         loaded, in_use = self._symbols.loaded, self._symbols.resolved.copy()
         with contextlib.suppress(PluginError):
-            path, demands = loaded.generation.path, self.settings.demands
+            path, demands = loaded.generation.path, self.options.requirements
             known = Candidate.of(path, content, demands).known
             known.find_changes(loaded.known, in_use)
 
@@ -212,7 +219,7 @@ class Updater:
 
     def unload(self) -> None:
         """Unload what was rejected, and, if that is asked for, what serves no more."""
-        self.history.set_unloading(retired=self.settings.unload == "when_idle")
+        self.history.set_unloading(retired=self.options.unload == "when_idle")
         history.unload_idle(self.history)
 
     @contextlib.contextmanager
@@ -255,14 +262,14 @@ class Updater:
             raise self._refusal(f"{options.resident}, so it is never replaced: restart the program")
         self._check_room()
         path = self._symbols.generation.path
-        candidate, derive = self._check(file, content, self.settings.demands.plus(demands))
+        candidate, derive = self._check(file, content, self.options.requirements.plus(demands))
         try:
             with refusing(path):
                 admit(candidate)
-                generation = candidate.load(options, probe=self.settings.probe is not False)
+                generation = candidate.load(options, probe=self.options.probe is not False)
         except UpdateError as error:
             if isinstance(error.__cause__, FormatError):  # what has killed once, kills again
-                self._refused = content.sha256, self.settings, copy.copy(error)
+                self._refused = content.sha256, self.options, copy.copy(error)
             raise
         loaded = Loaded(generation, self.history.next_number(), candidate.known)
         self.origins.note(loaded, file, candidate.verified)
@@ -272,7 +279,7 @@ class Updater:
             if self._symbols.loaded is not loaded:
                 self.history.reject(loaded)
                 if isinstance(error, UpdateError):
-                    self._refused = content.sha256, self.settings, copy.copy(error)
+                    self._refused = content.sha256, self.options, copy.copy(error)
             raise
         self._left = self._refused = None
 
@@ -280,14 +287,14 @@ class Updater:
         """Refuse what was loaded and refused before, without loading it again and again."""
         if asked or self._refused is None:
             return
-        sha256, settings, error = self._refused
-        if (sha256, settings) == (content.sha256, self.settings):  # not by another check_update
+        sha256, options, error = self._refused
+        if (sha256, options) == (content.sha256, self.options):  # not by another check_update
             raise copy.copy(error)
 
     def _check_room(self) -> None:
         """Refuse one generation too many."""
         self.unload()
-        mapped, most = self.history.count_mapped(), self.settings.max_generations
+        mapped, most = self.history.count_mapped(), self.options.most_generations
         if mapped >= most:
             raise self._refusal(
                 f"{mapped} generations of it are mapped, and max_generations is {most}; the "
@@ -304,7 +311,7 @@ class Updater:
         except PluginError as error:
             more = find_faults_of_header(file, given, resolved)
             raise self._refusal(*reasons_of(error), *more) from error
-        loaded, wanted = self._symbols.loaded, self.settings.interfaces
+        loaded, wanted = self._symbols.loaded, self.options.interfaces
         reasons, source = find_reasons(candidate, file, loaded, given, resolved, wanted)
         if reasons:
             raise self._refusal(*reasons)
@@ -313,8 +320,8 @@ class Updater:
     def _check_returned(self, loaded: Loaded) -> None:
         """Refuse to return to what is not what is demanded now."""
         with refusing(self._symbols.generation.path):
-            self.origins.check_returned(loaded, self.settings.demands)
-        interface, wanted = loaded.known.interface, self.settings.interfaces
+            self.origins.check_returned(loaded, self.options.requirements)
+        interface, wanted = loaded.known.interface, self.options.interfaces
         reasons = [*find_other_interfaces(interface, wanted)]
         if reasons:
             raise self._refusal(*reasons)
@@ -328,10 +335,9 @@ class Updater:
         *,
         announce: bool,
     ) -> None:
-        swap = Transition(
-            plugin, self._symbols, self.history, self.settings, loaded, derive, accept
+        Transition(plugin, self._symbols, self.history, loaded, derive, accept).make(
+            announce=announce
         )
-        swap.make(announce=announce)
 
 
 def _nothing() -> None:
@@ -342,61 +348,6 @@ def _nothing() -> None:
 def _forget_owners() -> None:
     for updates in [*_instances]:
         updates.after_fork()
-
-
-# What every ``open`` was told of a plugin's updates: settings that add up.
-
-
-class Terms:
-    """The settings of one plugin. Safe to use from several threads."""
-
-    def __init__(self, symbols: PluginSymbols, settings: UpdateOptions) -> None:
-        #: What was said so far. Replaced as a whole.
-        self.settings = settings
-        self._symbols = symbols
-        self._lock = forksafe.lock()
-
-    def configure(self, *given: object) -> tuple[UpdateOptions, UpdateOptions]:
-        """
-        Add what ``open`` was told; see `UpdateOptions.plus`.
-
-        Returns:
-            The settings before and after.
-
-        Raises:
-            DeclarationError: It comes too late.
-        """
-        with self._lock:
-            before, settings = self.settings, self.settings.plus(*given)
-            if settings.unload == "when_idle":
-                self._symbols.count_held()
-            self.settings = settings
-            return before, settings
-
-    @contextlib.contextmanager
-    def configuring(self, *given: object) -> Iterator[None]:
-        """Add what ``open`` was told, unless it goes wrong after all."""
-        before, after = self.configure(*given)
-        try:
-            yield
-        except BaseException:
-            with self._lock:
-                if self.settings is after:  # else others have added to it
-                    self.settings = before
-            raise
-
-    def demand(self, demands: OriginRequirements) -> None:
-        """Let updates meet further demands."""
-        with self._lock:
-            demanded = self.settings.demands.plus(demands)
-            self.settings = replace(self.settings, demands=demanded)
-
-    def expect(self, version: InterfaceVersion | None) -> None:
-        """Let updates have an interface of a version, or a later one of the same major version."""
-        if version is not None:
-            with self._lock:
-                interfaces = self.settings.interfaces | {version}
-                self.settings = replace(self.settings, interfaces=interfaces)
 
 
 # What was found of the origins of a plugin's generations.
