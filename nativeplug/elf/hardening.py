@@ -33,7 +33,7 @@ WANTED: Final = {
 
 def find_missing(data: File, wanted: frozenset[str]) -> Iterator[str]:
     """Say what a file has not of what is wanted, a reason each; damaged files have nothing."""
-    missing = wanted - _found(data)
+    missing = wanted - _found(data) if wanted else wanted
     yield from (reason for name, reason in WANTED.items() if name in missing)
 
 
