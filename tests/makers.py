@@ -15,6 +15,7 @@ from pathlib import Path
 import elf_parts
 from nativeplug._util import programs
 from nativeplug.build import toolchains
+from nativeplug.elf import elffile
 from support import PLUGINS_GO
 
 LINKERS = ("bfd", "gold", "lld", "mold")
@@ -230,9 +231,15 @@ def _aarch64(compiler: str, options: list[str], linkers: Sequence[str]) -> Itera
 
 
 def libraries() -> list[Path]:
-    """Return every shared library in the system's directories, each once."""
+    """Return every ELF file among the libraries in the system's directories, each once."""
     found = set()
     for folder in ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"):
         for place, _, names in os.walk(folder):
             found |= {Path(place, name).resolve() for name in names if ".so" in name}
-    return sorted(path for path in found if path.is_file())
+    return sorted(path for path in found if path.is_file() and _is_elf(path))
+
+
+def _is_elf(path: Path) -> bool:
+    """Tell whether it is not a linker script, as development packages have them."""
+    with path.open("rb") as file:
+        return file.read(len(elffile.MAGIC)) == elffile.MAGIC
