@@ -116,16 +116,20 @@ __all__ = [
 
 __version__ = "0.1.0"
 
+# Where the public names are.
+_MODULES = (
+    *("runtime", "call", "trust", "interface", "interface.names", "_core", "_util.directories"),
+)
+
 
 def __getattr__(name: str) -> object:
     """Import what opens plugins, when a public name of it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from nativeplug import _core, call, interface, runtime, trust
-    from nativeplug._util import directories
-    from nativeplug.interface import names
+    from importlib import import_module
 
-    modules = (runtime, call, trust, interface, names, _core, directories)
+    # One after the other, as far as it takes: an ordinary program needs no interfaces.
+    modules = map(import_module, (f"{__name__}.{module}" for module in _MODULES))
     value: object = next(getattr(module, name) for module in modules if hasattr(module, name))
     globals()[name] = value
     return value

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from nativeplug import OriginError, Policy
 from nativeplug.loader.files import Content, FileKey, read_file
-from nativeplug.trust import check
 from nativeplug.trust.minisign import UNTRUSTED, PublicKey, Signature, UntrustedError
 from nativeplug.trust.secret_key import SecretKey
+from nativeplug.trust.verify import check
 from signing import FAR, Signer, build_unsigned
 from soaking import Measured, main, times
 

@@ -12,8 +12,9 @@ import pytest
 
 from nativeplug.errors import OriginError
 from nativeplug.loader.files import read_file
-from nativeplug.trust import Policy, Verified, check, verify
+from nativeplug.trust import Policy, verify
 from nativeplug.trust.minisign import MOST_BYTES
+from nativeplug.trust.verify import Verified, check
 from signing import FAR, Signer
 from support import Compile, go_build_info
 

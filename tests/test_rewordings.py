@@ -8,7 +8,8 @@ import pytest
 
 from edits import Prototype, declarations, random_prototype
 from nativeplug import abi, declare
-from nativeplug.declare import Declarations, abi_of
+from nativeplug.declare import Declarations
+from nativeplug.declare.abi_types import abi_of
 from rewordings import reworded
 
 

@@ -15,13 +15,11 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from nativeplug._util.directories import cache_directory
+from nativeplug._util.log import logger
 from nativeplug._util.storage import Directory
-
-if TYPE_CHECKING:
-    import logging
 
 Value = TypeVar("Value")
 
@@ -58,7 +56,7 @@ def load(name: str, what: str, decode: Callable[[memoryview], Value]) -> Value |
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        _log().warning("cannot use %s in %r: %s", what, str(path), error)
+        logger(__name__).warning("cannot use %s in %r: %s", what, str(path), error)
         return None
 
 
@@ -72,7 +70,7 @@ def store(name: str, what: str, payload: bytes) -> None:
             file.write(_digest(name, payload))
             file.write(payload)
     except OSError as error:
-        _log().debug("cannot keep %s in %r: %s", what, str(path), error)
+        logger(__name__).debug("cannot keep %s in %r: %s", what, str(path), error)
 
 
 def _path_of(name: str) -> Path | None:
@@ -82,17 +80,11 @@ def _path_of(name: str) -> Path | None:
 
 @functools.cache  # once: it is the same for every file
 def _warn_of_directory(path: str, reason: str) -> None:
-    _log().warning(
+    logger(__name__).warning(
         "cannot use the cache in %r: %s; let NATIVEPLUG_CACHE_DIR name another directory",
         path,
         reason,
     )
-
-
-def _log() -> logging.Logger:
-    import logging  # only when there is something to say
-
-    return logging.getLogger(__name__)
 
 
 def _payload(name: str, data: bytes) -> memoryview:

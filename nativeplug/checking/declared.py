@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from nativeplug import abi, declare, interface
 from nativeplug.checking.report import Check, SymbolCheck, Verdict, judged, not_checked, ok
-from nativeplug.declare import Declarations, Line, abi_of
+from nativeplug.declare import Declarations, Line
+from nativeplug.declare.abi_types import abi_of
 from nativeplug.elf.symbols import hint_missing
 from nativeplug.errors import DeclarationError, InterfaceError, SignatureMismatchError
 from nativeplug.interface import Interface

@@ -22,8 +22,8 @@ from nativeplug.elf.symbols import hint_none
 from nativeplug.errors import DeclarationError, FormatError, OriginError
 from nativeplug.loader.files import Content
 from nativeplug.runtime.type_info import TypeInfo
-from nativeplug.trust import Verified
 from nativeplug.trust.comment import written
+from nativeplug.trust.verify import Verified
 
 # The checks of what is in a plugin, in their order.
 _INSIDE: Final = (

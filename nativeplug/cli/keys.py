@@ -13,10 +13,11 @@ import click
 from nativeplug._util.storage import replacing
 from nativeplug.cli.console import Failure, Finding, printable, progress, read_plugin
 from nativeplug.errors import OriginError
-from nativeplug.trust import Policy, check, secret_key
+from nativeplug.trust import Policy, secret_key
 from nativeplug.trust.comment import Comment
 from nativeplug.trust.minisign import SUFFIX, UNTRUSTED, UntrustedError
 from nativeplug.trust.secret_key import SecretKey
+from nativeplug.trust.verify import check
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

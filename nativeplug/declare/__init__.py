@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from typing import TYPE_CHECKING
 
 from nativeplug.declare import cached, sources
-from nativeplug.declare.abi_types import abi_of
 from nativeplug.declare.cffi_types import RefusedTypeError, reason
 from nativeplug.declare.declarations import (
     Declarations,
@@ -17,11 +17,13 @@ from nativeplug.declare.declarations import (
     usable,
 )
 from nativeplug.declare.places import ContradictionError, error_in
-from nativeplug.declare.preprocess import Prepared, preprocess
 from nativeplug.declare.redeclare import Used, with_rest, without
 from nativeplug.declare.sources import Source
 from nativeplug.declare.unit import Line, TypeDeclaration, Unit, from_line
 from nativeplug.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from nativeplug.declare.preprocess import Prepared
 
 __all__ = [
     "Declarations",
@@ -32,7 +34,6 @@ __all__ = [
     "TypeDeclaration",
     "Used",
     "VariableDeclaration",
-    "abi_of",
     "extend",
     "extend_anew",
     "find",
@@ -134,6 +135,8 @@ def _read_after(base: Declarations, source: Source) -> Unit:
     key = cached.key_of(source.name, source.text, repr(base.constants), repr([*known]))
     unit = cached.load(key)
     if unit is None:  # or it depends on more than that
+        from nativeplug.declare.preprocess import preprocess
+
         prepared = preprocess(source)
         parse = partial(_parse, prepared, source.name, base)
         if prepared.output is None:

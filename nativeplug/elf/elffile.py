@@ -538,6 +538,10 @@ class ElfFile:
             return None
         return next((each for each in self.sections if names.startswith(wanted, each.name)), None)
 
+    def has_debug_info(self) -> bool:
+        """Tell whether it has a section of debug information."""
+        return not {b".debug_info", b".zdebug_info"}.isdisjoint(self.section_names())
+
     def _piece(self, size: int, offset: int) -> bytes:
         data = self._read(size, offset)
         if len(data) < size:

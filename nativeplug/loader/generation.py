@@ -9,9 +9,9 @@ Go's runtime, Rust's and many a C++ library cannot be unloaded at all.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from _cffi_backend import FFI
@@ -26,6 +26,8 @@ from nativeplug.loader.messages import in_users_words
 from nativeplug.loader.options import LoadOptions
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from nativeplug.elf.symbols import Kind
     from nativeplug.loader.private_copy import Image
 
@@ -57,10 +59,17 @@ class Generation:
     options: LoadOptions = field(default_factory=LoadOptions, kw_only=True)
     #: What is mapped; None for a system library.
     copy: Image | None = field(default=None, kw_only=True, repr=False)
-    #: When it was loaded.
-    loaded_at: datetime = field(init=False, default_factory=lambda: datetime.now(timezone.utc))
+    #: When it was loaded, in seconds since 1970.
+    _loaded_at: float = field(init=False, repr=False, default_factory=time.time)
     #: Where it lies in memory.
     _span: Any = field(init=False, repr=False)
+
+    @property
+    def loaded_at(self) -> datetime:
+        """When it was loaded."""
+        from datetime import datetime, timezone
+
+        return datetime.fromtimestamp(self._loaded_at, timezone.utc)
 
     @property
     def starts_threads(self) -> bool:

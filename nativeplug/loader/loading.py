@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from _cffi_backend import FFI
 
 from nativeplug._dl import ffi
+from nativeplug._util.log import logger
 from nativeplug.elf import defects
 from nativeplug.elf.defects import Defect
 from nativeplug.elf.dependencies import SearchPaths
@@ -22,12 +22,10 @@ from nativeplug.loader.generation import Generation, find_resident_reason
 from nativeplug.loader.messages import cannot_load, in_users_words
 from nativeplug.loader.options import LoadOptions
 from nativeplug.loader.private_copy import Image
-from nativeplug.loader.probe import Probed, probe_copy, probe_name
 
 if TYPE_CHECKING:
     from nativeplug.elf.elffile import File
-
-_log = logging.getLogger("nativeplug.loader")
+    from nativeplug.loader.probe import Probed
 
 # Of the handle of a Go library of the system: the process that loaded it.
 _processes: dict[int, int] = {}
@@ -86,7 +84,7 @@ def load_file(  # noqa: PLR0913 - most are given by name
     if options.in_place:
         return _load_in_place(path, content, options, probe=probe, trusted=trusted, ready=ready)
     if options.in_place is None and in_place.is_loaded(content):
-        _log.warning(
+        logger("nativeplug.loader").warning(
             "plugin %r: this process has loaded its file already, and its private copy has "
             "variables of its own: in_place=True shares them, in_place=False means it so",
             path,
@@ -101,6 +99,8 @@ def load_file(  # noqa: PLR0913 - most are given by name
             resident = options.resident or find_resident_reason(file, is_shared=is_shared)
             if probe:
                 unloads = resident is None
+                from nativeplug.loader.probe import probe_copy
+
                 _refuse_death(path, probe_copy(path, copy, unloads=unloads, flags=options.flags))
             ready()
             loaded, text = _open_copy(path, copy, options)
@@ -134,6 +134,8 @@ def _load_in_place(  # noqa: PLR0913 - most are given by name
 ) -> Generation:
     name, file = in_place.name_of(path, content, trusted), content.file
     if probe:
+        from nativeplug.loader.probe import probe_name
+
         _refuse_death(path, probe_name(path, name, flags=options.flags))
     ready()
     loaded, text = dlopen.open_file(name, options.flags)
@@ -181,6 +183,8 @@ def load_system(
         raise OpenError(f"cannot open plugin {soname!r}: {reason}", path=soname, reason=reason)
     options = replace(options, in_place=True)
     if probe:
+        from nativeplug.loader.probe import probe_name
+
         _refuse_death(soname, probe_name(soname, soname, flags=options.flags))
     loaded, text = dlopen.open_file(soname, options.flags)
     if loaded == ffi.NULL:

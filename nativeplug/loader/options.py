@@ -9,6 +9,8 @@ from typing import Final
 from nativeplug.errors import OpenError
 from nativeplug.loader import sanitizers
 
+#: How long constructors may take where that is limited, and Go's init functions.
+SECONDS = 30.0
 _RESIDENT: Final = {
     "in_place": "its file itself is mapped (in_place=True)",
     "export_symbols": "others may use its symbols (export_symbols=True)",

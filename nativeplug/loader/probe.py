@@ -15,10 +15,9 @@ from nativeplug.errors import OpenError
 from nativeplug.loader import child, dlopen
 from nativeplug.loader.child_programs import load, path_of
 from nativeplug.loader.messages import in_users_words
+from nativeplug.loader.options import SECONDS
 from nativeplug.loader.private_copy import Image
 
-#: How long the constructors may take.
-SECONDS = 30.0
 #: For how many seconds at most what they have left to other threads is waited for.
 _MOST = 1.0
 

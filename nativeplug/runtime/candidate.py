@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nativeplug.declare.sources import Source, beside
 from nativeplug.elf.metadata import InterfaceVersion
@@ -16,7 +17,6 @@ from nativeplug.errors import (
     PluginError,
     SignatureMismatchError,
 )
-from nativeplug.interface import find_mismatch
 from nativeplug.loader.files import Content
 from nativeplug.loader.generation import Generation
 from nativeplug.loader.loading import check_file, load_file
@@ -26,7 +26,10 @@ from nativeplug.runtime.declared import Declared
 from nativeplug.runtime.handover import HOOKS
 from nativeplug.runtime.loaded import Loaded
 from nativeplug.runtime.type_info import TypeInfo
-from nativeplug.trust import OriginRequirements, Verified
+from nativeplug.trust import OriginRequirements
+
+if TYPE_CHECKING:
+    from nativeplug.trust.verify import Verified
 
 #: Raises what else stands against a content that may be loaded otherwise.
 Veto = Callable[["Candidate"], None]
@@ -189,6 +192,8 @@ def find_other_interfaces(
 ) -> Iterator[str]:
     """Say which interfaces that a plugin was opened as a version does not have."""
     for version in wanted:
+        from nativeplug.interface.versions import find_mismatch
+
         mismatch = find_mismatch(version, told)
         if mismatch is not None:
             yield mismatch

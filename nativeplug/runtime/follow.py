@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from nativeplug._util import forksafe
 from nativeplug._util.directories import absolute
+from nativeplug._util.log import logger
 from nativeplug.elf import defects
 from nativeplug.errors import ClosedError, OpenError, UpdateError
 from nativeplug.loader.files import (
@@ -42,7 +42,8 @@ _SETTLE = 0.05
 #: How long the interpreter's exit waits for `changed` to return, in seconds.
 _AT_EXIT = 0.5
 
-_log = logging.getLogger("nativeplug.follow")
+_LOG: Final = "nativeplug.follow"
+
 _lock = forksafe.lock()
 _exiting = threading.Event()
 #: What runs in this process.
@@ -125,7 +126,7 @@ class Observer:
         try:
             return function()
         except Exception:  # noqa: BLE001 - the next change may fare better
-            _log.exception("cannot take up the change of plugin %r", self.path)
+            logger(_LOG).exception("cannot take up the change of plugin %r", self.path)
             return True
 
     def _mark(self) -> _Mark | None:
@@ -285,7 +286,7 @@ class _Watch(threading.Thread):
         if trouble != self._trouble:
             self._trouble = trouble
             words = "cannot watch the directory of plugin %r: %s; looking every %s s instead"
-            _log.warning(words, self._observer.path, trouble, _POLL)
+            logger(_LOG).warning(words, self._observer.path, trouble, _POLL)
 
 
 def _import_watch(path: str) -> Callable[..., Iterator[object]]:
@@ -407,15 +408,15 @@ class Following:
         except ClosedError:
             return True
         except UpdateError as error:
-            _log.warning("%s", error)
+            logger(_LOG).warning("%s", error)
             self._tell(error)
         else:
             if outcome == "updated":
                 number = self._plugin.generation
-                _log.info("plugin %r: generation %d serves", self._plugin.path, number)
+                logger(_LOG).info("plugin %r: generation %d serves", self._plugin.path, number)
                 self._tell(None)
             else:
-                _log.debug("plugin %r: its file has what serves", self._plugin.path)
+                logger(_LOG).debug("plugin %r: its file has what serves", self._plugin.path)
         self._said = ""
         return True
 
@@ -423,8 +424,8 @@ class Following:
         """Log, but not again and again, why the file is not taken up."""
         if error.reason != self._said:
             self._said = error.reason
-            level = logging.INFO if error.passes else logging.WARNING
-            _log.log(level, "plugin %r: waiting for its file: %s", self._plugin.path, error.reason)
+            say = logger(_LOG).info if error.passes else logger(_LOG).warning
+            say("plugin %r: waiting for its file: %s", self._plugin.path, error.reason)
 
     def _tell(self, error: UpdateError | None) -> None:
         if self._on_update is None:
@@ -432,4 +433,4 @@ class Following:
         try:
             self._on_update(self._plugin, error)
         except Exception:  # noqa: BLE001 - the program's own
-            _log.exception("on_update of plugin %r failed", self._plugin.path)
+            logger(_LOG).exception("on_update of plugin %r failed", self._plugin.path)

@@ -20,7 +20,7 @@ from typing import Any
 
 from _cffi_backend import FFI
 
-from nativeplug.loader.probe import SECONDS
+from nativeplug.loader.options import SECONDS
 from nativeplug.runtime.loaded import Loaded
 
 #: The names, which no plugin exports for anything else.

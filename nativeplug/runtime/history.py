@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import logging
 import threading
 import weakref
 from collections import deque
 from dataclasses import dataclass, replace
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from nativeplug._util import forksafe
+from nativeplug._util.log import logger
 from nativeplug.loader.options import LoadOptions
 from nativeplug.runtime.loaded import Loaded
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _CURRENT, _RETIRED, _REJECTED = "current", "retired", "rejected"
 _UNLOADING, _UNLOADED = "unloading", "unloaded"
@@ -251,7 +254,6 @@ class History:
 #: How often to look, in seconds: often after something was replaced, and then less and less.
 _FIRST, _LAST, _GROWTH = 0.02, 1.0, 1.5
 
-_log = logging.getLogger("nativeplug.unload")
 _lock = forksafe.lock()
 _waiting: set[History] = set()
 _more = threading.Event()
@@ -276,7 +278,8 @@ def _start() -> None:
     try:
         thread.start()
     except RuntimeError as error:  # no more threads, or the interpreter exits
-        _log.warning("nothing is unloaded before the next update: %s", error)
+        text = "nothing is unloaded before the next update: %s"
+        logger("nativeplug.unload").warning(text, error)
     else:
         _thread = thread
 

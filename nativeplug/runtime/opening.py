@@ -9,11 +9,9 @@ import warnings
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Protocol, TypedDict, TypeVar, cast, overload
 
-from nativeplug import interface
 from nativeplug._util import forksafe
 from nativeplug.declare.sources import Source, from_caller
 from nativeplug.errors import ClosedError, ForkError, OpenError, PluginError
-from nativeplug.interface import Interface
 from nativeplug.loader import pathless
 from nativeplug.loader.files import (
     PROGRAM,
@@ -38,6 +36,8 @@ _Path = str | os.PathLike[str]
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer, Unpack
+
+    from nativeplug.interface import Interface
 
     class _Readable(Protocol):
         """What reads bytes, as `typing.BinaryIO` does."""
@@ -259,9 +259,12 @@ def _given(declarations: object) -> tuple[Source | None, type[Interface] | None]
     """Return where the caller's declarations come from, and the interface that they are."""
     if declarations is None:
         return None, None
-    if interface.is_interface(declarations):
-        interface.check_names(declarations, Plugin)
-        return interface.source_of(declarations), declarations
+    if isinstance(declarations, type):
+        from nativeplug import interface
+
+        if interface.is_interface(declarations):
+            interface.check_names(declarations, Plugin)
+            return interface.source_of(declarations), declarations
     return from_caller(declarations), None  # type: ignore[arg-type] # it checks that
 
 

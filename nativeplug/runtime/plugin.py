@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, final
 
 from nativeplug.errors import PluginError, UpdateError
-from nativeplug.interface import Interface
 from nativeplug.loader.files import Key
 from nativeplug.runtime.candidate import Veto, no_veto
 from nativeplug.runtime.follow import Following
@@ -22,6 +21,8 @@ from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from nativeplug.interface import Interface
 
 
 class Plugin(View):  # not final: for type checkers, interfaces derive from it

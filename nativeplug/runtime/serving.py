@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from nativeplug import declare, interface
+from nativeplug import declare
 from nativeplug._util.directories import absolute
 from nativeplug._util.single_flight import ReentrantLoadError
 from nativeplug.declare import Declarations
@@ -19,7 +20,6 @@ from nativeplug.errors import (
     UpdateError,
     cannot_open,
 )
-from nativeplug.interface import Interface
 from nativeplug.loader.files import Content, FileChangedError, FileKey, Key, SystemKey, read_file
 from nativeplug.loader.loading import load_system
 from nativeplug.loader.options import LoadOptions
@@ -32,6 +32,9 @@ from nativeplug.runtime.plugin import Plugin
 from nativeplug.runtime.registry import registry
 from nativeplug.runtime.type_info import TypeInfo
 from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements
+
+if TYPE_CHECKING:
+    from nativeplug.interface import Interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,8 @@ def serve(request: OpenRequest, key: Key) -> Plugin:
         if known is not None:
             stack.enter_context(known._updates.configuring(request.updates))
         if expected is not None:
+            from nativeplug import interface
+
             stack.enter_context(interface.telling_members(expected))
         if known is None:
             # Before anything of it is loaded: a mistake in the declarations loses nothing.
@@ -144,6 +149,8 @@ def add(request: OpenRequest, plugin: Plugin) -> None:
     if expected is None:
         symbols.add(source, alone, request.all_options)
         return
+    from nativeplug import interface
+
     interface.check_version(expected, request.name, known.interface)
     symbols.add(source, alone, request.all_options, partial(_conform, expected, plugin))
     version = interface.interface_version(expected)
@@ -154,6 +161,8 @@ def add(request: OpenRequest, plugin: Plugin) -> None:
 
 def _conform(expected: type[Interface], plugin: Plugin, binding: Resolver) -> SymbolTable:
     """Resolve what an interface demands, unless it is resolved."""
+    from nativeplug import interface
+
     generation, resolved = binding.loaded.generation, plugin._symbols.resolved
     return interface.conform(
         expected,
@@ -254,6 +263,8 @@ def _check(request: OpenRequest, candidate: Candidate) -> None:
     request.declared_by(known)  # which can be read, then
     if expected is None or alone is None:
         return
+    from nativeplug import interface
+
     lines, ffi, required = alone.lines, alone.ffi, request.all_options.require_checked
     interface.check_file(
         expected,

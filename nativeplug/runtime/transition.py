@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from nativeplug.errors import (
@@ -24,7 +23,7 @@ from nativeplug.runtime.candidate import find_changes, reasons_of
 from nativeplug.runtime.declared import Declared
 from nativeplug.runtime.history import History
 from nativeplug.runtime.loaded import Loaded
-from nativeplug.runtime.options import Hook, UpdateOptions
+from nativeplug.runtime.options import Hook
 from nativeplug.runtime.symbols import PluginSymbols
 
 #: What is declared after a swap, by what was before it and by what is looked up.
@@ -70,26 +69,38 @@ def given_again(loaded: Loaded, before: Declared, resolved: SymbolTable) -> Decl
     return before.returned(loaded.given, resolved)
 
 
-@dataclass(frozen=True, slots=True)
 class Transition:
     """One swap of the generation that serves a plugin."""
 
-    plugin: Any
-    symbols: PluginSymbols
-    history: History
-    #: What is to serve.
-    loaded: Loaded
-    derive: Derive
-    #: Called when it serves, and the program has accepted that.
-    accept: Callable[[], object]
-    #: What serves, and what ``open`` was told of updates.
-    old: Loaded = field(init=False)
-    options: UpdateOptions = field(init=False)
+    def __init__(  # noqa: PLR0913, PLR0917 - all that takes part
+        self,
+        plugin: Any,
+        symbols: PluginSymbols,
+        history: History,
+        loaded: Loaded,
+        derive: Derive,
+        accept: Callable[[], object],
+    ) -> None:
+        """
+        Prepare nothing yet.
 
-    def __post_init__(self) -> None:
-        """Note what serves."""
-        object.__setattr__(self, "old", self.symbols.loaded)
-        object.__setattr__(self, "options", self.symbols.update_options)
+        Args:
+            plugin: What hooks are given.
+            symbols: What is switched.
+            history: What is told of it.
+            loaded: What is to serve.
+            derive: Returns what is declared then.
+            accept: Called when it serves, and the program has accepted that.
+        """
+        self._plugin = plugin
+        self._symbols = symbols
+        self._history = history
+        self._loaded = loaded
+        self._derive = derive
+        self._accept = accept
+        # What serves, and what ``open`` was told of updates.
+        self._old = symbols.loaded
+        self._options = symbols.update_options
 
     def make(self, *, announce: bool) -> None:
         """
@@ -102,41 +113,41 @@ class Transition:
             UpdateError: It was not made, or taken back.
             ClosedError: The plugin was closed.
         """
-        self.old.known.finish()  # it may serve again
-        with self.old.uses, refusing(self.old.generation.path):
-            self.symbols.check_open()  # or it may be unloaded already
+        self._old.known.finish()  # it may serve again
+        with self._old.uses, refusing(self._old.generation.path):
+            self._symbols.check_open()  # or it may be unloaded already
             prepared = self._prepare()
             if announce:
-                handover.announce(self.loaded)
+                handover.announce(self._loaded)
                 self._check(prepared)
-            self._call(self.options.before_update, "before_update", self.plugin)
+            self._call(self._options.before_update, "before_update", self._plugin)
             try:
-                handover.hand_over(self.old, self.loaded)
+                handover.hand_over(self._old, self._loaded)
                 self._switch(prepared)
             except BaseException:
                 # Whoever has paused something before can go on with it.
-                self._call(self.options.after_update, "after_update", self.plugin)
+                self._call(self._options.after_update, "after_update", self._plugin)
                 raise
             self._finish()
 
     def _finish(self) -> None:
         try:
-            self.history.serve(self.loaded)
-            self._call(self.options.after_update, "after_update", self.plugin)
-            self.accept()
+            self._history.serve(self._loaded)
+            self._call(self._options.after_update, "after_update", self._plugin)
+            self._accept()
         except BaseException:
             self._switch_back()
-            self.history.serve(self.symbols.loaded)
+            self._history.serve(self._symbols.loaded)
             raise
 
     def _check(self, prepared: _Prepared) -> None:
         """Let the program look at what is to serve."""
-        check = self.options.check_update
+        check = self._options.check_update
         if check is not None:
-            symbols = self.symbols.pinned_to(self.loaded, prepared[0])
-            with self.plugin._pin(symbols) as pin:
+            symbols = self._symbols.pinned_to(self._loaded, prepared[0])
+            with self._plugin._pin(symbols) as pin:
                 if self._call(check, "check_update", pin) is False:
-                    raise refusal(self.old.generation.path, "check_update returned False")
+                    raise refusal(self._old.generation.path, "check_update returned False")
 
     def _call(self, hook: Hook | None, name: str, view: Any) -> object:
         """Call a hook with the plugin, or with a view of it; return what it returns."""
@@ -144,18 +155,18 @@ class Transition:
             return None if hook is None else hook(view)
         except Exception as error:
             reason = f"{name} raised {type(error).__name__}: {error}"
-            raise refusal(self.old.generation.path, reason) from error
+            raise refusal(self._old.generation.path, reason) from error
 
     def _prepare(self) -> _Prepared:
         """Find out where everything moves, or why it cannot."""
-        before, resolved = self.symbols.given, self.symbols.resolved.copy()
-        given = self.derive(before, resolved)
-        changes = self._changes(self.old, self.loaded, resolved)
+        before, resolved = self._symbols.given, self._symbols.resolved.copy()
+        given = self._derive(before, resolved)
+        changes = self._changes(self._old, self._loaded, resolved)
         kept = {name: resolved[name] for name in resolved.keys() - changes.keys()}
-        moves, problems = Resolver(given, self.loaded).moves(kept)
+        moves, problems = Resolver(given, self._loaded).moves(kept)
         if changes or problems:
             reasons = *changes.values(), *map(str, problems.values())
-            raise refusal(self.old.generation.path, *reasons)
+            raise refusal(self._old.generation.path, *reasons)
         return given, before, moves
 
     @staticmethod
@@ -164,24 +175,24 @@ class Transition:
 
     def _switch(self, prepared: _Prepared) -> None:
         """Switch, also what other threads declare and look up meanwhile."""
-        while not self.symbols.switch(self.loaded, *prepared):
+        while not self._symbols.switch(self._loaded, *prepared):
             prepared = self._prepare()
 
     def _switch_back(self) -> None:
         """Switch back; what there was not before, and was looked up since, can only be lost."""
-        served = self.old.given
-        while self.symbols.error is None and served is not None:
-            before, resolved = self.symbols.given, self.symbols.resolved.copy()
-            changes = self._changes(self.loaded, self.old, resolved)
+        served = self._old.given
+        while self._symbols.error is None and served is not None:
+            before, resolved = self._symbols.given, self._symbols.resolved.copy()
+            changes = self._changes(self._loaded, self._old, resolved)
             lost: dict[str, PluginError] = {
                 **before.contradictions(served, resolved),
                 **{name: DeclarationError(reason) for name, reason in changes.items()},
             }
             given = before.returned(served, resolved.keys() - lost.keys())
             kept = {name: resolved[name] for name in resolved.keys() - lost.keys()}
-            moves, problems = Resolver(given, self.old).moves(kept)
+            moves, problems = Resolver(given, self._old).moves(kept)
             lost |= problems
-            if self.symbols.switch(self.old, given, before, moves, lost):
+            if self._symbols.switch(self._old, given, before, moves, lost):
                 for name in lost:
-                    self.plugin._forget_one(name)
+                    self._plugin._forget_one(name)
                 return

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from nativeplug import abi, declare
-from nativeplug.declare import Declarations, Line, abi_of, from_line
+from nativeplug import declare
+from nativeplug._util.log import logger
+from nativeplug.declare import Declarations, Line, from_line
 from nativeplug.declare.sources import Source, beside, from_debug_info, from_metadata
 from nativeplug.declare.unit import CTYPE, TEXT, is_function
 from nativeplug.elf import metadata
-from nativeplug.elf.dwarf import DebugInfo, has_debug
+from nativeplug.elf.elffile import ElfFile
 from nativeplug.elf.metadata import InterfaceVersion
 from nativeplug.elf.symbols import FUNCTIONS, VARIABLES
 from nativeplug.errors import DeclarationError, SignatureMismatchError
-from nativeplug.loader import debug_info
 from nativeplug.loader.files import Content
+
+# What compares types, and what reads debug information, is imported where there is some.
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nativeplug import abi
+    from nativeplug.elf.dwarf import DebugInfo, SymbolType
 
 #: Who has told the type of a symbol: the plugin itself, or its debug information.
 TypeSource = Literal["plugin", "dwarf"]
@@ -28,8 +34,6 @@ _SAYS: Final = {"plugin": "the plugin itself tells", "dwarf": "its debug informa
 
 # How much text of a file is read as C, which takes ten seconds.
 _MOST_TEXT: Final = 1 << 20
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class FileInfo:
         "_debug",
         "_file",
         "_forgotten",
+        "_has_debug",
         "_is_signed",
         "_own",
         "_path",
@@ -75,8 +80,9 @@ class FileInfo:
         #: What it tells about itself.
         self.told = None if content is None else metadata.read(content.data, path)
         # A file is large: it is kept only where there is something to be read of it yet.
-        has_more = content is not None and has_debug(content.data)
-        self._content = content if has_more else None
+        file = None if content is None else ElfFile.find(content.data)
+        self._has_debug = file is not None and file.has_debug_info()
+        self._content = content if self._has_debug else None
         # The SHA-256 of a content that was let go before that.
         self._forgotten: str | None = None
         self._is_signed = is_signed
@@ -96,6 +102,9 @@ class FileInfo:
         """What its debug information tells."""
         found = self._debug
         if found is None:
+            from nativeplug.elf.dwarf import DebugInfo
+            from nativeplug.loader import debug_info
+
             content, forgotten = self._content, self._forgotten
             if content is not None:
                 found = debug_info.find(content)
@@ -105,8 +114,15 @@ class FileInfo:
                 self._debug = found
                 self._content = None
                 if found.reason is not None:
-                    _log.warning("no debug information of %r is used: %s", self._path, found.reason)
+                    logger(__name__).warning(
+                        "no debug information of %r is used: %s", self._path, found.reason
+                    )
         return self._debug or found
+
+    @property
+    def _symbols(self) -> Mapping[str, SymbolType]:
+        """What its debug information tells of its symbols."""
+        return self.debug.symbols if self._has_debug else {}
 
     @property
     def own(self) -> Declarations:
@@ -127,9 +143,9 @@ class FileInfo:
                 raise copy.copy(error) from None
         return self._own
 
-    def finish(self) -> DebugInfo:
+    def finish(self) -> None:
         """Read what may be asked for once the file was let go of."""
-        return self.debug
+        self._symbols  # noqa: B018 - it is remembered
 
     def forget(self) -> None:
         """
@@ -153,7 +169,9 @@ class FileInfo:
             try:
                 self.own  # noqa: B018 - it is remembered
             except DeclarationError as error:
-                _log.warning("not compared with what %r tells itself: %s", self._path, error)
+                logger(__name__).warning(
+                    "not compared with what %r tells itself: %s", self._path, error
+                )
         return None if self._own is None else self._own.lines.get(name)
 
     def brought(self, file: str) -> Bundled | None:
@@ -180,11 +198,15 @@ class FileInfo:
         source = None if self._is_signed else beside(file)
         if source is not None:
             return Bundled(source, declare.extend(Declarations(), source))
+        if not self._has_debug:
+            return None
         source = from_debug_info(self._path, self.debug.text)
         try:  # nobody has written it to be read
             return Bundled(source, _declared_by(source)) if source.text else None
         except DeclarationError as error:
-            _log.warning("no declarations by the debug information of %r: %s", self._path, error)
+            logger(__name__).warning(
+                "no declarations by the debug information of %r: %s", self._path, error
+            )
             return None
 
 
@@ -231,11 +253,13 @@ class TypeInfo(FileInfo):
 
     def find(self, name: str) -> KnownType | None:
         """Return what is known of a symbol; None when nothing is."""
+        from nativeplug.declare.abi_types import abi_of
+
         line = self._own_line(name)
         type_ = None if line is None else abi_of(self.own.ffi, line)
         if line is not None and type_ is not None:
             return KnownType("plugin", _text(line), type_)
-        known = self.debug.symbols.get(name)
+        known = self._symbols.get(name)
         if known is None:
             return None
         return KnownType("dwarf", known.text.removeprefix("extern "), known.type)
@@ -244,7 +268,7 @@ class TypeInfo(FileInfo):
         """Return what is the same for all symbols of which the same is known; None for nothing."""
         if (line := self._own_line(name)) is not None:
             return line[0]
-        known = self.debug.symbols.get(name)
+        known = self._symbols.get(name)
         return None if known is None else id(known.type)  # which `debug` keeps, each type once
 
     def check(self, line: Line, ffi: Any, *, required: bool) -> TypeSource | None:
@@ -280,6 +304,11 @@ class TypeInfo(FileInfo):
         if line[0] == of_known:  # the plugin itself has declared it
             self._agreed[key] = "plugin"
             return "plugin"
+        if of_known is None:
+            return None
+        from nativeplug import abi
+        from nativeplug.declare.abi_types import abi_of
+
         known = self.find(line[1])
         declared = None if known is None else abi_of(ffi, line)
         if known is None or declared is None:
@@ -302,6 +331,8 @@ class TypeInfo(FileInfo):
             before: What is known of that version.
             names: The symbols that matter.
         """
+        from nativeplug import abi
+
         changes = {}
         for name in names:
             old, new = before.find(name), self.find(name)
@@ -351,6 +382,8 @@ def _text(line: Line) -> str:
 
 def _is_whole(type_: abi.Type) -> bool:
     """Tell whether all of a type is known; not of the parameters of ``int f()``."""
+    from nativeplug import abi
+
     return not isinstance(type_, abi.FunctionType) or type_.parameters is not None
 
 

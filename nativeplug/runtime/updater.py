@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from nativeplug._util import forksafe
 from nativeplug._util.directories import absolute
@@ -37,7 +37,10 @@ from nativeplug.runtime.loaded import Loaded
 from nativeplug.runtime.options import UpdateOptions
 from nativeplug.runtime.symbols import PluginSymbols
 from nativeplug.runtime.transition import Derive, Transition, given_again, refusal, refusing
-from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements, Policy, Verified
+from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements, Policy
+
+if TYPE_CHECKING:
+    from nativeplug.trust.verify import Verified
 
 #: What `Updater.update` has done.
 Outcome = Literal["updated", "unchanged"]

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from nativeplug.trust.policy import Policy, get_policy, set_policy
 from nativeplug.trust.requirements import NO_REQUIREMENTS, OriginRequirements
-from nativeplug.trust.verify import Verified, check
 
 __all__ = [
     "NO_REQUIREMENTS",
     "OriginRequirements",
     "Policy",
-    "Verified",
-    "check",
     "get_policy",
     "set_policy",
 ]

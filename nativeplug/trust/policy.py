@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from nativeplug.elf.hardening import WANTED
-from nativeplug.trust.minisign import UNTRUSTED, PublicKey, UntrustedError
+
+if TYPE_CHECKING:
+    from nativeplug.trust.minisign import PublicKey
 
 _FLAGS: Final = (
     "refuse_writable_by_others",
@@ -94,6 +96,8 @@ class Policy:
     @property
     def keys(self) -> tuple[PublicKey, ...]:
         """The keys that are trusted."""
+        from nativeplug.trust.minisign import PublicKey
+
         return tuple(PublicKey.parse(text) for text in sorted(map(str, self.public_keys or ())))
 
     @property
@@ -142,6 +146,8 @@ def _hardening(name: str, value: object) -> str:
 def _key(name: str, value: object) -> str:
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{name} must have str or paths, not {_kind(value)}")
+    from nativeplug.trust.minisign import UNTRUSTED, PublicKey, UntrustedError
+
     text, where = value, repr(value)
     if isinstance(value, os.PathLike):
         where = repr(os.fsdecode(value))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nativeplug.errors import OriginError
-from nativeplug.loader.files import Content
 from nativeplug.trust.policy import NOTHING, Policy, check_type, get_policy
-from nativeplug.trust.verify import Verified, check, check_pin, check_system, refusal
+
+# What judges is imported where something is demanded: most programs demand nothing.
+if TYPE_CHECKING:
+    from nativeplug.loader.files import Content
+    from nativeplug.trust.verify import Verified
 
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
@@ -71,11 +74,15 @@ class OriginRequirements:
         Judge a file; see `verify.check`.
 
         Returns:
-            What each policy has found.
+            What each policy has found; nothing where nothing is demanded.
 
         Raises:
             OriginError: One is not met, for all of the error's ``reasons``.
         """
+        if self.are_none:
+            return ()
+        from nativeplug.trust.verify import check, refusal
+
         found: list[Verified] = []
         reasons: list[str] = []
         for policy in self.effective or {NOTHING}:
@@ -89,12 +96,18 @@ class OriginRequirements:
 
     def check_pin(self, path: str, sha256: str) -> None:
         """Judge a content by its SHA-256; see `verify.check_pin`."""
-        check_pin(path, sha256, self.sha256)
+        if self.sha256 is not None:
+            from nativeplug.trust.verify import check_pin
+
+            check_pin(path, sha256, self.sha256)
 
     def check_system(self, soname: str) -> None:
         """Judge a system library; see `verify.check_system`."""
-        for policy in self.effective or {NOTHING}:
-            check_system(soname, policy, self.sha256)
+        if not self.are_none:
+            from nativeplug.trust.verify import check_system
+
+            for policy in self.effective or {NOTHING}:
+                check_system(soname, policy, self.sha256)
 
 
 def _digest(sha256: object) -> str | None:

@@ -52,9 +52,7 @@ def has_debug(data: File) -> bool:
     Never raises.
     """
     file = ElfFile.find(data)
-    return file is not None and not {b".debug_info", b".zdebug_info"}.isdisjoint(
-        file.section_names()
-    )
+    return file is not None and file.has_debug_info()
 
 
 def size_of(data: File) -> int:
