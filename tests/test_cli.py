@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 from nativeplug.cli import console
-from nativeplug.cli.app import app
+from nativeplug.cli.app import COMMANDS
 from support import BuildC, run
 
 _WITHOUT_ARGUMENTS = {"demo", "keygen", "versions"}
@@ -36,7 +36,7 @@ class TestProgram:
     def test_missing_extra(self, missing: str) -> None:
         """Without click or rich one line says what to install."""
         code = f"import sys; sys.modules[{missing!r}] = None; import nativeplug.cli as c; c.main()"
-        done = self.python("-c", code)
+        done = self.python("-c", code, "inspect", sys.executable)
         expected = "nativeplug's command line needs click and rich: pip install 'nativeplug[cli]'\n"
         assert (2, "", expected) == (done.returncode, done.stdout, done.stderr)
 
@@ -52,7 +52,7 @@ class TestProgram:
         assert 2 == run("inspect").exit_code
         assert 2 == run("fly").exit_code
 
-    @pytest.mark.parametrize("name", ["", *app.commands])
+    @pytest.mark.parametrize("name", ["", *COMMANDS])
     def test_help(self, name: str) -> None:
         """``-h`` and ``--help`` are the same for every command."""
         command = [name] if name else []
@@ -63,7 +63,7 @@ class TestProgram:
     @pytest.mark.parametrize(
         ("written", "expected"),
         [(["ins"], ["inspect"]), (["check", "--har"], ["--hardening"])]
-        + [([name, ""], ["<file>"]) for name in sorted({*app.commands} - _WITHOUT_ARGUMENTS)]
+        + [([name, ""], ["<file>"]) for name in sorted({*COMMANDS} - _WITHOUT_ARGUMENTS)]
         + [(["keygen", "-p", ""], ["<file>"]), (["check", "x.so", "--interface", ""], ["<file>"])]
         + [(["check", "x.so", "--key", ""], ["<file>"]), (["call", "--header", ""], ["<file>"])],
         ids=" ".join,

@@ -40,7 +40,8 @@ def test_opening(run_python: RunPython, c_plugin: CPlugin) -> None:
 
 def test_would_notice(run_python: RunPython) -> None:
     """The command line, which does import them, shows that they would be seen."""
-    assert {"click", "rich"} <= imported(run_python, "import nativeplug.cli.app")
+    code = "from nativeplug.cli import console; console.console()"
+    assert {"click", "rich"} <= imported(run_python, code)
 
 
 def test_no_threads(run_python: RunPython) -> None:

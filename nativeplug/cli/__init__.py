@@ -22,6 +22,8 @@ def main() -> None:
     """
     try:
         from nativeplug.cli.app import app
+
+        app(prog_name="nativeplug")  # a command imports rich when it prints
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _NEEDED:
             raise
@@ -29,4 +31,3 @@ def main() -> None:
             "nativeplug's command line needs click and rich: pip install 'nativeplug[cli]'\n"
         )
         sys.exit(2)
-    app(prog_name="nativeplug")

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-
-from nativeplug.loader.files import Content, FileChangedError, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from nativeplug.loader.files import Content
 
 # Wide enough that no line of a table is broken for a program that reads it.
 _WIDTH_OF_A_FILE = 1000
@@ -65,6 +66,8 @@ def read_plugin(path: str) -> Content:
         OpenError: It cannot be read.
         Failure: Somebody writes it meanwhile.
     """
+    from nativeplug.loader.files import FileChangedError, read_file
+
     try:
         return read_file(path)
     except FileChangedError:
@@ -73,6 +76,8 @@ def read_plugin(path: str) -> Content:
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console that prints text as it is: C declarations are full of brackets."""
+    from rich.console import Console  # it takes as long to import as all else together
+
     made = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     if not made.is_terminal:
         made.width = _WIDTH_OF_A_FILE
@@ -81,6 +86,8 @@ def console(*, stderr: bool = False) -> Console:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Iterable[str]]) -> Table:
     """Return a table that loses no text, however narrow the terminal is."""
+    from rich.table import Table
+
     made = Table(
         title=printable(title),
         title_justify="left",
