@@ -19,6 +19,8 @@ SEED ?=
 SCALE ?= 1
 ROW ?=
 WHAT ?=
+# Where the scripts of the tests find each other, and what they share.
+TESTS := $(CURDIR)/tests/helpers:$(CURDIR)/tests/fuzz:$(CURDIR)/tests/soak
 LEAST_COVERAGE := 95
 # A worker for each processor; one that has nothing left to do takes over from another.
 PARALLEL := -n auto --dist worksteal
@@ -74,7 +76,7 @@ test-timing: $(VENV)/test.stamp
 	@$(BIN)/python -m pytest -m timing -n 0
 
 test-stress: $(VENV)/test.stamp
-	@NATIVEPLUG_FORBID_SKIPS=1 $(BIN)/python tests/stress.py '$(SEED)' $(WHAT)
+	@NATIVEPLUG_FORBID_SKIPS=1 PYTHONPATH=$(TESTS) $(BIN)/python tests/soak/stress.py '$(SEED)' $(WHAT)
 
 test-all: $(VENV)/dev.stamp
 	@$(BIN)/nox --session tests
@@ -83,7 +85,7 @@ test-asan: $(VENV)/dev.stamp
 	@$(BIN)/nox --session asan
 
 test-valgrind: $(VENV)/test.stamp
-	@$(BIN)/python tests/valgrind.py
+	@PYTHONPATH=$(TESTS) $(BIN)/python tests/soak/valgrind.py
 
 # The part of the core that is different on each machine, by itself; and the same natively.
 test-aarch64:
@@ -111,10 +113,10 @@ bench bench-check bench-record: $(VENV)/bench.stamp
 	for word in $(SAY); do $(BIN)/python -m benchmarks $$word; done
 
 fuzz: $(VENV)/test.stamp
-	@$(BIN)/python tests/fuzz.py $(SEED)
+	@PYTHONPATH=$(TESTS) $(BIN)/python tests/fuzz/fuzz.py $(SEED)
 
 soak: $(VENV)/test.stamp
-	@$(BIN)/python tests/soak.py $(SCALE) $(ROW)
+	@PYTHONPATH=$(TESTS) $(BIN)/python tests/soak/soak.py $(SCALE) $(ROW)
 
 lint: $(VENV)/lint.stamp
 	@$(BIN)/ruff check .

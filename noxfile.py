@@ -101,7 +101,7 @@ def asan(session: nox.Session) -> None:
     Run the test suite on compiled modules that check themselves; ``make test-asan`` calls it.
 
     AddressSanitizer has to be there before Python's own memory is. Leaks are not looked for:
-    an interpreter leaves much behind, and tests/test_leaks.py looks for ours.
+    an interpreter leaves much behind, and tests/call/test_leaks.py looks for ours.
     """
     shutil.rmtree("build", ignore_errors=True)  # objects without the sanitizers
     built = {"NATIVEPLUG_SANITIZE": "1", "CC": "gcc"}
@@ -121,10 +121,13 @@ def asan(session: nox.Session) -> None:
     }
     session.run("python", "-I", "-c", IS_SANITIZED, env=settings)
     # They count Python's objects and memory, which a sanitizer manages in its own way; the calls
-    # of the first are those of tests/test_every_call.py.
-    without = ["--ignore=tests/test_leaks.py", "--deselect=tests/test_soak.py::test_retired"]
+    # of the first are those of tests/call/test_every_call.py.
+    without = [
+        "--ignore=tests/call/test_leaks.py",
+        "--deselect=tests/suite/test_soak.py::test_retired",
+    ]
     # These load what is sanitized into processes that are not.
-    without.append("--ignore=tests/test_sanitizers.py")
+    without.append("--ignore=tests/loader/test_sanitizers.py")
     try:
         session.run("pytest", *without, *session.posargs, env=settings)
     finally:
