@@ -108,8 +108,19 @@ def take(name: str, file_name: str, data: File, changes: Mapping[int, int]) -> C
 
 def _link(folder: Directory, file_name: str, data: File, changes: Mapping[int, int]) -> str:
     """Return a link to a copy, which is made, or made anew, if need be."""
-    descriptor = _open(folder, file_name, data, changes)
+    expected = changed(data, changes) if isinstance(data, bytes) else None
+    # What another process makes meanwhile stays: it may have mapped it.
+    is_there = os.path.lexists(folder.path_of(file_name))
+    descriptor = find(folder, file_name, len(data), expected)
+    is_new = descriptor is None
+    if descriptor is None:
+        _make(folder, file_name, data, changes, replace=is_there, sync=expected is None)
+        descriptor = find(folder, file_name, len(data), expected)
+    if descriptor is None:
+        raise FileNotFoundError(file_name)
     try:
+        if is_new:
+            tidy(len(data))  # now that this one is locked: all others may be in use
         check_executable(descriptor)
         link = held.new_path(os.path.dirname(folder.path), file_name)
         os.link(file_name, link, src_dir_fd=folder.descriptor)
@@ -118,30 +129,24 @@ def _link(folder: Directory, file_name: str, data: File, changes: Mapping[int, i
     return link
 
 
-def _open(folder: Directory, file_name: str, data: File, changes: Mapping[int, int]) -> int:
-    """Return the descriptor of a copy, which locks it."""
-    expected = changed(data, changes) if isinstance(data, bytes) else None
-    # What another process makes meanwhile stays: it may have mapped it.
-    is_there = os.path.lexists(folder.path_of(file_name))
-    descriptor = find(folder, file_name, len(data), expected)
-    if descriptor is None:
-        with (
-            contextlib.suppress(FileExistsError),
-            replacing(
-                file_name,
-                mode=0o400,
-                replace=is_there,
-                sync=expected is None,
-                dir_fd=folder.descriptor,
-            ) as file,
-        ):
-            write(file.fileno(), data, changes)
-            os.utime(file.fileno(), ns=(_WHOLE_NS, _WHOLE_NS))
-        descriptor = find(folder, file_name, len(data), expected)
-        tidy(len(data))  # now that this one is locked: all others may be in use
-    if descriptor is None:
-        raise FileNotFoundError(file_name)
-    return descriptor
+def _make(  # noqa: PLR0913 - most are given by name
+    folder: Directory,
+    file_name: str,
+    data: File,
+    changes: Mapping[int, int],
+    *,
+    replace: bool,
+    sync: bool,
+) -> None:
+    """Write a copy, unless another process was faster."""
+    with (
+        contextlib.suppress(FileExistsError),
+        replacing(
+            file_name, mode=0o400, replace=replace, sync=sync, dir_fd=folder.descriptor
+        ) as file,
+    ):
+        write(file.fileno(), data, changes)
+        os.utime(file.fileno(), ns=(_WHOLE_NS, _WHOLE_NS))
 
 
 def find(folder: Directory, file_name: str, size: int, data: bytes | None = None) -> int | None:

@@ -23,7 +23,16 @@ from nativeplug.loader import copy_store, dlopen, files, held, loading
 from nativeplug.loader.files import FileKey
 from nativeplug.loader.generation import Generation
 from signing import FAR, Signer
-from support import BuildC, Compile, RunPython, call_int, load_generation, names, refuse
+from support import (
+    BuildC,
+    Compile,
+    RunPython,
+    call_int,
+    descriptors,
+    load_generation,
+    names,
+    refuse,
+)
 
 NUMBER = "static int n = 6; int number(void) { return ++n; }"
 
@@ -261,6 +270,20 @@ class TestTidy:
             for number in range(2)
         ]
         assert {f"{loaded.sha256}/plugin.so" for loaded in made} == copies_in(cache)
+
+    def test_interrupted(self, compile_c: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Ctrl-C while old copies are looked for leaves no descriptor open."""
+        path = compile_c(NUMBER)
+        load_generation(compile_c("int other;"))  # what is opened once and kept is open
+        before = descriptors()
+
+        def interrupt(_size: int) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(copy_store, "tidy", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            load_generation(path)
+        assert before == descriptors()
 
     def test_unfinished(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What a writer has left behind goes after an hour, whatever it says of its times."""
