@@ -83,7 +83,7 @@ def bench(
         draw(picture, name, costs)
 
 
-def _call(opening: Opening, name: str, args: tuple[str, ...]) -> Call:
+def _call(opening: Opening, name: str, args: tuple[str, ...]) -> TimedCall:
     """Make the call for the first time: the user's mistakes show here."""
     plg = opening.open()
     found = plg.lookup(name)
@@ -91,7 +91,7 @@ def _call(opening: Opening, name: str, args: tuple[str, ...]) -> Call:
         raise Failure(f"'{name}' is a variable, only functions can be measured")
     with _failures():
         arguments = convert_all(plg, found, args)
-        return Call(plg, opening, found, arguments, found(*arguments))
+        return TimedCall(plg, opening, found, arguments, found(*arguments))
 
 
 @contextmanager
@@ -123,7 +123,7 @@ def _rows(ways: Mapping[str, Way], costs: Mapping[str, Cost]) -> Iterator[tuple[
 
 
 def _report(
-    call: Call, rounds: int, ways: Mapping[str, Way], costs: Mapping[str, Cost]
+    call: TimedCall, rounds: int, ways: Mapping[str, Way], costs: Mapping[str, Cost]
 ) -> dict[str, Any]:
     """Return everything as JSON has it; its keys are part of the public interface."""
     return {
@@ -174,7 +174,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class TimedCall:
     """A call of a plugin's function that is to be measured."""
 
     plg: Plugin

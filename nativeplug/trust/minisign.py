@@ -96,7 +96,7 @@ class PublicKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class SignatureFile:
     """What is in a signature file."""
 
     key_id: bytes
@@ -107,7 +107,7 @@ class Signature:
     signed_comment: bytes
 
     @classmethod
-    def parse(cls, data: bytes) -> Signature:
+    def parse(cls, data: bytes) -> SignatureFile:
         """
         Read a signature file.
 

@@ -19,7 +19,7 @@ from nativeplug.trust.minisign import (
     TRUSTED,
     UNTRUSTED,
     PublicKey,
-    Signature,
+    SignatureFile,
     UntrustedError,
     decode,
     ed25519,
@@ -122,7 +122,7 @@ class SecretKey:
             f"{UNTRUSTED}signature from nativeplug secret key\n"
             f"{_encode(HASHED + self.id + signed)}\n{TRUSTED}{comment}\n{_encode(signed_comment)}\n"
         )
-        Signature.parse(text.encode())
+        SignatureFile.parse(text.encode())
         return text
 
     def _private(self) -> Ed25519PrivateKey:

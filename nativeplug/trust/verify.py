@@ -25,7 +25,7 @@ from nativeplug.loader import origin_dir
 from nativeplug.loader.files import Content
 from nativeplug.trust import libraries
 from nativeplug.trust.comment import Comment, written
-from nativeplug.trust.minisign import MOST_BYTES, SUFFIX, Signature, UntrustedError
+from nativeplug.trust.minisign import MOST_BYTES, SUFFIX, SignatureFile, UntrustedError
 from nativeplug.trust.policy import Policy
 from nativeplug.trust.version_store import Entry
 
@@ -220,7 +220,7 @@ def _judge_signature(content: Content, policy: Policy) -> tuple[Verified, list[s
     """Return what is signed, and what is wrong with it."""
     name = os.path.basename(content.path)
     try:
-        signature = Signature.parse(_read_signature(content))
+        signature = SignatureFile.parse(_read_signature(content))
         key = signature.verify(content.data, policy.keys)
         comment = Comment.parse(signature.comment)
     except UntrustedError as error:

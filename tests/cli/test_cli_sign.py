@@ -12,7 +12,7 @@ from minisign_files import ENCRYPTED, ENCRYPTED_PUBLIC, KEY, OPEN
 from minisign_files import PASSWORD as WORD
 from nativeplug.cli.keys import PASSWORD
 from nativeplug.trust.comment import Comment
-from nativeplug.trust.minisign import PublicKey, Signature
+from nativeplug.trust.minisign import PublicKey, SignatureFile
 from support import names, refused, run
 
 DATA = b"a plugin"
@@ -32,7 +32,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def comment(key: PublicKey = KEY) -> str:
     """Return the trusted comment of the signature file, which is verified."""
-    signature = Signature.parse(Path("plugin.so.minisig").read_bytes())
+    signature = SignatureFile.parse(Path("plugin.so.minisig").read_bytes())
     signature.verify(DATA, (key,))
     return signature.comment
 
@@ -95,7 +95,7 @@ class TestSign:
         """A name may have spaces; one that is not UTF-8 can be signed under another."""
         plugin.rename("my plugin.so")
         assert 0 == run("sign", "my plugin.so", "-s", "open.key").exit_code
-        signature = Signature.parse(Path("my plugin.so.minisig").read_bytes())
+        signature = SignatureFile.parse(Path("my plugin.so.minisig").read_bytes())
         assert "my plugin.so" == Comment.parse(signature.comment).file
         Path("my plugin.so").rename("bad\udcff.so")
         message = refused(run("sign", "bad\udcff.so", "-s", "open.key"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import functools
 import graphlib
 import sys
@@ -176,6 +177,17 @@ def test_no_circles(sources: dict[str, str]) -> None:
         if name in sources and name != "nativeplug":
             importing[module].append(name)
     graphlib.TopologicalSorter(importing).prepare()
+
+
+def test_no_two_classes_of_one_name(sources: dict[str, str]) -> None:
+    """A class that is used outside its module has a name of its own."""
+    found = collections.Counter(
+        node.name
+        for source in sources.values()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [] == [name for name, count in found.items() if count > 1]
 
 
 # What is installed with the package, by the names of its modules; other packages are extras.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nativeplug import OriginError, Policy
 from nativeplug.loader.files import Content, FileKey, read_file
-from nativeplug.trust.minisign import UNTRUSTED, PublicKey, Signature, UntrustedError
+from nativeplug.trust.minisign import UNTRUSTED, PublicKey, SignatureFile, UntrustedError
 from nativeplug.trust.secret_key import SecretKey
 from nativeplug.trust.verify import check
 from signing import FAR, Signer, build_unsigned
@@ -83,9 +83,9 @@ def _flip_untrusted(text: bytes, good: Content, key: PublicKey) -> str:
     same, end = 0, 8 * text.index(b"\n")
     for bit in range(end):
         with contextlib.suppress(UntrustedError):
-            found = Signature.parse(_flipped(text, bit))
+            found = SignatureFile.parse(_flipped(text, bit))
             found.verify(good.data, (key,))
-            if bit < 8 * len(UNTRUSTED) or found != Signature.parse(text):
+            if bit < 8 * len(UNTRUSTED) or found != SignatureFile.parse(text):
                 raise AssertionError(f"bit {bit} of the untrusted comment changes what is read")
             same += 1
     return f"of {end} flips in the untrusted comment, {same} leave all the rest as it was"

@@ -9,7 +9,7 @@ import pytest
 
 from minisign_files import DATA, KEY, LEGACY, PUBLIC, PUBLIC_FILE, SIGNATURE
 from nativeplug.trust import minisign
-from nativeplug.trust.minisign import PublicKey, Signature, UntrustedError
+from nativeplug.trust.minisign import PublicKey, SignatureFile, UntrustedError
 
 # The order of the group, RFC 8032, section 5.1.
 ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -24,7 +24,7 @@ def changed(old: bytes, new: bytes, data: bytes = SIGNATURE) -> bytes:
 def reason(data: bytes, signed: bytes = DATA, key: PublicKey = KEY) -> str:
     """Return why a signature file is refused."""
     with pytest.raises(UntrustedError) as caught:
-        Signature.parse(data).verify(signed, (key,))
+        SignatureFile.parse(data).verify(signed, (key,))
     return str(caught.value)
 
 
@@ -64,19 +64,19 @@ class TestSignature:
 
     def test_verified(self) -> None:
         """Its key has signed the data, and the trusted comment, which is given as it is."""
-        signature = Signature.parse(SIGNATURE)
+        signature = SignatureFile.parse(SIGNATURE)
         assert KEY == signature.verify(DATA, (KEY,))
         assert "timestamp:1795748543\tfile:greeter.so\thashed" == signature.comment
 
     def test_untrusted_comment(self) -> None:
         """What nobody signs is free text, and nothing of it comes through."""
         data = changed(b"signature from minisign secret key", b"anything")
-        assert Signature.parse(SIGNATURE) == Signature.parse(data)
+        assert SignatureFile.parse(SIGNATURE) == SignatureFile.parse(data)
 
     def test_two_keys_of_one_number(self) -> None:
         """Of keys that happen to have the same number each is tried."""
         other = PublicKey(KEY.id, bytes(31) + b"\1")
-        assert KEY == Signature.parse(SIGNATURE).verify(DATA, (other, KEY))
+        assert KEY == SignatureFile.parse(SIGNATURE).verify(DATA, (other, KEY))
 
     @pytest.mark.parametrize(
         ("old", "new", "expected"),

@@ -8,7 +8,7 @@ import pytest
 
 from minisign_files import DATA, ENCRYPTED, ENCRYPTED_PUBLIC, OPEN, PASSWORD, PUBLIC, SIGNATURE
 from nativeplug.trust import secret_key
-from nativeplug.trust.minisign import PublicKey, Signature, UntrustedError
+from nativeplug.trust.minisign import PublicKey, SignatureFile, UntrustedError
 from nativeplug.trust.secret_key import SecretKey
 
 
@@ -34,8 +34,8 @@ class TestReading:
     def test_open(self) -> None:
         """A key that lies open signs as minisign does, to the last bit."""
         key = SecretKey.parse(OPEN)
-        expected = Signature.parse(SIGNATURE)
-        made = Signature.parse(key.sign(DATA, expected.comment).encode())
+        expected = SignatureFile.parse(SIGNATURE)
+        made = SignatureFile.parse(key.sign(DATA, expected.comment).encode())
         assert (PublicKey.parse(PUBLIC), expected) == (key.public, made)
 
     def test_encrypted(self) -> None:
