@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support import CPlugin, RunPython
+from support import BuildC, CPlugin, RunPython
 
 HEAVY = {"pycparser", "elftools", "cryptography", "click", "rich"}
 CODE = """
@@ -36,6 +36,33 @@ def test_opening(run_python: RunPython, c_plugin: CPlugin) -> None:
     path = c_plugin("greeter")
     imported(run_python, code, path)
     assert set() == imported(run_python, code, path) & HEAVY
+
+
+# What interfaces, policies, types in files, texts not read before, probes and messages need.
+LATE = {
+    "logging",
+    "nativeplug.abi",
+    "nativeplug.declare.preprocess",
+    "nativeplug.elf.dwarf",
+    "nativeplug.interface",
+    "nativeplug.loader.child",
+    "nativeplug.trust.verify",
+}
+
+
+def test_ordinary_opening(run_python: RunPython, build_c: BuildC) -> None:
+    """A program that opens a plugin and calls it imports what that takes, and no more."""
+    path = build_c("int one(void) { return 1; }", "plugin", "-g0")
+    code = """
+        import sys, nativeplug
+        if "checked" in sys.argv:
+            nativeplug.set_policy(nativeplug.Policy(hardening={"nx"}))
+        assert 1 == nativeplug.open(sys.argv[1], "int one(void);").one()
+        print(*sys.modules)
+    """
+    run_python(code, path)  # which keeps the declarations
+    assert set() == {*run_python(code, path).stdout.split()} & LATE
+    assert "nativeplug.trust.verify" in run_python(code, path, "checked").stdout.split()
 
 
 def test_would_notice(run_python: RunPython) -> None:
