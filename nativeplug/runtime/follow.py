@@ -24,13 +24,14 @@ from nativeplug.elf import defects
 from nativeplug.errors import ClosedError, OpenError, UpdateError
 from nativeplug.loader.files import (
     SUFFIX,
-    Content,
     FileChangedError,
     UnfinishedError,
     never_updated,
     read_file,
     real_path,
 )
+from nativeplug.runtime.symbols import PluginSymbols
+from nativeplug.runtime.updater import Outcome, Updater
 
 #: How often to look, in seconds: while a file settles, or for events; and otherwise.
 _STEP, _POLL = 0.01, 0.1
@@ -343,23 +344,37 @@ OnUpdate = Callable[[Any, UpdateError | None], object]
 class Following:
     """Updates one plugin whenever its file has changed. Safe to use from several threads."""
 
-    def __init__(self, plugin: Any, file: str | None, prepare: Callable[[Content], None]) -> None:
+    def __init__(
+        self,
+        plugin: object,
+        symbols: PluginSymbols,
+        updates: Updater,
+        update: Callable[[], Outcome],
+    ) -> None:
         """
         Follow nothing yet.
 
         Args:
-            plugin: What is updated.
-            file: The file's absolute path; None for what has none.
-            prepare: Does what can be done before an update to a content is asked for.
+            plugin: What the program's functions are given.
+            symbols: The plugin's.
+            updates: The plugin's.
+            update: Takes up a file that has changed.
         """
         self._plugin = plugin
-        self._prepare_for = prepare
+        self._symbols = symbols
+        self._updates = updates
+        self._update = update
         self._follower = None
-        if file is not None:
-            seen = partial(self._prepare, file)
-            self._follower = Follower(Observer(file, self._take_up, seen=seen, beside=SUFFIX))
+        if updates.file is not None:
+            seen = partial(self._prepare, updates.file)
+            observer = Observer(updates.file, self._take_up, seen=seen, beside=SUFFIX)
+            self._follower = Follower(observer)
         self._on_update: OnUpdate | None = None
         self._said = ""
+
+    @property
+    def _path(self) -> str:
+        return self._symbols.generation.path
 
     @property
     def is_running(self) -> bool:
@@ -376,14 +391,14 @@ class Following:
         if on_update is not None:
             self._on_update = on_update
         if self._follower is None:
-            raise self._refusal(str(never_updated(self._plugin._updates.key)))
-        resident = self._plugin._symbols.generation.options.resident
+            raise self._refusal(str(never_updated(self._updates.key)))
+        resident = self._symbols.generation.options.resident
         if resident is not None:
             raise self._refusal(f"{resident}, so it is never updated")
         self._follower.start()
 
     def _refusal(self, reason: str) -> UpdateError:
-        path = self._plugin.path
+        path = self._path
         return UpdateError(f"cannot follow plugin {path!r}: {reason}", path=path, reasons=(reason,))
 
     def stop(self, *, wait: bool = True) -> None:
@@ -396,12 +411,12 @@ class Following:
         with contextlib.suppress(OpenError, FileChangedError):
             content = read_file(file)
             if defects.find_unwritten(content.data) is None:
-                self._prepare_for(content)
+                self._updates.prepare(content)
 
     def _take_up(self) -> bool:
         """Update the plugin; tell whether nothing remains to be done until its file changes."""
         try:
-            outcome = self._plugin._take_up(asked=False, finished=True)
+            outcome = self._update()
         except UnfinishedError as error:
             self._say(error)
             return not error.passes
@@ -412,11 +427,11 @@ class Following:
             self._tell(error)
         else:
             if outcome == "updated":
-                number = self._plugin.generation
-                logger(_LOG).info("plugin %r: generation %d serves", self._plugin.path, number)
+                number = self._symbols.loaded.number
+                logger(_LOG).info("plugin %r: generation %d serves", self._path, number)
                 self._tell(None)
             else:
-                logger(_LOG).debug("plugin %r: its file has what serves", self._plugin.path)
+                logger(_LOG).debug("plugin %r: its file has what serves", self._path)
         self._said = ""
         return True
 
@@ -425,7 +440,7 @@ class Following:
         if error.reason != self._said:
             self._said = error.reason
             say = logger(_LOG).info if error.passes else logger(_LOG).warning
-            say("plugin %r: waiting for its file: %s", self._plugin.path, error.reason)
+            say("plugin %r: waiting for its file: %s", self._path, error.reason)
 
     def _tell(self, error: UpdateError | None) -> None:
         if self._on_update is None:
@@ -433,4 +448,4 @@ class Following:
         try:
             self._on_update(self._plugin, error)
         except Exception:  # noqa: BLE001 - the program's own
-            logger(_LOG).exception("on_update of plugin %r failed", self._plugin.path)
+            logger(_LOG).exception("on_update of plugin %r failed", self._path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, final
 
 from nativeplug.errors import PluginError, UpdateError
@@ -15,6 +16,7 @@ from nativeplug.runtime.loaded import Loaded
 from nativeplug.runtime.options import UpdateOptions
 from nativeplug.runtime.registry import registry
 from nativeplug.runtime.symbols import PluginSymbols
+from nativeplug.runtime.transition import Owner
 from nativeplug.runtime.updater import Outcome, Updater
 from nativeplug.runtime.view import View
 from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements
@@ -62,11 +64,14 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         symbols = PluginSymbols(loaded)
         loaded.serves = True
         plugin = super().__new__(cls, symbols, symbols.resolved)
-        updates = Updater(file, key, symbols, options or UpdateOptions())
+        owner = Owner(plugin, plugin._pin, plugin._forget_one)
+        updates = Updater(owner, file, key, symbols, options or UpdateOptions())
         object.__setattr__(plugin, "_updates", updates)
         object.__setattr__(plugin, "_opened_as", set())
         object.__setattr__(plugin, "_pins", weakref.WeakValueDictionary())
-        object.__setattr__(plugin, "_following", Following(plugin, file, updates.prepare))
+        update = partial(plugin._take_up, asked=False, finished=True)
+        following = Following(plugin, symbols, updates, update)
+        object.__setattr__(plugin, "_following", following)
         return plugin
 
     @property
@@ -108,9 +113,7 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
         admit: Veto = no_veto,
     ) -> Outcome:
         """Update, also without being asked: then a version that was left is not taken up again."""
-        outcome = self._updates.update(
-            self, asked=asked, finished=finished, demands=demands, admit=admit
-        )
+        outcome = self._updates.update(asked=asked, finished=finished, demands=demands, admit=admit)
         registry.note(self)
         return outcome
 
@@ -128,7 +131,7 @@ class Plugin(View):  # not final: for type checkers, interfaces derive from it
             UpdateError: There is none that is mapped, or it cannot serve.
             ClosedError: The plugin was closed.
         """
-        self._updates.rollback(self, number)
+        self._updates.rollback(number)
 
     def pin(self) -> Pin:
         """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import NamedTuple
 
 from nativeplug.errors import (
     ClosedError,
@@ -69,12 +69,23 @@ def given_again(loaded: Loaded, before: Declared, resolved: SymbolTable) -> Decl
     return before.returned(loaded.given, resolved)
 
 
+class Owner(NamedTuple):
+    """What an update needs of the plugin that it is of."""
+
+    #: What the program's hooks are given: the plugin itself.
+    plugin: object
+    #: Returns a view of symbols, for as long as a ``with`` statement runs.
+    view: Callable[[PluginSymbols], contextlib.AbstractContextManager[object]]
+    #: Forgets what an attribute was, because it cannot be used any more.
+    forget: Callable[[str], None]
+
+
 class Transition:
     """One swap of the generation that serves a plugin."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - all that takes part
         self,
-        plugin: Any,
+        owner: Owner,
         symbols: PluginSymbols,
         history: History,
         loaded: Loaded,
@@ -85,14 +96,14 @@ class Transition:
         Prepare nothing yet.
 
         Args:
-            plugin: What hooks are given.
+            owner: The plugin.
             symbols: What is switched.
             history: What is told of it.
             loaded: What is to serve.
             derive: Returns what is declared then.
             accept: Called when it serves, and the program has accepted that.
         """
-        self._plugin = plugin
+        self._owner = owner
         self._symbols = symbols
         self._history = history
         self._loaded = loaded
@@ -120,20 +131,20 @@ class Transition:
             if announce:
                 handover.announce(self._loaded)
                 self._check(prepared)
-            self._call(self._options.before_update, "before_update", self._plugin)
+            self._call(self._options.before_update, "before_update", self._owner.plugin)
             try:
                 handover.hand_over(self._old, self._loaded)
                 self._switch(prepared)
             except BaseException:
                 # Whoever has paused something before can go on with it.
-                self._call(self._options.after_update, "after_update", self._plugin)
+                self._call(self._options.after_update, "after_update", self._owner.plugin)
                 raise
             self._finish()
 
     def _finish(self) -> None:
         try:
             self._history.serve(self._loaded)
-            self._call(self._options.after_update, "after_update", self._plugin)
+            self._call(self._options.after_update, "after_update", self._owner.plugin)
             self._accept()
         except BaseException:
             self._switch_back()
@@ -145,11 +156,11 @@ class Transition:
         check = self._options.check_update
         if check is not None:
             symbols = self._symbols.pinned_to(self._loaded, prepared[0])
-            with self._plugin._pin(symbols) as pin:
+            with self._owner.view(symbols) as pin:
                 if self._call(check, "check_update", pin) is False:
                     raise refusal(self._old.generation.path, "check_update returned False")
 
-    def _call(self, hook: Hook | None, name: str, view: Any) -> object:
+    def _call(self, hook: Hook | None, name: str, view: object) -> object:
         """Call a hook with the plugin, or with a view of it; return what it returns."""
         try:
             return None if hook is None else hook(view)
@@ -194,5 +205,5 @@ class Transition:
             lost |= problems
             if self._symbols.switch(self._old, given, before, moves, lost):
                 for name in lost:
-                    self._plugin._forget_one(name)
+                    self._owner.forget(name)
                 return

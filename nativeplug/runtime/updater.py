@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from nativeplug._util import forksafe
 from nativeplug._util.directories import absolute
@@ -36,7 +36,7 @@ from nativeplug.runtime.history import History
 from nativeplug.runtime.loaded import Loaded
 from nativeplug.runtime.options import UpdateOptions
 from nativeplug.runtime.symbols import PluginSymbols
-from nativeplug.runtime.transition import Derive, Transition, given_again, refusal, refusing
+from nativeplug.runtime.transition import Derive, Owner, Transition, given_again, refusal, refusing
 from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements, Policy
 
 if TYPE_CHECKING:
@@ -58,12 +58,18 @@ class Updater:
     """
 
     def __init__(
-        self, file: str | None, key: Key, symbols: PluginSymbols, options: UpdateOptions
+        self,
+        owner: Owner,
+        file: str | None,
+        key: Key,
+        symbols: PluginSymbols,
+        options: UpdateOptions,
     ) -> None:
         """
         Take what was loaded.
 
         Args:
+            owner: The plugin.
             file: The file's absolute path; None for what has none.
             key: What was loaded.
             symbols: What serves the program.
@@ -74,6 +80,7 @@ class Updater:
         self.key = key
         self.history = History(symbols.loaded)
         self.origins = Provenance()
+        self._plugin = owner
         self._symbols = symbols
         # The content of that file, the one that a rollback has left, and the one that was
         # loaded and then refused, with the options by which it was, and the error.
@@ -146,7 +153,6 @@ class Updater:
 
     def update(
         self,
-        plugin: Any,
         *,
         asked: bool,
         finished: bool = False,
@@ -157,7 +163,6 @@ class Updater:
         Make what the file has now the current generation.
 
         Args:
-            plugin: What the program's hooks are given.
             asked: The program asks for just that: a content that it has left by a rollback,
                 or that was loaded and refused before, is tried again.
             finished: The file must not look like one that is still being written.
@@ -174,7 +179,7 @@ class Updater:
             known = {self._symbols.generation.sha256, None if asked else self._left}
             if content.sha256 not in known:
                 self._check_known(content, asked=asked)
-                self._take_up(plugin, file, content, demands, admit)
+                self._take_up(file, content, demands, admit)
             self.key, self._seen = content.key, content.sha256
             return "unchanged" if content.sha256 in known else "updated"
 
@@ -190,12 +195,11 @@ class Updater:
             known = Candidate.of(path, content, demands).known
             known.find_changes(loaded.known, in_use)
 
-    def rollback(self, plugin: Any, number: int | None) -> None:
+    def rollback(self, number: int | None) -> None:
         """
         Make a retired generation current again.
 
         Args:
-            plugin: What the program's hooks are given.
             number: The generation's number; None for the one that served before.
 
         Raises:
@@ -212,7 +216,7 @@ class Updater:
                     raise self._refusal(f"generation {loaded.number} is not mapped any more")
                 self._check_returned(loaded)
                 # What it is was accepted when it served first.
-                self._swap(plugin, loaded, partial(given_again, loaded), _nothing, announce=False)
+                self._swap(loaded, partial(given_again, loaded), _nothing, announce=False)
             self._left = self._seen
 
     def close(self) -> None:
@@ -257,7 +261,7 @@ class Updater:
         raise self._refusal("the file changes while it is read")
 
     def _take_up(
-        self, plugin: Any, file: str, content: Content, demands: OriginRequirements, admit: Veto
+        self, file: str, content: Content, demands: OriginRequirements, admit: Veto
     ) -> None:
         """Load what was read, and let it serve."""
         options = self._symbols.generation.options
@@ -277,7 +281,7 @@ class Updater:
         loaded = Loaded(generation, self.history.next_number(), candidate.known)
         self.origins.note(loaded, file, candidate.verified)
         try:
-            self._swap(plugin, loaded, derive, candidate.accept, announce=True)
+            self._swap(loaded, derive, candidate.accept, announce=True)
         except BaseException as error:
             if self._symbols.loaded is not loaded:
                 self.history.reject(loaded)
@@ -331,16 +335,14 @@ class Updater:
 
     def _swap(
         self,
-        plugin: Any,
         loaded: Loaded,
         derive: Derive,
         accept: Callable[[], object],
         *,
         announce: bool,
     ) -> None:
-        Transition(plugin, self._symbols, self.history, loaded, derive, accept).make(
-            announce=announce
-        )
+        swap = Transition(self._plugin, self._symbols, self.history, loaded, derive, accept)
+        swap.make(announce=announce)
 
 
 def _nothing() -> None:
