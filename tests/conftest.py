@@ -347,7 +347,7 @@ def versions(tmp_path: Path) -> Versions:
 
 @pytest.fixture
 def signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signer:
-    """Give a fresh key, and a ledger that knows of no version."""
+    """Give a fresh key, and a version store that knows of no version."""
     monkeypatch.setenv("NATIVEPLUG_STATE_DIR", str(tmp_path / "state"))
     return Signer()
 

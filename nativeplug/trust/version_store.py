@@ -59,7 +59,7 @@ class Entry:
         Refuse a version that is older than one that was accepted.
 
         Raises:
-            UntrustedError: It is; or there is none, and there was; or the ledger is of no use.
+            UntrustedError: It is; or there is none, and there was; or the store is of no use.
         """
         with _opened() as directory:
             self._compare(_read(directory), version)
@@ -83,7 +83,7 @@ class Entry:
         Remove the note: any version may run again.
 
         Raises:
-            UntrustedError: The ledger is of no use.
+            UntrustedError: The version store is of no use.
         """
         with _opened() as directory:
             versions = _read(directory)
@@ -109,7 +109,7 @@ def noted() -> dict[Entry, str]:
     Return the highest version of each file of each key that was accepted.
 
     Raises:
-        UntrustedError: The ledger is of no use.
+        UntrustedError: The version store is of no use.
     """
     if not os.path.lexists(_path()):
         return {}
@@ -122,7 +122,7 @@ def noted() -> dict[Entry, str]:
 
 
 def _path() -> Path:
-    """Return where the ledger is; UntrustedError where there is no place for it."""
+    """Return where the version store is; UntrustedError where there is no place for it."""
     folder = state_directory()
     if folder is None:
         raise UntrustedError(
@@ -134,7 +134,7 @@ def _path() -> Path:
 
 @contextlib.contextmanager
 def _opened() -> Iterator[Directory]:
-    """Give the ledger's directory, for one at a time."""
+    """Give the store's directory, for one at a time."""
     path = _path()
     try:
         with Directory.open(path.parent) as directory:

@@ -140,7 +140,7 @@ class TestOpen:
 
 
 def test_way_out(deployed: Deployed, old: tuple[bytes, bytes], tmp_path: Path) -> None:
-    """The refusal names the ledger and the way out, which is one."""
+    """The refusal names the version store and the way out, which is one."""
     deployed.open(deployed.policy).close()
     put_back(deployed, old)
     expected = (

@@ -70,7 +70,7 @@ class TestAttacks:
             file.truncate(1 << 40)
         assert "more than 16384 bytes" in deployed.refusal()
 
-    def test_ledger(self, deployed: Deployed, tmp_path: Path) -> None:
+    def test_version_store(self, deployed: Deployed, tmp_path: Path) -> None:
         """Where it cannot be known what was run before, nothing runs."""
         (tmp_path / "state").write_text("in the way")
         assert "cannot remember versions in" in deployed.refusal()

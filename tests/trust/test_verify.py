@@ -275,7 +275,7 @@ class TestVersions:
         assert reason.startswith("version 1 is older than version 2, which was run")
 
     def test_allowed(self, plugin: Path, signer: Signer, tmp_path: Path) -> None:
-        """Where older ones are allowed the ledger is not even looked for."""
+        """Where older ones are allowed the version store is not even looked for."""
         signer.sign(plugin, "version:2")
         good(plugin, signer.policy(allow_older=True)).accept()
         assert not (tmp_path / "state").exists()

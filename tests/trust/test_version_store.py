@@ -21,7 +21,7 @@ ENTRY = Entry("RWkey", "plugin.so")
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the directory of a ledger that knows nothing yet."""
+    """Give the directory of a version store that knows nothing yet."""
     folder = tmp_path / "a" / "state"
     monkeypatch.setenv("NATIVEPLUG_STATE_DIR", str(folder))
     return folder
@@ -129,7 +129,7 @@ class TestPlace:
         ["", "{", "[]", '{"RWkey": 7}', '{"RWkey": {"plugin.so": "old"}}', '{"k": {"n": 7.5e9}}'],
     )
     def test_damaged(self, text: str, state: Path) -> None:
-        """A damaged ledger is an error that names it, and stays as it is."""
+        """A damaged version store is an error that names it, and stays as it is."""
         ENTRY.advance("1")
         (state / "versions.json").write_text(text)
         found = reason("2")
