@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import os
 import re
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from nativeplug.declare.unit import PROBLEM, Line, from_line
 
 # Where ``char`` and ``wchar_t`` may be negative, and ``long double`` is the x87's: the ABIs'
 # documents, System V x86-64 figure 3.1 and AAPCS64 section 10.1.
-_IS_X86: Final = re.fullmatch(r"x86_64|amd64|i\d86", platform.machine().lower()) is not None
+_IS_X86: Final = re.fullmatch(r"x86_64|amd64|i\d86", os.uname().machine.lower()) is not None
 _X87_SIZE = 16
 # cffi's names of what is neither an integer nor told by its size.
 _KINDS = {

@@ -17,7 +17,6 @@ from nativeplug import abi
 from nativeplug._util import diskcache
 from nativeplug.elf import dwarf
 from nativeplug.elf.dwarf import DebugInfo, SymbolType
-from nativeplug.loader import child
 from nativeplug.loader.child_programs import path_of
 
 if TYPE_CHECKING:
@@ -84,6 +83,8 @@ def _read(data: File) -> tuple[DebugInfo, bytes]:
     """
     if threading.active_count() == 1 and dwarf.size_of(data) <= _LITTLE:
         return _read_here(data)
+    from nativeplug.loader import child
+
     try:
         ended = child.run(
             _PROGRAM, child.DATA, child.ANSWER, *_paths(), data=data, seconds=_SECONDS

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nativeplug.checking import HARDENING
-from nativeplug.cli import console
+from nativeplug.loader import files
 from nativeplug.loader.files import FileChangedError
 from signing import FAR, Signer
 from support import (
@@ -231,7 +231,7 @@ class TestFailures:
         assert "No such file" in refused(run("check", "./none.so"))
         assert "name a library by its path" in refused(run("check", "libz.so.1"))
         assert "Is a directory" in refused(run("check", told.parent))
-        monkeypatch.setattr(console, "read_file", refuse(5))
+        monkeypatch.setattr(files, "read_file", refuse(5))
         assert "Input/output error" in refused(run("check", told))
 
     def test_changing(self, told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +240,7 @@ class TestFailures:
         def change(_path: str) -> None:
             raise FileChangedError
 
-        monkeypatch.setattr(console, "read_file", change)
+        monkeypatch.setattr(files, "read_file", change)
         assert "it changes while it is read" in refused(run("check", told))
 
     def test_demands(self, told: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minisign_files import DATA, PUBLIC, PUBLIC_FILE, SIGNATURE
-from nativeplug.cli import console
+from nativeplug.loader import files
 from nativeplug.loader.files import FileChangedError
 from support import names, refused, run
 
@@ -57,7 +57,7 @@ def test_changing(monkeypatch: pytest.MonkeyPatch) -> None:
     def change(_path: str) -> None:
         raise FileChangedError
 
-    monkeypatch.setattr(console, "read_file", change)
+    monkeypatch.setattr(files, "read_file", change)
     assert "it changes while it is read" in refused(run("verify", "greeter.so"))
 
 
