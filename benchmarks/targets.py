@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks import (
     bench_attribute,
     bench_declarations,
+    bench_first_start,
     bench_go_export,
     bench_lookup,
     bench_map,
@@ -133,5 +135,30 @@ TARGETS = (
         "open and first call of the last of 1,000 plugins / the first",
         3.0,
         _ratio("bench_plugins", bench_plugins.nth(1_000), bench_plugins.nth(1)),
+    ),
+    Target(
+        "a process that opens and calls, declarations kept / cffi ABI mode (less Python's start)",
+        0.5,
+        partial(bench_first_start.net, bench_first_start.KEPT, bench_first_start.CFFI),
+    ),
+    Target(
+        "the same, text seen for the first time / cffi ABI mode",
+        1.2,
+        partial(bench_first_start.net, bench_first_start.ANEW, bench_first_start.CFFI),
+    ),
+    Target(
+        "the same, a soname and three functions / ctypes",
+        8.0,
+        partial(bench_first_start.net, bench_first_start.SONAME, bench_first_start.CTYPES),
+    ),
+    Target(
+        "nativeplug --version / an empty Python",
+        4.0,
+        _ratio("bench_first_start", bench_first_start.VERSION, bench_first_start.EMPTY),
+    ),
+    Target(
+        "nativeplug call / an empty Python",
+        8.0,
+        _ratio("bench_first_start", bench_first_start.CALL, bench_first_start.EMPTY),
     ),
 )
