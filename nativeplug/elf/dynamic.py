@@ -25,10 +25,10 @@ from nativeplug.elf.numbers import (
     STB_GNU_UNIQUE,
     STT_NOTYPE,
 )
-from nativeplug.elf.symbols import GO_RUNTIME, is_exported, kind_of
+from nativeplug.elf.symbols import GO_RUNTIME, KINDS, LINKER_NAMES, kind_by_place
 
 if TYPE_CHECKING:
-    from nativeplug.elf.elffile import File, Symbol
+    from nativeplug.elf.elffile import File
     from nativeplug.elf.symbols import Kind
 
 
@@ -108,25 +108,26 @@ class _Symbols:
         self.unique: dict[str, int] = {}
 
     def read(self, file: ElfFile) -> None:
-        for symbol in file.symbols():
-            if symbol.section == SHN_UNDEF:
-                self.imports.add(symbol.name)
+        # Of some libraries there are tens of thousands: one loop, and no calls for most of them.
+        rows = file.rows_of_symbols()
+        for name, written, binding, section, address, size, _, info_offset in rows:
+            if section == SHN_UNDEF:
+                self.imports.add(name)
                 continue
-            if symbol.binding == STB_GNU_UNIQUE:
-                self.unique[symbol.name] = symbol.info_offset
-            if symbol.section != SHN_ABS and is_exported(symbol):
-                self._export(file, symbol)
-
-    def _export(self, file: ElfFile, symbol: Symbol) -> None:
-        name, kind = symbol.name, kind_of(file, symbol)
-        if symbol.kind == STT_NOTYPE:
-            self.untyped.add(name)
-        elif kind == "variable" and symbol.size:
-            self.sizes[name] = symbol.size
-        if kind == "variable" and _is_readonly(file, symbol.value):
-            self.readonly.add(name)
-        if kind:
-            self.exports[name], self.addresses[name] = kind, symbol.value
+            if binding == STB_GNU_UNIQUE:
+                self.unique[name] = info_offset
+            if section == SHN_ABS or name in LINKER_NAMES:
+                continue
+            kind = KINDS.get(written)
+            if written == STT_NOTYPE:
+                kind = kind_by_place(file, section, address)
+                self.untyped.add(name)
+            elif kind == "variable" and size:
+                self.sizes[name] = size
+            if kind == "variable" and _is_readonly(file, address):
+                self.readonly.add(name)
+            if kind:
+                self.exports[name], self.addresses[name] = kind, address
 
 
 def _is_readonly(file: ElfFile, address: int) -> bool:

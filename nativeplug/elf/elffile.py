@@ -32,6 +32,7 @@ from nativeplug.elf.numbers import (
     PT_LOAD,
     PT_NOTE,
     SHN_LORESERVE,
+    SHN_UNDEF,
     SHT_NOBITS,
     STB_GLOBAL,
     STB_GNU_UNIQUE,
@@ -39,6 +40,7 @@ from nativeplug.elf.numbers import (
     STV_DEFAULT,
     STV_PROTECTED,
     VER_FLG_BASE,
+    VERSYM_HIDDEN,
 )
 
 if TYPE_CHECKING:
@@ -267,7 +269,7 @@ class Symbol(NamedTuple):
     section: int
     value: int
     size: int
-    #: The index of its version, with VERSYM_HIDDEN where this is not the default.
+    #: The index of its version.
     version: int
     #: Where in the file its st_info is.
     info_offset: int
@@ -397,8 +399,15 @@ class ElfFile:
         return os.fsdecode(self._read(_LONGEST_TEXT, offset).partition(b"\0")[0])
 
     def symbols(self) -> Iterator[Symbol]:
+        """Give what `rows_of_symbols` gives, with names."""
+        return map(Symbol._make, self.rows_of_symbols())
+
+    def rows_of_symbols(self) -> Iterator[tuple[str, int, int, int, int, int, int, int]]:
         """
         Give the dynamic symbols that other files can see: what it exports, and what it takes.
+
+        Of what has versions only the default one: dlsym(3) finds no others. Each is a tuple with
+        the fields of `Symbol`: there may be tens of thousands, on the way of ``open``.
 
         Raises:
             DamagedError: They do not lie in the file.
@@ -412,18 +421,20 @@ class ElfFile:
         marks = self.table(DT_VERSYM)
         versions = repeat(1) if marks is None else self._unpack(f"{count}H", marks)
         places = range(table + _SYMBOL_INFO[self.target.word_size], sys.maxsize, layout.size)
-        fields = _SYMBOL_FIELDS[self.target.word_size]
+        in_order = _SYMBOL_FIELDS[self.target.word_size]
         for place, version, (name, info, other, section, value, size) in zip(
-            places, versions, map(fields, rows), strict=False
+            places, versions, map(in_order, rows), strict=False
         ):
             binding = info >> 4
-            if binding in _BINDINGS and other & 3 in _VISIBILITIES:
-                end = texts.find(b"\0", name)
-                if end < 0:
-                    raise DamagedError("a name of a symbol does not lie in the file")
-                text = texts[name:end].decode("utf-8", "surrogateescape")
-                kind = info & 0xF
-                yield _make(Symbol, (text, kind, binding, section, value, size, version, place))
+            if binding not in _BINDINGS or other & 3 not in _VISIBILITIES:
+                continue
+            if version & VERSYM_HIDDEN and section != SHN_UNDEF:
+                continue
+            end = texts.find(b"\0", name)
+            if end < 0:
+                raise DamagedError("a name of a symbol does not lie in the file")
+            text = texts[name:end].decode("utf-8", "surrogateescape")
+            yield text, info & 0xF, binding, section, value, size, version, place
 
     def _count_symbols(self) -> int:
         """Return how many dynamic symbols there are, which only the hash tables tell."""

@@ -21,18 +21,18 @@ from nativeplug.elf.numbers import (
     STT_NOTYPE,
     STT_OBJECT,
     STT_TLS,
-    VERSYM_HIDDEN,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeAlias
 
-    from nativeplug.elf.elffile import ElfFile, Symbol
+    from nativeplug.elf.elffile import ElfFile
 
     Kind: TypeAlias = Literal["function", "variable", "tls", "ifunc"]
 
-_KINDS: dict[int, Kind] = {
+#: What the types of symbols stand for; others have no address.
+KINDS: dict[int, Kind] = {
     STT_OBJECT: "variable",
     STT_FUNC: "function",
     STT_COMMON: "variable",
@@ -111,19 +111,11 @@ class ExportedSymbol:
     version: str | None
 
 
-def is_exported(symbol: Symbol) -> bool:
-    """Tell whether a file exports a symbol in its default version, and not for the linker."""
-    is_default = not symbol.version & VERSYM_HIDDEN
-    return symbol.section != SHN_UNDEF and is_default and symbol.name not in LINKER_NAMES
-
-
-def kind_of(file: ElfFile, symbol: Symbol) -> Kind | None:
-    """Return what a symbol stands for; None for what has no address, as a section's name."""
-    if symbol.kind != STT_NOTYPE:
-        return _KINDS.get(symbol.kind)
-    # Assembly often leaves the type out: what lies in executable memory is a function.
-    inside = symbol.section != SHN_ABS and any(
-        segment.flags & PF_X and 0 <= symbol.value - segment.address < segment.size
+def kind_by_place(file: ElfFile, section: int, address: int) -> Kind:
+    """Return what a symbol without a type is: what lies in executable memory is a function."""
+    # Assembly often leaves the type out.
+    inside = section != SHN_ABS and any(
+        segment.flags & PF_X and 0 <= address - segment.address < segment.size
         for segment in file.segments
     )
     return "function" if inside else "variable"
@@ -138,7 +130,11 @@ def read_exported(file: ElfFile) -> list[ExportedSymbol]:
     """
     versions, found = file.version_names(), []
     for symbol in file.symbols():
-        kind = kind_of(file, symbol) if is_exported(symbol) else None
+        if symbol.section == SHN_UNDEF or symbol.name in LINKER_NAMES:
+            continue
+        kind = KINDS.get(symbol.kind)
+        if symbol.kind == STT_NOTYPE:
+            kind = kind_by_place(file, symbol.section, symbol.value)
         # Each version has a symbol of its name, for the linker.
         if kind and not (symbol.section == SHN_ABS and symbol.name in versions.values()):
             found.append(
@@ -148,7 +144,7 @@ def read_exported(file: ElfFile) -> list[ExportedSymbol]:
                     address=symbol.value,
                     size=symbol.size,
                     weak=symbol.binding == STB_WEAK,
-                    version=versions.get(symbol.version & ~VERSYM_HIDDEN),
+                    version=versions.get(symbol.version),
                 )
             )
     return sorted(found, key=lambda symbol: symbol.name)
