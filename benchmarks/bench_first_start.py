@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from benchmarks.conftest import Interleaved
 from benchmarks.results import Results
 from nativeplug.cli.measure import Candidate, once
 
-EMPTY = "an empty program"
+EMPTY, WITH_SITE = "an empty program", "an empty program, with site"
 KEPT, ANEW = "nativeplug, declarations kept on disk", "nativeplug, text seen for the first time"
 CFFI = "cffi, ABI mode"
 SONAME, CTYPES = "nativeplug, a soname, three functions", "ctypes, the same"
@@ -54,13 +55,21 @@ _COMMANDS = {
 def bench_first_start(
     interleaved: Interleaved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whole processes of Python, without ``site``; each asserts what it has computed."""
+    """
+    Whole processes of Python; each asserts what it has computed.
+
+    Those of programs run without ``site``, which takes as long as all that has been installed has
+    it take; commands run as their users run them.
+    """
     kept = tmp_path / "kept"
     monkeypatch.setenv("NATIVEPLUG_CACHE_DIR", str(kept))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     candidates = {name: _running("-c", _with_path(code)) for name, code in _CODE.items()}
     candidates[ANEW] = _first_seen(tmp_path)
-    main = _with_path("import nativeplug.cli as cli; cli.main()")
-    candidates |= {name: _running("-c", main, *rest) for name, rest in _COMMANDS.items()}
+    candidates[WITH_SITE] = once(lambda: start([sys.executable, "-c", "pass"]))
+    for name, rest in _COMMANDS.items():
+        command = [sys.executable, "-m", "nativeplug", *rest]
+        candidates[name] = once(partial(start, [*command]))
     for candidate in candidates.values():
         candidate()  # what is compiled and kept by the first run is there
     interleaved(candidates, rounds=25)

@@ -27,11 +27,11 @@ from nativeplug.runtime.options import FunctionOptions, Hook, Unload, UpdateOpti
 from nativeplug.runtime.plugin import Pin, Plugin
 from nativeplug.runtime.registry import registry
 from nativeplug.runtime.serving import OpenRequest, serve
-from nativeplug.trust import NO_REQUIREMENTS, OriginRequirements, Policy
+from nativeplug.trust import OriginRequirements, Policy, get_policy
+from nativeplug.trust.policy import NOTHING
 
 _ATTEMPTS = 100  # to read a file that others go on writing
-#: The defaults of all that `open` is told besides a path, but for *fresh*.
-_NOTHING_SAID = (*(None, None, (), (), (), False, False), *[None] * 11)
+
 _Path = str | os.PathLike[str]
 
 if TYPE_CHECKING:
@@ -195,12 +195,14 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
         >>> plg.Add(2, 3), plg.Name
         (5, 'world')
     """
-    said = (
-        *(declarations, free, hold_gil, save_errno, allow_go_results, require_checked, follow),
-        *(unload, max_generations, check_update, before_update, after_update, probe),
-        *(sha256, policy, deep_bind, export_symbols, in_place),
-    )
-    if said == _NOTHING_SAID and NO_REQUIREMENTS.are_none:
+    # One by one, as this is all that the next `open` of an open plugin takes.
+    if (
+        (declarations is None and policy is None and sha256 is None and unload is None)
+        and (max_generations is None and check_update is None and before_update is None)
+        and (after_update is None and probe is None and deep_bind is None)
+        and (export_symbols is None and in_place is None and get_policy() is NOTHING)
+        and not (free or hold_gil or save_errno or allow_go_results or require_checked or follow)
+    ):
         plugin = registry.peek(quick_key_of(path))
         if plugin is not None and plugin._symbols.is_declared and not plugin.closed:
             return plugin  # nothing remains to be found for it
