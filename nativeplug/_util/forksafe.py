@@ -8,17 +8,19 @@ place where the package tells Python what to do then.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
 import weakref
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Final, TypeVar
 
 _Function = TypeVar("_Function", bound=Callable[[], object])
 
+_PACKAGE: Final = __name__.partition(".")[0]
 _locks: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
-_callbacks: Final[list[Callable[[], object]]] = []
 
 
 def lock() -> threading.RLock:
@@ -37,19 +39,19 @@ def in_child(function: _Function) -> _Function:
     """
     Call a function in every child process: a decorator.
 
-    The functions are called in the order in which they were given, after all locks are free.
+    The functions are called in the order in which they were given, after all locks are free. What
+    one of them raises is printed, and stops none of the others.
     """
-    _callbacks.append(function)
+    os.register_at_fork(after_in_child=function)
     return function
 
 
-def _after_fork() -> None:
+@in_child
+def _free_locks() -> None:
     for each in [*_locks]:
         # Private methods of the standard library, which `logging` and `threading.Condition` use.
         if not each._is_owned():  # noqa: SLF001
             each._at_fork_reinit()  # noqa: SLF001
-    for function in _callbacks:
-        function()
 
 
 @in_child
@@ -60,4 +62,17 @@ def _free_parser_of_cffi() -> None:
         vars(parser)["lock"] = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+def _finish_imports() -> None:
+    """
+    Wait until other threads have imported those of our modules that they are importing.
+
+    Python leaves a module that is being imported locked in the child, and we import late.
+    """
+    for name, module in [*sys.modules.items()]:
+        spec = getattr(module, "__spec__", None)
+        if name.startswith(f"{_PACKAGE}.") and getattr(spec, "_initializing", False):
+            with contextlib.suppress(Exception):  # it is the other thread's
+                import_module(name)
+
+
+os.register_at_fork(before=_finish_imports)

@@ -252,7 +252,7 @@ def _end_of_kept(data: bytes, file: ElfFile, names: Section, own: Section) -> in
     others += [segment.end for segment in file.segments]
     start, end = file.header.sections_offset, file.header.sections_end
     is_ours = own.end == names.offset <= start < names.end + _ALIGNMENT
-    if own.offset >= max(others) and is_ours and end == len(data):
+    if own.offset >= max(others, default=0) and is_ours and end == len(data):
         return own.offset
     return len(data)
 

@@ -119,7 +119,8 @@ def check_floats(data: File) -> Check:
     if names is None:
         return not_checked(FLOATS, "its own functions have no names (stripped): --probe tells")
     # What crtfastmath.o of GCC and Clang, which -ffast-math may link, has.
-    found = data.find(b"\0set_fast_math\0", names.offset, names.end)
+    start, end = (min(each, len(data)) for each in (names.offset, names.end))
+    found = data.find(b"\0set_fast_math\0", start, end)
     if found < 0:
         return ok(FLOATS, "it is not linked with -ffast-math")
     text = "it is linked with -ffast-math: its constructor makes denormal numbers zero"

@@ -60,3 +60,7 @@ class _Commands(click.Group):
 @click.version_option(nativeplug.__version__, message="%(prog)s %(version)s")
 def app() -> None:
     """Look into, check, call, build and sign compiled plugins (C, Go, Rust)."""
+
+
+# What click suggests for a name that is misspelt.
+app.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment] # by `get_command`

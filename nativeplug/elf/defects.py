@@ -189,7 +189,7 @@ def find_go_build_info(data: File) -> int | None:
     file = ElfFile.find(data)
     for segment in [] if file is None else file.segments:
         if segment.kind == PT_LOAD and segment.flags & PF_W:
-            found = data.find(_GO_BUILD_INFO, segment.offset, segment.end)
+            found = data.find(_GO_BUILD_INFO, *_within(data, segment.offset, segment.end))
             if found >= 0:
                 return found
     return None
@@ -211,6 +211,11 @@ def find_linked_library(data: Bytes) -> str | None:
     command = _LINKED.search(_COMMENT.sub(" ", text.decode("utf-8", "ignore")))
     names = [] if command is None else _SHARED.findall(command[1])
     return os.path.basename(names[0]) if names else None
+
+
+def _within(data: Bytes, start: int, end: int) -> tuple[int, int]:
+    """Return what of a range lies in a file: searches take no offsets that no file has."""
+    return min(start, len(data)), min(end, len(data))
 
 
 def _find_other_target(data: Bytes, host: Target) -> Defect | None:
@@ -306,6 +311,7 @@ def _find_other_go(data: Bytes) -> Defect | None:
     if start is None:
         return None
     end = start + file.value(DT_STRSZ)
+    start, end = _within(data, start, end)
     found = _GO_PACKAGE.search(data, start, end)
     if found is None or _GO_START.search(data, start, end):
         return None

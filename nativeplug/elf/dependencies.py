@@ -46,7 +46,7 @@ class SearchPaths:
         try:
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return cls._read(ElfFile.of_descriptor(descriptor))
-        except DamagedError:  # or it cannot be read
+        except (DamagedError, OSError):  # or it cannot be read
             pass
         finally:
             os.close(descriptor)

@@ -78,8 +78,9 @@ _VISIBILITIES: Final = frozenset({STV_DEFAULT, STV_PROTECTED})
 _MOST_BYTES: Final = 1 << 22
 # The most symbols and versions, and texts; plugins have some thousand, and some ten.
 _MOST_SYMBOLS, _MOST_TEXTS = 1 << 24, 4096
-# The most that is read of a text that may be several paths; and how many words at once.
-_LONGEST_TEXT, _BLOCK = 1 << 16, 1024
+# The most that is read of a text that may be several paths, and of a name of a section or version;
+# and how many words at once.
+_LONGEST_TEXT, _LONGEST_NAME, _BLOCK = 1 << 16, 256, 1024
 
 _MACHINES = {
     2: "SPARC",
@@ -366,16 +367,15 @@ class ElfFile:
         return self._dynamic
 
     def _read_dynamic(self) -> list[tuple[int, int]]:
-        found, layout = [], self.target.layout(_DYNAMIC)
-        for segment in self.segments:
-            if segment.kind == PT_DYNAMIC:
-                data = self._read(min(segment.size, _MOST_BYTES), segment.offset)
-                for tag, value in layout.iter_unpack(
-                    data[: len(data) // layout.size * layout.size]
-                ):
-                    if tag == DT_NULL:
-                        break
-                    found.append((tag, value))
+        found: list[tuple[int, int]] = []
+        segment = next((each for each in reversed(self.segments) if each.kind == PT_DYNAMIC), None)
+        if segment is not None:  # of several the last, as the loader
+            layout = self.target.layout(_DYNAMIC)
+            data = self._read(min(segment.size, _MOST_BYTES), segment.offset)
+            for tag, value in layout.iter_unpack(data[: len(data) // layout.size * layout.size]):
+                if tag == DT_NULL:
+                    break
+                found.append((tag, value))
         return found
 
     def value(self, tag: int) -> int:
@@ -471,11 +471,12 @@ class ElfFile:
         place, names = self.table(DT_VERDEF), self.table(DT_STRTAB)
         if place is None or names is None:
             return found
-        for _ in range(min(self.value(DT_VERDEFNUM), _MOST_SYMBOLS)):
+        for _ in range(min(self.value(DT_VERDEFNUM), _MOST_TEXTS)):
             _, flags, index, _, _, auxiliary, following = self._unpack("HHHHIII", place)
             if not flags & VER_FLG_BASE:  # that one names the file itself
                 (name,) = self._unpack("I", place + auxiliary)
-                found[index] = self._string(names + name)
+                text = self._read(_LONGEST_NAME, names + name).partition(b"\0")[0]
+                found[index] = os.fsdecode(text)
             if not following:
                 break
             place += following
@@ -490,11 +491,12 @@ class ElfFile:
 
     def _notes(self) -> Iterator[tuple[int, bytes, bytes]]:
         """Give the type, name and content of each note, as far as they lie in the file."""
-        layout = _struct(f"{self.target.byte_order}III")
+        layout, rest = _struct(f"{self.target.byte_order}III"), _MOST_BYTES
         for segment in self.segments:
             if segment.kind != PT_NOTE:
                 continue
-            data = self._read(min(segment.size, _MOST_BYTES), segment.offset)
+            data = self._read(min(segment.size, rest), segment.offset)
+            rest -= len(data)  # they may lie over each other
             place, alignment = 0, 8 if segment.alignment == 8 else 4  # noqa: PLR2004 - as binutils
             while place + layout.size <= len(data):
                 name_size, size, kind = layout.unpack_from(data, place)
@@ -527,9 +529,11 @@ class ElfFile:
         return [_make(Section, fields) for fields in layout.iter_unpack(data)]
 
     def section_names(self) -> list[bytes]:
-        """Return the names of the sections, in their order; of damaged ones an empty one."""
+        """Return the names of the sections, in their order; of long ones the beginning."""
         names = self._names_of_sections()
-        return [names[each.name : max(0, names.find(b"\0", each.name))] for each in self.sections]
+        # Names may lie over each other, and there may be 65,000: none of them without end.
+        starts = [each.name for each in self.sections]
+        return [names[at : at + _LONGEST_NAME].partition(b"\0")[0] for at in starts]
 
     def _names_of_sections(self) -> bytes:
         if not self.sections:
@@ -551,7 +555,7 @@ class ElfFile:
 
     def has_debug_info(self) -> bool:
         """Tell whether it has a section of debug information."""
-        return not {b".debug_info", b".zdebug_info"}.isdisjoint(self.section_names())
+        return any(self.section(name) is not None for name in (".debug_info", ".zdebug_info"))
 
     def _piece(self, size: int, offset: int) -> bytes:
         data = self._read(size, offset)

@@ -36,6 +36,7 @@ _RUNTIMES = {"libstdc++.so": "C++", "libc++.so": "C++", "libgfortran.so": "Fortr
 # The header of Go's build information: magic, pointer size, flags, 16 unused bytes.
 _GO_FLAGS_AT, _GO_VERSION_AT, _GO_INLINE = 15, 32, 2
 _GO_LONGEST_VERSION = 256
+_LONGEST_COMMENT = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,9 @@ def _go_version(data: File, start: int) -> str | None:
 
 def _read_comments(data: File, file: ElfFile) -> list[str]:
     section = file.section(".comment")
-    texts = data[section.offset : section.end].split(b"\0") if section else []
+    # Compilers write some lines, one for each of them.
+    end = min(section.end, section.offset + _LONGEST_COMMENT) if section else 0
+    texts = data[section.offset : end].split(b"\0") if section else []
     return [text.decode("utf-8", "replace").strip() for text in texts if text.strip()]
 
 

@@ -95,7 +95,16 @@ def run(program: str, *arguments: object, data: File | int = b"", seconds: float
     python = _find_python()
     if not os.path.exists(program):
         raise ChildError(f"{program!r} is missing: ship the Python files of nativeplug, too")
-    line = [python, "-I", "-S", path_of("start"), str(os.getpid()), program, *map(str, arguments)]
+    line = [
+        python,
+        "-I",
+        "-S",
+        "-B",
+        path_of("start"),
+        str(os.getpid()),
+        program,
+        *map(str, arguments),
+    ]
     try:
         with contextlib.ExitStack() as stack:
             answer = stack.enter_context(_file(b""))

@@ -84,7 +84,7 @@ def load_file(  # noqa: PLR0913 - most are given by name
     if options.in_place:
         return _load_in_place(path, content, options, probe=probe, trusted=trusted, ready=ready)
     if options.in_place is None and in_place.is_loaded(content):
-        logger("nativeplug.loader").warning(
+        logger("nativeplug.load").warning(
             "plugin %r: this process has loaded its file already, and its private copy has "
             "variables of its own: in_place=True shares them, in_place=False means it so",
             path,

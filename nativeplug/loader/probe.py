@@ -97,7 +97,7 @@ def _load_elsewhere(
         ended = child.run(_PROGRAM, *arguments, data=data, seconds=SECONDS)
     except child.ChildError as error:
         raise _cannot_probe(path, str(error)) from None
-    mark, bits, *_ = ended.output or b"\0\0"
+    mark, bits, *_ = ended.output.ljust(2, b"\0")
     text = ended.output[2:].rstrip(b"\0")
     words = ended.ending
     if ended.last_words:

@@ -197,10 +197,11 @@ def open(  # noqa: PLR0913 - most are options, which are given by name
     """
     # One by one, as this is all that the next `open` of an open plugin takes.
     if (
-        (declarations is None and policy is None and sha256 is None and unload is None)
+        (declarations is None and sha256 is None and unload is None)
         and (max_generations is None and check_update is None and before_update is None)
         and (after_update is None and probe is None and deep_bind is None)
-        and (export_symbols is None and in_place is None and get_policy() is NOTHING)
+        and (export_symbols is None and in_place is None)
+        and ((get_policy() is NOTHING) if policy is None else policy == NOTHING)
         and not (free or hold_gil or save_errno or allow_go_results or require_checked or follow)
     ):
         plugin = registry.peek(quick_key_of(path))

@@ -183,10 +183,10 @@ class UpdateOptions:
         return UpdateOptions(
             more.unload or self.unload,
             more.max_generations or self.max_generations,
-            more.before_update or self.before_update,
-            more.after_update or self.after_update,
+            self.before_update if more.before_update is None else more.before_update,
+            self.after_update if more.after_update is None else more.after_update,
             self.probe if more.probe is None else more.probe,
-            more.check_update or self.check_update,
+            self.check_update if more.check_update is None else more.check_update,
             demands,
             self.interfaces | more.interfaces,
         )

@@ -51,6 +51,7 @@ class TestProgram:
         """A command that is written wrongly ends with status 2."""
         assert 2 == run("inspect").exit_code
         assert 2 == run("fly").exit_code
+        assert "inspect" in run("inspec").output
 
     @pytest.mark.parametrize("name", ["", *COMMANDS])
     def test_help(self, name: str) -> None:

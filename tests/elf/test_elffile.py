@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import mmap
 import os
 from collections.abc import Callable, Iterator
 from itertools import repeat
@@ -17,13 +18,15 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerDefSection
 from elftools.elf.segments import NoteSegment
 
-from nativeplug.elf import elffile
+from nativeplug.elf import defects, dynamic, elffile
 from nativeplug.elf.elffile import DamagedError, ElfFile, Section, find_section
 from nativeplug.elf.numbers import (
     DT_GNU_HASH,
     DT_NEEDED,
     DT_SONAME,
     DT_VERDEF,
+    PF_W,
+    PT_DYNAMIC,
     PT_LOAD,
     SHN_UNDEF,
     SHT_NOBITS,
@@ -31,7 +34,7 @@ from nativeplug.elf.numbers import (
 )
 from support import E_MACHINE, E_SHOFF, EXPORTS_C, Compile, patched, refuse
 
-E_PHENTSIZE, E_PHNUM, E_SHENTSIZE, E_SHNUM, E_SHSTRNDX = 54, 56, 58, 60, 62
+E_PHOFF, E_PHENTSIZE, E_PHNUM, E_SHENTSIZE, E_SHNUM, E_SHSTRNDX = 32, 54, 56, 58, 60, 62
 
 
 def mapped() -> list[Path]:
@@ -62,10 +65,8 @@ class TestOracle:
     def test_dynamic(self) -> None:
         """The entries of the dynamic section are the same, and their texts."""
         for ours, theirs in self.parsed():
-            [dynamic] = [
-                each for each in theirs.iter_segments() if isinstance(each, DynamicSegment)
-            ]
-            tags: list[Any] = [*dynamic.iter_tags()]
+            [found] = [each for each in theirs.iter_segments() if isinstance(each, DynamicSegment)]
+            tags: list[Any] = [*found.iter_tags()]
             assert [tag.entry.d_val for tag in tags][:-1] == [value for _, value in ours.dynamic]
             needed = [tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"]
             assert needed == [*ours.strings(DT_NEEDED)]
@@ -235,6 +236,46 @@ class TestDamage:
         assert {2: "V1"} == ElfFile.of(data).version_names()
         with pytest.raises(DamagedError, match="a table does not lie in the file"):
             ElfFile.of(patched(data, place + 16, "<I", (1 << 32) - 1)).version_names()
+
+    def test_overlapping_names(self, elf_bytes: bytes) -> None:
+        """Names of sections that lie over each other are no more than the file, many times."""
+        count, size = 0xF000, len(elf_bytes)
+        header = Section(0, 3, 0, 0, size, 1 << 17, 0, 0, 1, 0)
+        table = ElfFile.of(elf_bytes).target.section_header.pack(*header) * count
+        data = elf_bytes + b"n" * (1 << 17) + table
+        data = patched(data, E_SHOFF, "<Q", size + (1 << 17))
+        file = ElfFile.of(patched(data, E_SHNUM, "<HH", count, 0))
+        assert count == len(file.sections)
+        assert sum(map(len, file.section_names())) <= 256 * count
+        assert not file.has_debug_info()
+
+    def test_many_dynamic_sections(self, elf_bytes: bytes) -> None:
+        """Of several dynamic sections the last counts: they may lie over each other."""
+        file = ElfFile.of(elf_bytes)
+        [segment] = [each for each in file.segments if each.kind == PT_DYNAMIC]
+        header = file.header
+        place = header.segments_offset + file.segments.index(segment) * header.segment_size
+        one = elf_bytes[place : place + header.segment_size]
+        data = patched(elf_bytes, E_PHOFF, "<Q", len(elf_bytes))
+        many = ElfFile.of(patched(data, E_PHENTSIZE, "<HH", len(one), 500) + one * 500)
+        assert 500 == len(many.segments)
+        assert file.dynamic == many.dynamic
+
+    def test_offsets_that_no_file_has(self, elf_bytes: bytes, tmp_path: Path) -> None:
+        """A segment beyond all files has nothing, also where the file is mapped."""
+        file = ElfFile.of(elf_bytes)
+        writable = next(
+            index
+            for index, each in enumerate(file.segments)
+            if each.kind == PT_LOAD and each.flags & PF_W
+        )
+        place = file.header.segments_offset + writable * file.header.segment_size
+        path = tmp_path / "far.so"
+        path.write_bytes(patched(elf_bytes, place + 8, "<Q", 1 << 63))
+        with path.open("rb") as opened:
+            data = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        assert not defects.is_go(data)
+        assert not dynamic.read(data).is_go
 
     @pytest.mark.parametrize(
         ("offset", "form", "value"),

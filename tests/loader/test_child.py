@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import py_compile
 import signal
 import socket
 import sys
@@ -13,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from child_code import run_code
+from child_code import run_code, write_program
 from gates import GATES, PATIENCE, wait_for
 from nativeplug.loader import child
 from support import RunPython, descriptors
@@ -83,7 +84,7 @@ os.write(4, str(left).encode())
         """Where SIGCHLD is ignored the answer is there all the same."""
         code = """
             import signal
-            from child_code import run_code
+            from child_code import run_code, write_program
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             codes = {"os.write(4, b'yes')": 200, "os.abort()": 200, "while True: pass": 0.5}
             for code, seconds in codes.items():
@@ -113,7 +114,7 @@ os.write(4, str(left).encode())
         """After Ctrl-C nothing of it stays."""
         code = """
             import os, signal
-            from child_code import run_code
+            from child_code import run_code, write_program
             signal.signal(signal.SIGALRM, signal.default_int_handler)
             try:
                 run_code(f"os.kill(parent, {signal.SIGALRM})\\nwhile True: pass")
@@ -155,7 +156,7 @@ os.write(4, str(left).encode())
         """It ends with the process that waits for it."""
         code = """
             import os, socket, threading
-            from child_code import run_code
+            from child_code import run_code, write_program
             ours, its = socket.socketpair()
             note = "os.write(3, b'%d' % os.getpid()); signal.pause()"
             options = {"data": its.fileno()}
@@ -198,7 +199,7 @@ class TestStart:
         """A program that has closed 0, 1 and 2 can start it, too."""
         code = """
             import os, sys
-            from child_code import run_code
+            from child_code import run_code, write_program
             os.closerange(0, 3)
             code = "os.write(2, b'error'); os.write(4, os.pread(3, 9, 0))"
             ended = run_code(code, data=b"data")
@@ -342,6 +343,13 @@ class TestNoPython:
         assert told == self.told()
         assert before == descriptors()
 
+    def test_compiled(self, tmp_path: Path) -> None:
+        """A program without its source runs as well."""
+        source = write_program(tmp_path / "program.py", "os.write(4, b'7')")
+        compiled = py_compile.compile(source, cfile=f"{source}c")
+        os.unlink(source)
+        assert b"7" == child.run(str(compiled), seconds=PATIENCE).output
+
     def test_no_program(self, tmp_path: Path) -> None:
         """A package without its Python files says that they are missing."""
         program = str(tmp_path / "program.py")
@@ -389,7 +397,7 @@ def test_threads(run_python: RunPython) -> None:
     code = """
         import os, threading
         from concurrent.futures import ThreadPoolExecutor
-        from child_code import run_code
+        from child_code import run_code, write_program
         def run(number):
             code = f"os.write(2, b'{number}'); os.write(4, os.pread(3, 9, 0))"
             ended = run_code(code, data=b"%d" % number)
@@ -413,7 +421,7 @@ def test_after_fork(run_python: RunPython) -> None:
     """A process that was forked while another thread waits for a child has children of its own."""
     code = """
         import os, socket, warnings
-        from child_code import run_code
+        from child_code import run_code, write_program
         from gates import background
         warnings.simplefilter("ignore", DeprecationWarning)
         ours, its = socket.socketpair()

@@ -92,6 +92,7 @@ class TestDeaths:
         [
             (CRASH, "killed by SIGSEGV (Segmentation fault)"),
             ("abort();", "killed by SIGABRT (Aborted)"),
+            ("if (ftruncate(4, 1) == 0) abort();", "killed by SIGABRT (Aborted)"),
             ("exit(0);", "exited with status 0"),
             ("_exit(3);", "exited with status 3"),
             ("raise(SIGKILL);", "killed by SIGKILL (Killed)"),

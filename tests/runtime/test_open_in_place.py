@@ -199,7 +199,7 @@ class TestLoadedTwice:
         """It is logged, unless it was asked for."""
         ctypes.CDLL(str(path))
         with (
-            caplog.at_level(logging.WARNING, "nativeplug.loader"),
+            caplog.at_level(logging.WARNING, "nativeplug.load"),
             _open(path, DECLARED, in_place=asked),
         ):
             assert count == len(caplog.records)

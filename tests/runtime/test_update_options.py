@@ -37,6 +37,20 @@ def test_adding_up() -> None:
     assert print is checked.plus(UpdateOptions()).check_update
 
 
+def test_hook_that_is_not_true() -> None:
+    """A hook is one, whatever it says of its truth."""
+
+    class Hook:
+        def __call__(self, _plugin: object) -> None: ...
+
+        def __bool__(self) -> bool:
+            raise AssertionError
+
+    hook = Hook()
+    options = UpdateOptions(before_update=hook, after_update=hook, check_update=hook)
+    assert hook is UpdateOptions().plus(options).plus(UpdateOptions()).check_update
+
+
 def test_what_is_demanded() -> None:
     """Demands and interfaces add up; where nothing was said of them, they stay."""
     policy, version = Policy(owners=[0]), InterfaceVersion("greeter", 1, 2)

@@ -87,6 +87,46 @@ def test_order(run_python: RunPython) -> None:
     assert ["[True, 'second']", "[] True"] == lines(run_python, code)
 
 
+def test_errors(run_python: RunPython) -> None:
+    """What one of them raises is printed, and stops none of the others."""
+    code = """
+        found = []
+        @forksafe.in_child
+        def first():
+            raise OSError("of the first")
+        forksafe.in_child(lambda: found.append("second"))
+        in_child(lambda: found)
+    """
+    done = run_python(PRELUDE + code)
+    assert "['second']\n" == done.stdout
+    assert "OSError: of the first" in done.stderr
+
+
+def test_import_under_way(run_python: RunPython) -> None:
+    """A fork waits for a module of ours that another thread imports: it would stay locked."""
+    code = """
+        import importlib.abc, importlib.machinery
+        importing, forking, forked = (threading.Event() for _ in range(3))
+        class Slow(importlib.abc.MetaPathFinder):
+            def find_spec(self, name, path, target=None):
+                if name == "nativeplug.trust.comment":  # which verify imports
+                    importing.set()
+                    forking.wait()
+                    forked.wait(0.5)  # as long as an import may take yet
+        sys.meta_path.insert(0, Slow())
+        def late():
+            from nativeplug.trust import verify
+            return verify.__name__
+        os.register_at_fork(before=forking.set, after_in_parent=forked.set)
+        thread = threading.Thread(target=late)
+        thread.start()
+        importing.wait()
+        in_child(late)
+        thread.join()
+    """
+    assert ["nativeplug.trust.verify"] == lines(run_python, code)
+
+
 def test_dropped(run_python: RunPython) -> None:
     """A lock that nobody uses any more is not kept for a fork."""
     code = """

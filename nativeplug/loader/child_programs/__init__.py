@@ -8,5 +8,6 @@ import os
 
 
 def path_of(name: str) -> str:
-    """Return the path of the program that has a name."""
-    return os.path.join(os.path.dirname(__file__), f"{name}.py")
+    """Return the path of the program that has a name: compiled, where there is no source."""
+    source = os.path.join(os.path.dirname(__file__), f"{name}.py")
+    return source if os.path.exists(source) else f"{source}c"

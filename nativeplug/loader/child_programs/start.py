@@ -29,7 +29,7 @@ def main(parent: str, program: str, *arguments: str) -> None:
     _leave_no_core_dump()
     directory, name = os.path.split(program)
     sys.path.insert(0, directory)
-    module = __import__(name.removesuffix(".py"))
+    module = __import__(os.path.splitext(name)[0])
     sys.path.remove(directory)
     module.main(*arguments)
 
