@@ -7,13 +7,14 @@ This is on the path of ``open`` and of updates, while other threads call plugins
 from __future__ import annotations
 
 import contextlib
+import itertools
 import mmap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nativeplug.elf import defects
-from nativeplug.elf.elffile import DamagedError, ElfFile, Segment
+from nativeplug.elf.elffile import AddressRanges, DamagedError, ElfFile, Segment
 from nativeplug.elf.numbers import (
     DF_1_NODELETE,
     DT_FLAGS_1,
@@ -109,7 +110,7 @@ class _Symbols:
 
     def read(self, file: ElfFile) -> None:
         # Of some libraries there are tens of thousands: one loop, and no calls for most of them.
-        rows = file.rows_of_symbols()
+        rows, code, readonly = file.rows_of_symbols(), file.code(), _readonly(file)
         for name, written, binding, section, address, size, _, info_offset in rows:
             if section == SHN_UNDEF:
                 self.imports.add(name)
@@ -120,23 +121,19 @@ class _Symbols:
                 continue
             kind = KINDS.get(written)
             if written == STT_NOTYPE:
-                kind = kind_by_place(file, section, address)
+                kind = kind_by_place(code, section, address)
                 self.untyped.add(name)
             elif kind == "variable" and size:
                 self.sizes[name] = size
-            if kind == "variable" and _is_readonly(file, address):
+            if kind == "variable" and address in readonly:
                 self.readonly.add(name)
             if kind:
                 self.exports[name], self.addresses[name] = kind, address
 
 
-def _is_readonly(file: ElfFile, address: int) -> bool:
-    """Tell whether an address lies where nobody can write once the file is loaded."""
-    return any(
-        start <= address < end
-        for segment in file.segments
-        for start, end in _readonly_ranges(segment)
-    )
+def _readonly(file: ElfFile) -> AddressRanges:
+    """Return the addresses where nobody can write once the file is loaded."""
+    return AddressRanges(itertools.chain.from_iterable(map(_readonly_ranges, file.segments)))
 
 
 def _readonly_ranges(segment: Segment) -> Iterator[tuple[int, int]]:

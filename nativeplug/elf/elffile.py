@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import repeat
 from operator import itemgetter
@@ -28,6 +29,7 @@ from nativeplug.elf.numbers import (
     DT_VERDEFNUM,
     DT_VERSYM,
     NT_GNU_BUILD_ID,
+    PF_X,
     PT_DYNAMIC,
     PT_LOAD,
     PT_NOTE,
@@ -78,6 +80,8 @@ _VISIBILITIES: Final = frozenset({STV_DEFAULT, STV_PROTECTED})
 _MOST_BYTES: Final = 1 << 22
 # The most symbols and versions, and texts; plugins have some thousand, and some ten.
 _MOST_SYMBOLS, _MOST_TEXTS = 1 << 24, 4096
+# How many times as long as the table of texts all names of symbols may be.
+_MOST_TIMES: Final = 64
 # The most that is read of a text that may be several paths, and of a name of a section or version;
 # and how many words at once.
 _LONGEST_TEXT, _LONGEST_NAME, _BLOCK = 1 << 16, 256, 1024
@@ -276,6 +280,26 @@ class Symbol(NamedTuple):
     info_offset: int
 
 
+class AddressRanges:
+    """Ranges of addresses, found by bisection: a file may have 65,000 segments."""
+
+    def __init__(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Take ranges, each with its start and its end, in any order; they may overlap."""
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in sorted(each for each in ranges if each[0] < each[1]):
+            if self._ends and start <= self._ends[-1]:
+                self._ends[-1] = max(end, self._ends[-1])
+            else:
+                self._starts.append(start)
+                self._ends.append(end)
+
+    def __contains__(self, address: int) -> bool:
+        """Tell whether an address lies in one of them."""
+        index = bisect(self._starts, address) - 1
+        return index >= 0 and address < self._ends[index]
+
+
 class ElfFile:
     """
     An ELF file.
@@ -378,6 +402,12 @@ class ElfFile:
                 found.append((tag, value))
         return found
 
+    def code(self) -> AddressRanges:
+        """Return the addresses of executable memory."""
+        return AddressRanges(
+            (each.address, each.address + each.size) for each in self.segments if each.flags & PF_X
+        )
+
     def value(self, tag: int) -> int:
         """Return the value of a dynamic entry; of several the last, as the loader; 0 for none."""
         return dict(self.dynamic).get(tag, 0)
@@ -422,6 +452,8 @@ class ElfFile:
         versions = repeat(1) if marks is None else self._unpack(f"{count}H", marks)
         places = range(table + _SYMBOL_INFO[self.target.word_size], sys.maxsize, layout.size)
         in_order = _SYMBOL_FIELDS[self.target.word_size]
+        # Linkers let names share their ends; names that all lie over each other have no end.
+        rest = _MOST_TIMES * len(texts) + _MOST_BYTES
         for place, version, (name, info, other, section, value, size) in zip(
             places, versions, map(in_order, rows), strict=False
         ):
@@ -431,7 +463,8 @@ class ElfFile:
             if version & VERSYM_HIDDEN and section != SHN_UNDEF:
                 continue
             end = texts.find(b"\0", name)
-            if end < 0:
+            rest -= end - name
+            if end < 0 or rest < 0:
                 raise DamagedError("a name of a symbol does not lie in the file")
             text = texts[name:end].decode("utf-8", "surrogateescape")
             yield text, info & 0xF, binding, section, value, size, version, place

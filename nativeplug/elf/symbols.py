@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from nativeplug.elf.numbers import (
-    PF_X,
     SHN_ABS,
     SHN_UNDEF,
     STB_WEAK,
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeAlias
 
-    from nativeplug.elf.elffile import ElfFile
+    from nativeplug.elf.elffile import AddressRanges, ElfFile
 
     Kind: TypeAlias = Literal["function", "variable", "tls", "ifunc"]
 
@@ -111,14 +110,16 @@ class ExportedSymbol:
     version: str | None
 
 
-def kind_by_place(file: ElfFile, section: int, address: int) -> Kind:
-    """Return what a symbol without a type is: what lies in executable memory is a function."""
-    # Assembly often leaves the type out.
-    inside = section != SHN_ABS and any(
-        segment.flags & PF_X and 0 <= address - segment.address < segment.size
-        for segment in file.segments
-    )
-    return "function" if inside else "variable"
+def kind_by_place(code: AddressRanges, section: int, address: int) -> Kind:
+    """
+    Return what a symbol without a type is, as assembly often leaves it out.
+
+    Args:
+        code: The file's executable memory: what lies there is a function.
+        section: The number of the symbol's section.
+        address: Its address.
+    """
+    return "function" if section != SHN_ABS and address in code else "variable"
 
 
 def read_exported(file: ElfFile) -> list[ExportedSymbol]:
@@ -128,13 +129,13 @@ def read_exported(file: ElfFile) -> list[ExportedSymbol]:
     Raises:
         DamagedError: Its tables of symbols do not lie in it.
     """
-    versions, found = file.version_names(), []
+    versions, code, found = file.version_names(), file.code(), []
     for symbol in file.symbols():
         if symbol.section == SHN_UNDEF or symbol.name in LINKER_NAMES:
             continue
         kind = KINDS.get(symbol.kind)
         if symbol.kind == STT_NOTYPE:
-            kind = kind_by_place(file, symbol.section, symbol.value)
+            kind = kind_by_place(code, symbol.section, symbol.value)
         # Each version has a symbol of its name, for the linker.
         if kind and not (symbol.section == SHN_ABS and symbol.name in versions.values()):
             found.append(

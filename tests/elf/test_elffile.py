@@ -7,6 +7,7 @@ import errno
 import io
 import mmap
 import os
+import struct
 from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
@@ -17,13 +18,18 @@ from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerDefSection
 from elftools.elf.segments import NoteSegment
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nativeplug.elf import defects, dynamic, elffile
-from nativeplug.elf.elffile import DamagedError, ElfFile, Section, find_section
+from nativeplug.elf.elffile import AddressRanges, DamagedError, ElfFile, Section, find_section
 from nativeplug.elf.numbers import (
     DT_GNU_HASH,
     DT_NEEDED,
     DT_SONAME,
+    DT_STRSZ,
+    DT_STRTAB,
+    DT_SYMTAB,
     DT_VERDEF,
     PF_W,
     PT_DYNAMIC,
@@ -324,6 +330,31 @@ def test_offset(elf_bytes: bytes) -> None:
             last = segment.size - 1
             assert segment.offset + last == file.offset_of(segment.address + last)
     assert None is file.offset_of(1 << 60)
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40))))
+def test_address_ranges(ranges: list[tuple[int, int]]) -> None:
+    """An address lies in ranges if it lies in one of them."""
+    found = AddressRanges(ranges)
+    for address in range(-1, 42):
+        assert any(start <= address < end for start, end in ranges) is (address in found)
+
+
+def test_overlapping_names_of_symbols(compile_c: Compile) -> None:
+    """Names of symbols that all lie over each other are an error, and no memory is taken."""
+    count = 4000
+    data = compile_c("".join(f"int v{number};" for number in range(count))).read_bytes()
+    file = ElfFile.of(data)
+    assert count <= len([*file.symbols()])
+    table, names, size = file.table(DT_SYMTAB), file.table(DT_STRTAB), file.value(DT_STRSZ)
+    assert table is not None
+    assert names is not None
+    far = bytearray(data)
+    for number in range(count):
+        struct.pack_into("<I", far, table + 24 * number, 0)
+    far[names : names + size] = b"n" * (size - 1) + b"\0"
+    with pytest.raises(DamagedError):
+        [*ElfFile.of(bytes(far)).symbols()]
 
 
 def test_taken_from_others(elf_bytes: bytes) -> None:
