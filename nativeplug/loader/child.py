@@ -94,7 +94,8 @@ def run(program: str, *arguments: object, data: File | int = b"", seconds: float
     """
     python = _find_python()
     if not os.path.exists(program):
-        raise ChildError(f"{program!r} is missing: ship the Python files of nativeplug, too")
+        words = "is missing: ship the files of nativeplug/loader/child_programs"
+        raise ChildError(f"{program!r} {words}")
     line = [
         python,
         "-I",

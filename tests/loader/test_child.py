@@ -355,7 +355,7 @@ class TestNoPython:
         program = str(tmp_path / "program.py")
         with pytest.raises(child.ChildError) as caught:
             child.run(program, seconds=PATIENCE)
-        expected = f"{program!r} is missing: ship the Python files of nativeplug, too"
+        expected = f"{program!r} is missing: ship the files of nativeplug/loader/child_programs"
         assert expected == str(caught.value)
 
     def test_no_more_processes(self, monkeypatch: pytest.MonkeyPatch) -> None:
