@@ -3,9 +3,7 @@ What a plugin's file is, found before the dynamic loader sees it.
 
 ``dlopen`` of a damaged file does not fail, it kills: a truncated file ends in SIGBUS,
 because the loader touches pages that the file does not have. `find_defect` therefore
-runs before it, on the path of ``open``; it costs microseconds. What kind of file it is
-and whether all of it is there is told here, what is in it by `structure`. The full
-account of a file is in `facts`.
+runs before it, on the path of ``open``; it costs microseconds.
 """
 
 from __future__ import annotations
@@ -112,7 +110,7 @@ def find_defect(
     Args:
         data: The whole file.
         target: The kind of process; None for this one.
-        libc: What that has, as `structure.find_defect` takes it; None for this process's.
+        libc: What that has, as `find_structure_defect` takes it; None for this process's.
 
     Returns:
         The first finding; None when there is none.
@@ -122,11 +120,14 @@ def find_defect(
     if found is not None:
         return found
     header = Header.of(data, target)
-    found = (
-        _find_header_defect(data, header)
-        or find_structure_defect(data, target, libc)
-        or _find_other_go(data)
-    )
+    found = _find_header_defect(data, header)
+    if found is None:
+        file = ElfFile.of(data)
+        found = (
+            _find_segment_defect(data, file)
+            or find_structure_defect(data, target, libc)
+            or _find_other_go(data, file)
+        )
     lost = _find_lost_sections(data, header)
     if found is None or found.is_cut or lost is None:
         return found or lost
@@ -173,10 +174,11 @@ def is_go(data: File) -> bool:
     Args:
         data: The whole file.
     """
-    return find_go_build_info(data) is not None
+    file = ElfFile.find(data)
+    return file is not None and find_go_build_info(data, file) is not None
 
 
-def find_go_build_info(data: File) -> int | None:
+def find_go_build_info(data: File, file: ElfFile) -> int | None:
     """
     Return where Go's build information begins in a file; None when there is none.
 
@@ -185,9 +187,9 @@ def find_go_build_info(data: File) -> int | None:
 
     Args:
         data: The whole file.
+        file: The same file.
     """
-    file = ElfFile.find(data)
-    for segment in [] if file is None else file.segments:
+    for segment in file.segments:
         if segment.kind == PT_LOAD and segment.flags & PF_W:
             found = data.find(_GO_BUILD_INFO, *_within(data, segment.offset, segment.end))
             if found >= 0:
@@ -272,11 +274,7 @@ def _find_header_defect(data: Bytes, header: Header) -> Defect | None:
         return Defect(f"damaged: program headers of {header.segment_size} bytes each")
     if header.segments_end > len(data):
         return _cut_at("the program headers end", header.segments_end, data)
-    file = ElfFile.of(data)
-    last = max((segment.end for segment in file.segments if segment.kind == PT_LOAD), default=0)
-    if last > len(data):
-        return _cut_at("a segment ends", last, data)
-    return _find_dynamic_defect(data, file)
+    return None
 
 
 def _cut(text: str) -> Defect:
@@ -288,7 +286,10 @@ def _cut_at(what: str, end: int, data: Bytes) -> Defect:
     return Defect(found.text, len(data), is_cut=True)
 
 
-def _find_dynamic_defect(data: Bytes, file: ElfFile) -> Defect | None:
+def _find_segment_defect(data: Bytes, file: ElfFile) -> Defect | None:
+    last = max((segment.end for segment in file.segments if segment.kind == PT_LOAD), default=0)
+    if last > len(data):
+        return _cut_at("a segment ends", last, data)
     kinds = {segment.kind: segment for segment in file.segments}
     dynamic = kinds.get(PT_DYNAMIC)
     if dynamic is None or PT_LOAD not in kinds:
@@ -304,14 +305,12 @@ def _find_dynamic_defect(data: Bytes, file: ElfFile) -> Defect | None:
     return None
 
 
-def _find_other_go(data: Bytes) -> Defect | None:
+def _find_other_go(data: Bytes, file: ElfFile) -> Defect | None:
     """Refuse what Go has built for Go programs: nobody would start a runtime for it."""
-    file = ElfFile.of(data)
     start = file.table(DT_STRTAB)
     if start is None:
         return None
-    end = start + file.value(DT_STRSZ)
-    start, end = _within(data, start, end)
+    start, end = _within(data, start, start + file.value(DT_STRSZ))
     found = _GO_PACKAGE.search(data, start, end)
     if found is None or _GO_START.search(data, start, end):
         return None

@@ -69,8 +69,9 @@ def read(data: File) -> Dynamic:
     Args:
         data: The whole file.
     """
-    is_go, symbols, file = defects.is_go(data), _Symbols(), ElfFile.find(data)
+    is_go, symbols, file = False, _Symbols(), ElfFile.find(data)
     if file is not None:
+        is_go = defects.find_go_build_info(data, file) is not None
         with contextlib.suppress(DamagedError):
             symbols.read(file)
     exports = symbols.exports

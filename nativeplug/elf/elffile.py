@@ -327,6 +327,7 @@ class ElfFile:
         #: The program headers, in their order.
         self.segments: Final = self._read_segments()
         self._dynamic: list[tuple[int, int]] | None = None
+        self._values: dict[int, int] | None = None
         self._sections: list[Section] | None = None
 
     @classmethod
@@ -410,7 +411,9 @@ class ElfFile:
 
     def value(self, tag: int) -> int:
         """Return the value of a dynamic entry; of several the last, as the loader; 0 for none."""
-        return dict(self.dynamic).get(tag, 0)
+        if self._values is None:
+            self._values = dict(self.dynamic)
+        return self._values.get(tag, 0)
 
     def table(self, tag: int) -> int | None:
         """Return where in the file the table is that a dynamic entry leads to; None if nowhere."""
@@ -425,8 +428,9 @@ class ElfFile:
         values = [value for tag, value in self.dynamic if tag in tags]
         return tuple(self._string(start + value) for value in values[:_MOST_TEXTS])
 
-    def _string(self, offset: int) -> str:
-        return os.fsdecode(self._read(_LONGEST_TEXT, offset).partition(b"\0")[0])
+    def _string(self, offset: int, most: int = _LONGEST_TEXT) -> str:
+        """Return a text, or its beginning where it has more than so many bytes."""
+        return os.fsdecode(self._read(most, offset).partition(b"\0")[0])
 
     def symbols(self) -> Iterator[Symbol]:
         """Give what `rows_of_symbols` gives, with names."""
@@ -508,8 +512,7 @@ class ElfFile:
             _, flags, index, _, _, auxiliary, following = self._unpack("HHHHIII", place)
             if not flags & VER_FLG_BASE:  # that one names the file itself
                 (name,) = self._unpack("I", place + auxiliary)
-                text = self._read(_LONGEST_NAME, names + name).partition(b"\0")[0]
-                found[index] = os.fsdecode(text)
+                found[index] = self._string(names + name, _LONGEST_NAME)
             if not following:
                 break
             place += following

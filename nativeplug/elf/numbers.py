@@ -8,7 +8,7 @@ loader makes of them.
 # e_ident, by their places, and e_type.
 EI_CLASS, E_TYPE, E_MACHINE = 4, 16, 18
 ET_REL, ET_EXEC, ET_DYN, ET_CORE = 1, 2, 3, 4
-EM_X86_64, EM_AARCH64 = 62, 183
+EM_386, EM_X86_64, EM_AARCH64 = 3, 62, 183
 
 # p_type and p_flags.
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4

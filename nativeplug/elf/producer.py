@@ -63,7 +63,7 @@ def find(data: File, file: ElfFile, needed: tuple[str, ...]) -> Producer:
         file: The same file.
         needed: The libraries that it needs.
     """
-    go = defects.find_go_build_info(data)
+    go = defects.find_go_build_info(data, file)
     if go is not None:
         return Producer("Go", _go_version(data, go))
     comments, written = _read_comments(data, file), Producer(None, None)

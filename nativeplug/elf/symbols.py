@@ -130,6 +130,7 @@ def read_exported(file: ElfFile) -> list[ExportedSymbol]:
         DamagedError: Its tables of symbols do not lie in it.
     """
     versions, code, found = file.version_names(), file.code(), []
+    names = {*versions.values()}
     for symbol in file.symbols():
         if symbol.section == SHN_UNDEF or symbol.name in LINKER_NAMES:
             continue
@@ -137,7 +138,7 @@ def read_exported(file: ElfFile) -> list[ExportedSymbol]:
         if symbol.kind == STT_NOTYPE:
             kind = kind_by_place(code, symbol.section, symbol.value)
         # Each version has a symbol of its name, for the linker.
-        if kind and not (symbol.section == SHN_ABS and symbol.name in versions.values()):
+        if kind and not (symbol.section == SHN_ABS and symbol.name in names):
             found.append(
                 ExportedSymbol(
                     name=symbol.name,

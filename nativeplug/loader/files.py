@@ -21,6 +21,9 @@ from nativeplug.elf.dynamic import Dynamic
 from nativeplug.errors import FormatError, cannot_open
 from nativeplug.loader import copy_store
 
+if TYPE_CHECKING:
+    from nativeplug.elf.elffile import File
+
 
 class SystemKey(NamedTuple):
     """A bare soname: the system's own search finds it, and its copy is shared."""
@@ -157,9 +160,6 @@ def real_path(path: str) -> str:
 # loaded is that copy, never the user's file. Which copy it is the copy of is noted: while device,
 # inode, size and times of the user's file are the same, it need not be copied and hashed again.
 
-
-if TYPE_CHECKING:
-    from nativeplug.elf.elffile import File
 
 # Not to wait for a writer, where the path has become a pipe.
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK

@@ -242,9 +242,6 @@ class Generation:
 # What a file tells about being unloaded: whether it may be, as nobody would come back to it.
 
 
-if TYPE_CHECKING:
-    from nativeplug.elf.dynamic import Dynamic
-
 _STARTS_THREADS = "starts threads"
 # What leaves addresses of the file's code behind, where the dynamic loader does not tidy up as
 # it does after atexit(3) and pthread_atfork(3); and what the file does by it.

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Final
 from nativeplug._util import permissions
 from nativeplug._util.storage import Directory
 from nativeplug.elf.dependencies import SearchPaths
+from nativeplug.elf.numbers import STB_GLOBAL
 from nativeplug.errors import OpenError, cannot_open
 from nativeplug.loader import copy_store, dlopen, held, origin_dir
 from nativeplug.loader.files import real_path
@@ -351,12 +352,6 @@ def _in_directory(source: _Source) -> int:
 #
 # A library that the plugin needs is one for all versions. What it has, too, stays as it is.
 
-
-if TYPE_CHECKING:
-    from nativeplug.elf.dynamic import Dynamic
-    from nativeplug.elf.elffile import File
-
-_STB_GLOBAL: Final = 1
 # These have no such symbols of anybody else's templates.
 _RUNTIME: Final = re.compile(r"(?:ld-linux.*|lib(?:c|m|dl|pthread|rt|gcc_s|stdc\+\+))\.so(?:\.|$)")
 
@@ -380,4 +375,4 @@ def find_own(data: File, file: Dynamic) -> dict[int, int]:
             return {}
         shared.update(found or ())
     own = (at for name, at in file.unique.items() if name not in shared)
-    return {at: _STB_GLOBAL << 4 | data[at] & 0xF for at in own}
+    return {at: STB_GLOBAL << 4 | data[at] & 0xF for at in own}

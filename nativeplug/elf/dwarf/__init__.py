@@ -2,8 +2,8 @@
 What a file's debug information (DWARF) tells of the types of what it exports.
 
 A pure function of the file's bytes. It takes some tenths of a second and trusts nothing in
-them, so `load.debug` calls it in a process of its own and keeps what it has found. What reads it
-is imported when there is something to read, and pyelftools with it.
+them, so `loader.debug_info` calls it in a process of its own and keeps what it has found. What
+reads it is imported when there is something to read, and pyelftools with it.
 """
 
 from __future__ import annotations

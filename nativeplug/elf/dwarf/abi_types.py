@@ -10,6 +10,7 @@ from nativeplug import abi
 from nativeplug.elf.dwarf.entries import Die, Dies, UnknownTypeError
 from nativeplug.elf.dwarf.units import has_types
 from nativeplug.elf.elffile import host_target
+from nativeplug.elf.numbers import EM_386, EM_X86_64
 
 # DW_ATE_* of DWARF 5, section 7.8.
 _BOOLEAN, _COMPLEX, _FLOAT, _DECIMAL = 0x02, 0x03, 0x04, 0x0F
@@ -18,7 +19,6 @@ _UNSIGNED = frozenset({0x07, 0x08, 0x10, 0x12})  # also characters of UTF and AS
 # DW_LANG_* of the C family, where a function without a prototype says nothing of its parameters.
 _C = frozenset({0x01, 0x02, 0x0C, 0x10, 0x1D, 0x2C, 0x3E})
 _DW_CC_NORMAL = 1
-_EM_386, _EM_X86_64 = 3, 62
 # What is as long as the x87's 80 bits are with their padding, and is not them.
 _QUADS = ("float128", "f128", "Float128")
 _MOST_BYTES = 1 << 62
@@ -240,7 +240,7 @@ def _kind(encoding: int, size: int, name: str) -> str:
     kinds = {_BOOLEAN: "boolean", _FLOAT: "float", _COMPLEX: "complex", _DECIMAL: "decimal"}
     if encoding not in kinds:
         raise UnknownTypeError(f"C has no {name!r}")
-    is_x87 = host_target().machine in {_EM_386, _EM_X86_64} and size in _LONG
+    is_x87 = host_target().machine in {EM_386, EM_X86_64} and size in _LONG
     if is_x87 and encoding in {_FLOAT, _COMPLEX} and not any(quad in name for quad in _QUADS):
         # A complex number of 16 bytes is two doubles.
         if encoding == _FLOAT and size == 16:  # noqa: PLR2004
